@@ -21,7 +21,7 @@ __all__ = ["Compressed", "__version__", "compress", "decompress", "explain", "in
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from :mod:`semcomp.pipeline` the first time it is asked for (PEP 562)."""
+    """Import a public name from `semcomp.pipeline` the first time it is asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module("semcomp.pipeline"), name)

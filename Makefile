@@ -1,0 +1,45 @@
+# `make demo` opens the demo, `make test` runs every check. Both create .venv on the first run.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help setup demo test lint typecheck format clean
+
+help:
+	@echo 'make demo    create .venv, install, open the demo in a browser'
+	@echo 'make test    create .venv, install, run ruff, mypy and pytest'
+	@echo 'make setup   create .venv and install only'
+	@echo 'make format  let ruff format and mend the code'
+	@echo 'make clean   remove .venv and the caches'
+
+setup: $(STAMP)
+
+# Installed again only when pyproject.toml has changed since.
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV) (a few minutes the first time)'
+	@$(BIN)/python -m pip install -q -e '.[test]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python app.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(STAMP)
+	$(BIN)/mypy
+
+test: lint typecheck
+	$(BIN)/python -m pytest
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

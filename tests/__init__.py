@@ -1,0 +1,1 @@
+"""Tests of the codec, the leaderboard and the demo."""
