@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint typecheck format clean
+.PHONY: help setup demo test lint typecheck unit format clean
 
 help:
 	@echo 'make demo    create .venv, install, open the demo in a browser'
@@ -34,8 +34,12 @@ lint: $(STAMP)
 typecheck: $(STAMP)
 	$(BIN)/mypy
 
-test: lint typecheck
+unit: $(STAMP)
 	$(BIN)/python -m pytest
+
+# -k: one run shows what every check has to say, and fails if any of them did.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory -k lint typecheck unit
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
