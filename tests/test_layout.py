@@ -26,8 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # the list may name modules that are still to be written.
 ORDER = [
     "image",
+    "semantic_map",
     "classifiers",
     "semantic",
+    "lagrangian",
     "allocation",
     "metrics",
     "quantizer",
