@@ -136,11 +136,11 @@ class Vgg16Gap(nn.Module):
           ▼
         G(f) (512,) ─ linear α, no bias (eq. 1) ─► P (classes,) ─ softmax (eq. 2) ─► R
 
-    Every convolution is followed by batch normalisation and ReLU. The normalisation is ours (off with
-    `batch_norm=False`: at the paper's learning rate of 0.01 the network learns far more slowly
-    without it). He initialisation, as the paper says (ref. 24); classes default to Caltech-256's. The paper also says that the number of
-    feature maps equals the number of classes, which a linear layer makes unnecessary: VGG16's
-    512 are kept. `width` is conv1's channel count, 64 in the paper.
+    Every convolution is followed by batch normalisation and ReLU. The normalisation is ours; off
+    with `batch_norm=False`, the network learns far more slowly at the paper's rate of 0.01. He
+    initialisation, as the paper says (ref. 24); classes default to Caltech-256's. The paper also
+    says that there are as many feature maps as classes, which the linear layer makes
+    unnecessary: VGG16's 512 are kept. `width` is conv1's channel count, 64 in the paper.
     """
 
     def __init__(
