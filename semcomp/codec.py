@@ -1,0 +1,294 @@
+"""The recurrent codec: ConvLSTM encoder, binarizer and decoder, in presets small, base and paper.
+
+One iteration k, for a picture x of H x W pixels (paper, section 3.2; Toderici et al. 2017)::
+
+    x - x_hat[k-1] --> encoder E_k (ConvLSTMs) --> binarizer B --> b_k: 8 bits per 8x8 block
+                                                                       |  (0 where level < k)
+    x_hat[k] <-------------------------------- decoder D_k (ConvLSTMs) <+
+
+The presets `small` and `base` (`EmbeddedCodec`) add a linear path to it: block transform and
+embedded tree quantizer (`quantizer.py`). There the encoder's ConvLSTMs shift the decisions of the
+quantizer, and the decoder's ConvLSTMs add to the linear path what blockwise linear coding cannot
+know. The preset `paper` (`paper_codec.py`) is the paper's own network without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .quantizer import BITS, BLOCK, EmbeddedQuantizer, QuantizerTables
+
+CELL = 16
+"""Side in pixels of a latent position: 2x2 blocks, 32 bits per iteration."""
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """What a codec is built from; travels with its weights.
+
+    encoder: channels of the encoder's units A (H/8), B (H/16), C (H/8).
+    decoder: channels of the decoder's units E (H/8), F (H/16), G (H/8), H (H/4).
+    """
+
+    preset: str
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...]
+    inputs: int = 64
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain types for JSON."""
+        return asdict(self)
+
+
+PRESETS = {
+    "small": CodecConfig("small", encoder=(64, 96, 64), decoder=(128, 192, 128, 48)),
+    "base": CodecConfig("base", encoder=(128, 192, 128), decoder=(256, 384, 256, 64), inputs=96),
+    "paper": CodecConfig("paper", encoder=(256, 512, 512), decoder=(512, 512, 256, 128)),
+}
+
+LSTMState = tuple[Tensor, Tensor]
+
+
+class ConvLSTM(nn.Module):
+    """Convolutional LSTM unit (paper, equations 4-6).
+
+    ::
+
+        [f, i, C~, o] = [sigm, sigm, tanh, sigm](conv_in(x_k) + conv_hid(h_{k-1}))
+        c_k = f * c_{k-1} + i * C~
+        h_k = o * tanh(c_k)
+
+    input (B, inputs, H, W) -> output h (B, channels, H / stride, W / stride); the state is (h, c).
+    """
+
+    def __init__(
+        self, inputs: int, channels: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.stride = stride
+        self.conv_in = nn.Conv2d(inputs, 4 * channels, kernel, stride, kernel // 2)
+        self.conv_hid = nn.Conv2d(
+            channels, 4 * channels, hidden_kernel, 1, hidden_kernel // 2, bias=False
+        )
+        assert self.conv_in.bias is not None
+        with torch.no_grad():  # remember by default
+            self.conv_in.bias[:channels].fill_(1.0)
+
+    def forward(self, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState]:
+        gates = self.conv_in(x)
+        if state is not None:
+            gates = gates + self.conv_hid(state[0])
+        forget, enter, candidate, output = gates.chunk(4, 1)
+        memory = torch.sigmoid(enter) * torch.tanh(candidate)
+        if state is not None:
+            memory = memory + torch.sigmoid(forget) * state[1]
+        hidden = torch.sigmoid(output) * torch.tanh(memory)
+        return hidden, (hidden, memory)
+
+
+class _Sign(torch.autograd.Function):
+    """sign(y) in {-1, +1} with a straight-through gradient inside |y| < 2."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, y: Tensor) -> Tensor:
+        ctx.save_for_backward(y)
+        return torch.where(y > 0, 1.0, -1.0).to(y.dtype)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return grads[0] * (y.abs() < 2)
+
+
+def binarize(y: Tensor) -> Tensor:
+    """Binarizer B: real values -> {-1, +1}, differentiable straight through."""
+    result: Tensor = _Sign.apply(y)
+    return result
+
+
+@dataclass
+class EncoderState:
+    """Hidden states of the encoder's units (None before the first iteration)."""
+
+    units: list[LSTMState | None]
+
+
+@dataclass
+class DecoderState:
+    """What the decoder knows after k iterations.
+
+    units: hidden states of its ConvLSTMs. nodes, linear: the quantizer's state (`quantizer.py`).
+    """
+
+    units: list[LSTMState | None]
+    nodes: Tensor
+    linear: Tensor
+
+
+class Codec(Protocol):
+    """What the pipeline and the trainer ask of a recurrent codec; k counts from 0."""
+
+    config: CodecConfig
+
+    def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
+        """Image (B, 3, H, W), sides multiples of 16 -> states and the zeroth reconstruction."""
+
+    def encode(
+        self,
+        k: int,
+        image: Tensor,
+        previous: Tensor,
+        mask: Tensor,
+        encoder: EncoderState,
+        decoder: DecoderState,
+    ) -> Tensor:
+        """Bits float (B, 8, Hb, Wb) of -1, +1, and 0 where `mask` (B, 1, Hb, Wb) is 0."""
+
+    def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
+        """Bits of iteration k -> reconstruction (B, 3, H, W) after k + 1 iterations."""
+
+
+class Encoder(nn.Module):
+    """E_k: residual -> shift of the quantizer's decisions.
+
+    ::
+
+        residual coefficients (192, H/8) -> 1x1 -> A (H/8) --------------------> concat -> C (H/8)
+                                                   +-> B (H/16, stride 2) -> x2 -^           |
+                                                                       shift (8, H/8) <- 1x1 +
+    """
+
+    def __init__(self, config: CodecConfig, coefficients: int) -> None:
+        super().__init__()
+        a, b, c = config.encoder
+        self.enter = nn.Conv2d(coefficients, a, 1)
+        self.unit_a = ConvLSTM(a, a)
+        self.unit_b = ConvLSTM(a, b, stride=2)
+        self.unit_c = ConvLSTM(a + b // 4, c)
+        self.leave = nn.Conv2d(c, BITS, 1)
+        with torch.no_grad():  # start from the plain decisions
+            self.leave.weight.mul_(0.01)
+            assert self.leave.bias is not None
+            self.leave.bias.zero_()
+
+    def forward(self, residual: Tensor, state: EncoderState) -> Tensor:
+        units = state.units
+        x = functional.leaky_relu(self.enter(residual), 0.1)
+        fine, units[0] = self.unit_a(x, units[0])
+        coarse, units[1] = self.unit_b(fine, units[1])
+        joined = torch.cat([fine, functional.pixel_shuffle(coarse, 2)], 1)
+        joined, units[2] = self.unit_c(joined, units[2])
+        shift: Tensor = self.leave(joined)
+        return shift
+
+
+class Decoder(nn.Module):
+    """D_k: bits and linear path -> correction of the linear path.
+
+    ::
+
+        bits (8), linear coefficients (64), H/8 -> 3x3 + bias_k -> E (H/8) ------> concat -> G (H/8)
+                                                       +-> F (H/16, stride 2) -> x2 -^        |
+            coefficients' correction (192, H/8) <- 1x1 ---------------------------------------+
+            pixels' correction (3, H) <- x4 <- 3x3 <- H (H/4) <- x2 <- 1x1 -------------------+
+    """
+
+    def __init__(self, config: CodecConfig, coefficients: int, iterations: int) -> None:
+        super().__init__()
+        e, f, g, h = config.decoder
+        self.inputs = config.inputs
+        self.enter = nn.Conv2d(BITS + config.inputs, e, 3, 1, 1, bias=False)
+        self.iteration_bias = nn.Parameter(torch.zeros(iterations, e))
+        self.unit_e = ConvLSTM(e, e)
+        self.unit_f = ConvLSTM(e, f, stride=2)
+        self.unit_g = ConvLSTM(e + f // 4, g)
+        self.correct = nn.Conv2d(g, coefficients, 1)
+        self.refine = nn.Conv2d(g, 4 * h, 1)
+        self.unit_h = ConvLSTM(h, h)
+        self.pixels = nn.Conv2d(h, 3 * 16, 3, 1, 1)
+        with torch.no_grad():  # start from the linear path alone
+            for layer in (self.correct, self.pixels):
+                layer.weight.mul_(0.01)
+                assert layer.bias is not None
+                layer.bias.zero_()
+
+    def forward(
+        self, k: int, bits: Tensor, linear: Tensor, units: list[LSTMState | None]
+    ) -> tuple[Tensor, Tensor]:
+        """Returns corrections (B, 192, H/8, W/8) and (B, 3, H, W), in units of the rms error."""
+        x = self.enter(torch.cat([bits, linear[:, : self.inputs]], 1))
+        x = functional.leaky_relu(x + self.iteration_bias[k][None, :, None, None], 0.1)
+        fine, units[0] = self.unit_e(x, units[0])
+        coarse, units[1] = self.unit_f(fine, units[1])
+        joined = torch.cat([fine, functional.pixel_shuffle(coarse, 2)], 1)
+        joined, units[2] = self.unit_g(joined, units[2])
+        quarter = functional.leaky_relu(functional.pixel_shuffle(self.refine(joined), 2), 0.1)
+        quarter, units[3] = self.unit_h(quarter, units[3])
+        return self.correct(joined), functional.pixel_shuffle(self.pixels(quarter), 4)
+
+
+class EmbeddedCodec(nn.Module):
+    """Presets `small` and `base`: ConvLSTMs around a transform and an embedded quantizer."""
+
+    def __init__(self, config: CodecConfig, tables: QuantizerTables) -> None:
+        super().__init__()
+        self.config = config
+        self.quantizer = EmbeddedQuantizer(tables)
+        iterations, coefficients = len(tables.rms) - 1, tables.rms.shape[1]
+        self.encoder = Encoder(config, coefficients)
+        self.decoder = Decoder(config, coefficients, iterations)
+
+    def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
+        """See `Codec.start`."""
+        batch, _, height, width = image.shape
+        shape = (batch, self.quantizer.rms.shape[1], height // BLOCK, width // BLOCK)
+        nodes, linear = self.quantizer.initial(image.new_empty(1).expand(shape))
+        decoder = DecoderState([None] * 4, nodes, linear)
+        return EncoderState([None] * 3), decoder, self.quantizer.synthesis(linear)
+
+    def encode(
+        self,
+        k: int,
+        image: Tensor,
+        previous: Tensor,
+        mask: Tensor,
+        encoder: EncoderState,
+        decoder: DecoderState,
+    ) -> Tensor:
+        """See `Codec.encode`. `previous` is detached: through it gradients explode."""
+        quantizer = self.quantizer
+        residual = quantizer.analysis(image - previous.detach())
+        residual = residual / quantizer.rms[k][None, :, None, None]
+        shift = self.encoder(residual, encoder)
+        coefficients = quantizer.analysis(image)
+        nodes = decoder.nodes.clone()  # the decoder walks the same nodes again
+        bits = []
+        for slot in range(BITS):
+            y = quantizer.margin(BITS * k + slot, coefficients, nodes) + shift[:, slot]
+            bits.append(binarize(y) * mask[:, 0])
+            quantizer.advance(BITS * k + slot, bits[-1].detach(), nodes)
+        return torch.stack(bits, 1)
+
+    def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
+        """See `Codec.decode`."""
+        quantizer = self.quantizer
+        slots = range(BITS * k, BITS * (k + 1))
+        changes = [
+            quantizer.advance(slot, bits[:, i], decoder.nodes) for i, slot in enumerate(slots)
+        ]
+        channels = torch.tensor([quantizer.schedule[s] for s in slots], device=bits.device)
+        decoder.linear = decoder.linear.index_add(1, channels, torch.stack(changes, 1))
+        normalised = (decoder.linear - quantizer.start[None, :, None, None]) / quantizer.rms[
+            0, :, None, None
+        ]
+        correction, pixels = self.decoder(k, bits, normalised, decoder.units)
+        scale = quantizer.rms[k + 1]
+        coefficients = decoder.linear + correction * scale[None, :, None, None]
+        # Over all coefficients the rms error is also the pixels' rms error (Parseval).
+        return quantizer.synthesis(coefficients) + pixels * scale.square().mean().sqrt()

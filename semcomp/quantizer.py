@@ -1,0 +1,194 @@
+"""Embedded tree quantizer: which coefficient each of a block's bits refines, and how.
+
+A block is 8x8 RGB pixels = 192 numbers. A fixed orthonormal basis (a Karhunen-Loeve transform)
+turns them into 192 coefficients, and a fixed *schedule* says, for each of the block's 24 x 8 = 192
+bit slots, which coefficient the slot refines. Every coefficient has a binary tree of intervals:
+the bit says whether the value lies above the threshold of the tree node reached so far, and each
+child node has a reconstruction value.
+
+::
+
+    slot:        0      1      2      3     ...          iteration 1 = slots 0..7
+    coefficient: 0      0      1      0                  (schedule)
+    tree of coefficient 0:        [all]
+                           bit-  /     \\  bit+           thresholds[0, 0]
+                            [low]       [high]           values[0, 0], values[0, 1]
+                            /    \\      /    \\          thresholds[1, 0..1]
+                         [ll]   [lh] [hl]   [hh]         values[1, 0..3]
+
+With symmetric trees this is the successive approximation by signs of the literature; trees whose
+first two cuts lie either side of zero have a dead zone, so that a flat block spends bits that are
+certain, and certain bits are free after entropy coding. All tables are integers in units of 1/8
+grey level, so that the values a decoder reaches, and with them every entropy coding context, are
+the same on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+BLOCK = 8
+"""Side of a block in pixels (paper, section 3.3)."""
+COEFFICIENTS = 3 * BLOCK * BLOCK
+"""Numbers in an RGB block: 192."""
+BITS = 8
+"""Bits a block sends in one iteration (32 bits per 16x16 cell, DESIGN section 2)."""
+ITERATIONS = 24
+"""Most iterations a block can receive (paper, section 3.3)."""
+SLOTS = BITS * ITERATIONS
+"""Bits of a block over all iterations: 192."""
+UNIT = 8
+"""Table units per grey level."""
+MAX_DEPTH = 8
+"""Most bits one coefficient receives."""
+
+
+@dataclass(frozen=True)
+class QuantizerTables:
+    """The integer tables of an embedded tree quantizer, as they travel with the weights.
+
+    basis: float32 (192, 192), columns are orthonormal directions; rows are in the order channel,
+        row, column of a block.
+    schedule: int16 (192,), coefficient refined by each slot.
+    start: int16 (192,), value of each coefficient before any bit, in 1/8 grey levels.
+    thresholds: int16 (192, 128), slot x tree node, in 1/8 grey levels.
+    values: int16 (192, 256), slot x child node, in 1/8 grey levels.
+    rms: float32 (25, 192), root mean square error of each coefficient after k iterations on
+        training blocks, in grey levels; scales the networks' inputs and outputs.
+    """
+
+    basis: np.ndarray
+    schedule: np.ndarray
+    start: np.ndarray
+    thresholds: np.ndarray
+    values: np.ndarray
+    rms: np.ndarray
+
+    @property
+    def depth(self) -> np.ndarray:
+        """int64 (192,): how many bits the slot's coefficient has received before the slot."""
+        seen = np.zeros(COEFFICIENTS, np.int64)
+        depth = np.empty(SLOTS, np.int64)
+        for slot, coefficient in enumerate(self.schedule):
+            depth[slot] = seen[coefficient]
+            seen[coefficient] += 1
+        return depth
+
+    @property
+    def parents(self) -> np.ndarray:
+        """int16 (192, 128): value of each tree node a slot starts from, in 1/8 grey levels."""
+        parents = np.zeros((SLOTS, 2 ** (MAX_DEPTH - 1)), np.int16)
+        latest: dict[int, int] = {}
+        for slot, coefficient in enumerate(self.schedule.tolist()):
+            if coefficient in latest:
+                parents[slot] = self.values[latest[coefficient], : parents.shape[1]]
+            else:
+                parents[slot] = self.start[coefficient]
+            latest[coefficient] = slot
+        return parents
+
+    @classmethod
+    def binary(cls) -> QuantizerTables:
+        """Tables for a codec without a linear path (preset `paper`): slot s is sign s, +-1."""
+        values = np.zeros((SLOTS, 2**MAX_DEPTH), np.int16)
+        values[:, 0], values[:, 1] = -UNIT, UNIT
+        return cls(
+            basis=np.eye(COEFFICIENTS, dtype=np.float32),
+            schedule=np.arange(SLOTS, dtype=np.int16),
+            start=np.zeros(COEFFICIENTS, np.int16),
+            thresholds=np.zeros((SLOTS, 2 ** (MAX_DEPTH - 1)), np.int16),
+            values=values,
+            rms=np.ones((ITERATIONS + 1, COEFFICIENTS), np.float32),
+        )
+
+
+def slot_scales(tables: QuantizerTables) -> np.ndarray:
+    """Half the typical distance between the two children of a slot's nodes.
+
+    Returns float32 (192,), in grey levels, at least 1/8: the unit in which a decision's margin
+    is measured, and the scale of the entropy coder's features.
+    """
+    scales = np.empty(SLOTS, np.float32)
+    for slot, depth in enumerate(tables.depth):
+        pairs = tables.values[slot, : 2 ** (depth + 1)].astype(np.float64).reshape(-1, 2)
+        # The median ignores the few huge intervals of the tails.
+        scales[slot] = max(np.median(pairs[:, 1] - pairs[:, 0]) / 2, 1.0) / UNIT
+    return scales
+
+
+class EmbeddedQuantizer(torch.nn.Module):
+    """Torch side of the tables: analysis, one slot's decision and its dequantization.
+
+    State of a picture: `nodes` int64 (B, 192, Hb, Wb), the tree node each coefficient has reached;
+    `linear` float32 (B, 192, Hb, Wb), the coefficients' values so far in grey levels.
+    """
+
+    basis: Tensor
+    start: Tensor
+    thresholds: Tensor
+    parents: Tensor
+    values: Tensor
+    rms: Tensor
+    scales: Tensor
+
+    def __init__(self, tables: QuantizerTables) -> None:
+        super().__init__()
+        self.schedule = [int(c) for c in tables.schedule]
+        # Not persistent: the tables are stored once, as integers, beside the networks' weights.
+        floats = {
+            "basis": tables.basis,
+            "start": tables.start.astype(np.float32) / UNIT,
+            "thresholds": tables.thresholds.astype(np.float32) / UNIT,
+            "parents": tables.parents.astype(np.float32) / UNIT,
+            "values": tables.values.astype(np.float32) / UNIT,
+            "rms": np.maximum(tables.rms, 0.25),
+            "scales": slot_scales(tables),
+        }
+        for name, array in floats.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), False)
+
+    def analysis(self, image: Tensor) -> Tensor:
+        """Pixels float (B, 3, H, W) in -128..127 -> coefficients (B, 192, H/8, W/8)."""
+        blocks = functional.pixel_unshuffle(image, BLOCK)
+        return functional.conv2d(blocks, self.basis.t()[:, :, None, None])
+
+    def synthesis(self, coefficients: Tensor) -> Tensor:
+        """Inverse of `analysis`: (B, 192, Hb, Wb) -> (B, 3, 8 Hb, 8 Wb)."""
+        blocks = functional.conv2d(coefficients, self.basis[:, :, None, None])
+        return functional.pixel_shuffle(blocks, BLOCK)
+
+    def initial(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """State (nodes, linear) before the first bit, shaped like coefficients `like`."""
+        nodes = torch.zeros(like.shape, dtype=torch.int64, device=like.device)
+        linear = self.start[None, :, None, None].expand_as(like).to(like.dtype).clone()
+        return nodes, linear
+
+    def margin(self, slot: int, coefficients: Tensor, nodes: Tensor) -> Tensor:
+        """Signed distance of the slot's coefficient to its threshold, in the slot's scale.
+
+        Returns float (B, Hb, Wb); its sign is the plain (open-loop) decision.
+        """
+        channel = self.schedule[slot]
+        threshold = self.thresholds[slot][nodes[:, channel]]
+        return (coefficients[:, channel] - threshold) / self.scales[slot]
+
+    def advance(self, slot: int, bits: Tensor, nodes: Tensor) -> Tensor:
+        """Apply one slot's bits: moves `nodes` in place, returns the change of the coefficient.
+
+        bits: float (B, Hb, Wb) of -1, +1, or 0 for a block that does not send the slot. The change
+        is linear in the bit, so that gradients reach the encoder through it.
+        Returns float (B, Hb, Wb) in grey levels, 0 where the bit is 0.
+        """
+        channel = self.schedule[slot]
+        node = nodes[:, channel].clone()
+        low = self.values[slot][2 * node]
+        high = self.values[slot][2 * node + 1]
+        sent = bits != 0
+        change = (low + high) / 2 + bits * (high - low) / 2 - self.parents[slot][node]
+        nodes[:, channel] = torch.where(sent, 2 * node + (bits > 0), node)
+        return torch.where(sent, change, torch.zeros_like(change))

@@ -1,0 +1,1 @@
+"""Training: data, quantizer design, codec trainer, entropy-table fitting."""
