@@ -1,0 +1,248 @@
+"""Pictures from anywhere as uint8 RGB, and between uint8 HWC and float BCHW.
+
+Uploads are hostile until shown otherwise: sizes are checked from the header before a pixel is
+decoded, only common raster formats are opened, and every failure is an ImageError that names
+the problem.
+"""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Transpose
+
+MAX_PIXELS = 50_000_000
+"""Largest width times height `load_image` accepts by default."""
+
+CELL = 16
+"""Pixels on a cell's side: padded sides are multiples of it."""
+
+# Pillow would also open formats that start other programs (EPS), that hide a picture of another
+# size inside (ICO), or that decode before their size can be checked (JPEG XL's plugin).
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+# What Pillow's decoders raise on damaged files, beside OSError.
+_DECODER_ERRORS = (
+    *(SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError),
+    *(MemoryError, RuntimeError, struct.error, zlib.error),
+)
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+# EXIF orientation -> how to turn the stored pixels upright (EXIF 2.32, tag 0x0112).
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read, or an array that is not a picture."""
+
+
+def load_image(
+    source: str | Path | bytes | BinaryIO | Image.Image | NDArray[Any],
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) RGB, upright, in memory of its own.
+
+    source: a path, a file's bytes, an open binary file, a Pillow image, or an array (H, W) or
+    (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
+    max_pixels: limit on H·W, checked before pixels are decoded.
+
+    Transparency is laid on white. 16-bit values are divided by 257. Floats count as 0..1 if none
+    exceeds 1, else as 0..255; 32-bit integers as 0..255 if none exceeds 255, else as 16 bits.
+    Of an animation the first frame is taken. Colour profiles are ignored.
+
+    Raises ImageError if the source is missing, empty, truncated, of an unknown format, or too
+    large.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_stream(BytesIO(source), max_pixels)
+    if isinstance(source, str | Path):
+        try:
+            with Path(source).open("rb") as stream:
+                return _from_stream(stream, max_pixels)
+        except OSError as error:
+            raise ImageError(f"cannot read {source}: {error.strerror or error}") from error
+    # A copy in memory, because Pillow seeks and the stream may be a pipe.
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise ImageError("the picture's file is open in text mode; open it in binary mode")
+    return _from_stream(BytesIO(data), max_pixels)
+
+
+def to_tensor(image: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 (H, W, 3) to float32 (1, 3, H, W) in -128..127: the codec's centred pixels."""
+    _check(image)
+    return torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32) - 128)
+
+
+def to_uint8(tensor: torch.Tensor) -> NDArray[np.uint8]:
+    """float (1, 3, H, W) around -128..127 to uint8 (H, W, 3), rounded and clipped to 0..255.
+
+    Any device and float type. Raises ImageError for other shapes and for NaN.
+    """
+    if tensor.ndim != 4 or tensor.shape[0] != 1 or tensor.shape[1] != 3:
+        raise ImageError(f"expected a (1, 3, H, W) tensor, got {tuple(tensor.shape)}")
+    pixels = tensor.detach()[0].float()
+    if bool(pixels.isnan().any()):
+        raise ImageError("the picture has NaN pixels; the codec's weights or input are broken")
+    pixels = (pixels + 128).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width rounded up to multiples of 16."""
+    if height < 1 or width < 1:
+        raise ImageError(f"a picture cannot be {height} x {width} pixels")
+    return -(-height // CELL) * CELL, -(-width // CELL) * CELL
+
+
+def pad_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3) extended right and down to multiples of 16 by reflection.
+
+    The border pixel is the mirror and is not repeated. A side shorter than its padding reflects
+    back and forth; a side of 1 is repeated.
+    """
+    height, width = _check(image)
+    padded_height, padded_width = padded_size(height, width)
+    rows, columns = _reflected(height, padded_height), _reflected(width, padded_width)
+    return image[rows[:, None], columns]
+
+
+def crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The top left height x width pixels of a uint8 (H, W, 3) picture: undoes `pad_image`."""
+    have = _check(image)
+    if not (1 <= height <= have[0] and 1 <= width <= have[1]):
+        raise ImageError(f"cannot crop {have[0]} x {have[1]} pixels to {height} x {width}")
+    return np.ascontiguousarray(image[:height, :width])
+
+
+def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
+    """Height and width of a uint8 (H, W, 3) picture, or ImageError."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ImageError(
+            f"expected a uint8 (H, W, 3) picture, got {image.dtype} {image.shape}; "
+            "see semcomp.image.load_image"
+        )
+    return image.shape[0], image.shape[1]
+
+
+def _reflected(size: int, padded: int) -> NDArray[np.int64]:
+    """For each padded position the source position, 0, 1, .. size-1, size-2, .. 0, 1, .."""
+    period = max(2 * (size - 1), 1)
+    position = np.arange(padded, dtype=np.int64) % period
+    return np.minimum(position, period - position) if size > 1 else np.zeros_like(position)
+
+
+def _check_size(height: int, width: int, max_pixels: int) -> None:
+    if height < 1 or width < 1:
+        raise ImageError("the picture has no pixels")
+    if height * width > max_pixels:
+        raise ImageError(
+            f"the picture has {width} x {height} pixels, more than the {max_pixels} allowed; "
+            "scale it down first"
+        )
+
+
+def _from_stream(stream: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
+    if not stream.read(1):
+        raise ImageError("the picture's file is empty")
+    stream.seek(0)
+    Image.init()  # fills Image.OPEN with the formats this Pillow was built with
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    try:
+        picture = Image.open(stream, formats=formats)
+    except _BOMBS as error:
+        raise ImageError(
+            f"the picture has more than the {max_pixels} pixels allowed; scale it down first"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            "not a picture in a format this program reads; use PNG, JPEG, WebP, AVIF or TIFF"
+        ) from error
+    except (OSError, *_DECODER_ERRORS) as error:
+        raise ImageError(f"the picture's file is damaged: {error}") from error
+    with picture:
+        return _from_pillow(picture, max_pixels)
+
+
+def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
+    _check_size(picture.height, picture.width, max_pixels)
+    try:
+        picture.load()
+    except (OSError, *_DECODER_ERRORS) as error:
+        raise ImageError(f"the picture's file is damaged or cut short: {error}") from error
+    upright = _upright(picture)
+    # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
+    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
+        return _from_array(np.asarray(upright), max_pixels)
+    if upright.mode == "La":  # grey with premultiplied alpha; converts to LA only
+        upright = upright.convert("LA")
+    if upright.has_transparency_data:
+        return _on_white(np.asarray(upright.convert("RGBA")))
+    return np.array(upright.convert("RGB"))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except (OSError, *_DECODER_ERRORS):
+        return picture  # damaged metadata should not cost the picture
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Straight-alpha uint8 (H, W, 4) over white, rounded."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    mixed = rgba[..., :3] * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
+        raise ImageError(f"expected an array (H, W) or (H, W, 1..4), got {array.shape}")
+    _check_size(array.shape[0], array.shape[1], max_pixels)
+    pixels = _to_bytes(array)
+    if pixels.shape[2] in (1, 2):
+        pixels = np.concatenate([pixels[..., :1].repeat(3, axis=2), pixels[..., 1:]], axis=2)
+    return _on_white(pixels) if pixels.shape[2] == 4 else np.array(pixels, order="C")
+
+
+def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Any usual pixel type as uint8; the ranges are `load_image`'s."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise ImageError(f"pixels of type {array.dtype} are not supported; use uint8")
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 65535):  # catches NaN too
+        raise ImageError(f"pixel values {low}..{high} are outside 0..65535")
+    if np.issubdtype(array.dtype, np.floating):
+        if high > 255:
+            raise ImageError(f"float pixels must lie in 0..1 or 0..255, got up to {high}")
+        scaled: NDArray[np.float64] = array.astype(np.float64) * (255 if high <= 1 else 1)
+        return np.rint(scaled).astype(np.uint8)
+    if array.dtype.itemsize == 2 or high > 255:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return array.astype(np.uint8)

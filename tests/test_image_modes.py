@@ -1,0 +1,136 @@
+"""Uploads in every colour mode, orientation and pixel type."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semcomp.image import ImageError, load_image
+from tests.pictures import RGB, encoded
+
+
+def test_grey_and_one_bit():
+    grey = RGB[..., 0]
+    for picture in (Image.fromarray(grey), Image.fromarray(grey > 127)):
+        expected = np.asarray(picture.convert("L"))[..., None].repeat(3, axis=2)
+        np.testing.assert_array_equal(load_image(encoded(picture)), expected)
+
+
+def test_palette_with_and_without_transparency():
+    picture = Image.fromarray(RGB).quantize(4)
+    expected = np.array(picture.convert("RGB"))
+    np.testing.assert_array_equal(load_image(encoded(picture)), expected)
+    expected[np.asarray(picture) == 2] = 255
+    np.testing.assert_array_equal(load_image(encoded(picture, transparency=2)), expected)
+
+
+def test_alpha_is_laid_on_white():
+    rgba = np.zeros((1, 3, 4), np.uint8)
+    rgba[0, :, 3] = 0, 128, 255
+    expected = np.array([255, 127, 0])[None, :, None].repeat(3, axis=2)
+    for source in (rgba, encoded(Image.fromarray(rgba)), Image.fromarray(rgba[..., 2:])):
+        np.testing.assert_array_equal(load_image(source), expected)
+    for mode in ("RGBa", "La"):
+        premultiplied = Image.fromarray(rgba).convert(mode.upper()).convert(mode)
+        np.testing.assert_array_equal(load_image(premultiplied), expected)
+
+
+def test_grey_and_rgb_with_a_transparent_colour():
+    for picture, key in ((Image.new("L", (2, 2), 9), 9), (Image.new("RGB", (2, 2)), (0, 0, 0))):
+        assert (load_image(encoded(picture, transparency=key)) == 255).all()
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled(format: str):
+    deep = np.array([[0, 128, 129, 257, 32896, 65535]], np.uint16)
+    loaded = load_image(encoded(Image.fromarray(deep), format))
+    assert loaded[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
+    np.testing.assert_array_equal(load_image(deep), loaded)
+
+
+def test_big_endian_16_bit_grey():
+    deep = np.array([[0, 257, 65535]], ">u2")
+    assert load_image(deep)[0, :, 0].tolist() == [0, 1, 255]
+    picture = Image.frombytes("I;16B", (3, 1), deep.tobytes())
+    assert load_image(picture)[0, :, 0].tolist() == [0, 1, 255]
+
+
+def test_integer_and_float_pictures():
+    assert load_image(np.array([[0, 255]], np.int32))[0, :, 0].tolist() == [0, 255]
+    assert load_image(Image.fromarray(np.array([[0, 65535]], np.int32)))[0, 1, 0] == 255
+    for source in (np.array([[0, 0.5, 1]], np.float32), Image.fromarray(np.float32([[0, 0.5, 1]]))):
+        assert load_image(source)[0, :, 2].tolist() == [0, 128, 255]
+    assert load_image(np.array([[0, 127.6, 255.0]]))[0, :, 0].tolist() == [0, 128, 255]
+    assert load_image(np.array([[False, True]]))[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "HSV", "LAB"])
+def test_other_colour_spaces(mode: str):
+    picture = Image.new("RGB", (8, 8), (200, 100, 50)).convert(mode)
+    loaded = load_image(picture)
+    assert np.abs(loaded.astype(int) - (200, 100, 50)).max() <= 3
+
+
+def test_cmyk_jpeg():
+    picture = Image.new("RGB", (8, 8), (200, 100, 50)).convert("CMYK")
+    loaded = load_image(encoded(picture, "JPEG", quality=95))
+    assert np.abs(loaded.astype(int) - (200, 100, 50)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        (np.zeros((2, 2, 5), np.uint8), "expected an array"),
+        (np.zeros(4, np.uint8), "expected an array"),
+        (np.zeros((0, 4, 3), np.uint8), "no pixels"),
+        (np.full((2, 2), -1), "outside"),
+        (np.full((2, 2), 70_000), "outside"),
+        (np.full((2, 2), np.nan), "outside"),
+        (np.full((2, 2), 300.0), "float pixels"),
+        (np.zeros((2, 2), complex), "not supported"),
+        (np.array([["a"]]), "not supported"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array: np.ndarray, problem: str):
+    with pytest.raises(ImageError, match=problem):
+        load_image(array)
+
+
+def test_pillow_image_without_pixels():
+    with pytest.raises(ImageError, match="no pixels"):
+        load_image(Image.new("RGB", (0, 4)))
+
+
+# Metadata and animation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_exif_orientation_is_applied(orientation: int, format: str):
+    # EXIF names where the stored row 0 and column 0 belong in the upright picture.
+    stored = {
+        1: RGB,
+        2: RGB[:, ::-1],
+        3: RGB[::-1, ::-1],
+        4: RGB[::-1],
+        5: RGB.transpose(1, 0, 2),
+        6: RGB.transpose(1, 0, 2)[::-1],
+        7: RGB[::-1, ::-1].transpose(1, 0, 2),
+        8: RGB.transpose(1, 0, 2)[:, ::-1],
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = encoded(Image.fromarray(np.ascontiguousarray(stored)), format, exif=exif, **options)
+    np.testing.assert_array_equal(load_image(data), RGB)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_does_not_cost_the_picture():
+    data = encoded(Image.fromarray(RGB), exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    np.testing.assert_array_equal(load_image(data), RGB)
+
+
+def test_animation_gives_its_first_frame():
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert load_image(data)[0, 0].tolist() == [255, 0, 0]
