@@ -121,7 +121,8 @@ def pad_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width = _check(image)
     padded_height, padded_width = padded_size(height, width)
-    rows, columns = _reflected(height, padded_height), _reflected(width, padded_width)
+    rows = reflect(np.arange(padded_height), height)
+    columns = reflect(np.arange(padded_width), width)
     return image[rows[:, None], columns]
 
 
@@ -133,6 +134,18 @@ def crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]
     return np.ascontiguousarray(image[:height, :width])
 
 
+def reflect(position: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Positions outside 0..size-1 mirrored back inside, as often as it takes.
+
+    The first and last position are the mirrors: -1 becomes 1. With size 1 all become 0.
+    """
+    if size == 1:
+        return np.zeros_like(position)
+    period = 2 * (size - 1)
+    position = position % period
+    return np.minimum(position, period - position)
+
+
 def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
     """Height and width of a uint8 (H, W, 3) picture, or ImageError."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
@@ -141,13 +154,6 @@ def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
             "see semcomp.image.load_image"
         )
     return image.shape[0], image.shape[1]
-
-
-def _reflected(size: int, padded: int) -> NDArray[np.int64]:
-    """For each padded position the source position, 0, 1, .. size-1, size-2, .. 0, 1, .."""
-    period = max(2 * (size - 1), 1)
-    position = np.arange(padded, dtype=np.int64) % period
-    return np.minimum(position, period - position) if size > 1 else np.zeros_like(position)
 
 
 def _check_size(height: int, width: int, max_pixels: int) -> None:
