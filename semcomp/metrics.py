@@ -42,7 +42,7 @@ def ms_ssim(reference: NDArray[np.uint8], distorted: NDArray[np.uint8]) -> float
 
     Five scales with the published weights. Raises MetricError when a side is shorter than 161
     pixels: fewer scales would be another metric, and its values not comparable. Callers show
-    such scores as not available. Takes about 130 bytes of memory per pixel (3 GB for 24 megapixels).
+    such scores as not available. Takes about 130 bytes of memory per pixel: 3 GB for 24 megapixels.
     """
     _check(reference, distorted)
     height, width = reference.shape[:2]
