@@ -36,6 +36,7 @@ ORDER = [
     "codec",
     "features",
     "entropy",
+    "grid_coder",
     "bitstream",
     "weights",
     "runtime",
