@@ -276,13 +276,11 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
     stored = int.from_bytes(data[end : end + _CRC_SIZE], "little")
     if zlib.crc32(data[:end]) != stored:
         raise BitstreamError("damaged header (checksum differs): get the file again")
-    _, _, *fields = _FIXED.unpack_from(data)
-    kind = fields[3]
-    if kind not in list(AllocationKind):
-        raise BitstreamError(f"unknown allocation kind {kind}: update semcomp")
-    fields[3] = AllocationKind(kind)
-    header = Header(*fields, map_section=data[start:end])
-    return header, end + _CRC_SIZE
+    fields = [*_FIXED.unpack_from(data)[2:], data[start:end]]
+    if fields[3] not in list(AllocationKind):
+        raise BitstreamError(f"unknown allocation kind {fields[3]}: update semcomp")
+    fields[3] = AllocationKind(fields[3])
+    return Header(*fields), end + _CRC_SIZE
 
 
 def _parse_chunk(
