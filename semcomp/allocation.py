@@ -181,13 +181,13 @@ def rd_levels(
 ) -> NDArray[np.uint8]:
     """Levels that make Σ L_i·D_i(K_i) small under Σ R_i(K_i) <= budget (DESIGN section 2, `rd`).
 
-    distortion: float (N, 25), D_i(k) of block i after k = 0..24 iterations, any unit.
-    rate: float (N, 25), R_i(k) >= 0 in levels or coded bits, never falling along k.
+    distortion: float (N, K + 1), D_i(k) of block i after k = 0..K iterations, K <= 24, any unit.
+    rate: float (N, K + 1), R_i(k) >= 0 in levels or coded bits, never falling along k.
     importance: (N,), >= 0, any scale; all zero counts as all equal.
     budget: in the unit of `rate`.
     minimum: levels no block goes below, 0..24, so that no block stays empty. One that the budget
     cannot pay for is reduced to what fits.
-    Returns uint8 (N,), 0..24. Budget that no block gains from is left unspent.
+    Returns uint8 (N,), 0..K. Budget that no block gains from is left unspent.
     Raises AllocationError for malformed tables, or if the budget does not even cover R_i(0).
     """
     distortion, rate, weight = _check_tables(distortion, rate, importance, budget)
@@ -216,10 +216,11 @@ def _check_tables(
     """The three tables of `rd_levels` as float64, or AllocationError."""
     distortion, rate = np.asarray(distortion, np.float64), np.asarray(rate, np.float64)
     weight = np.asarray(importance, np.float64)
-    shape = (weight.size, MAX_LEVEL + 1)
-    if weight.ndim != 1 or not weight.size or distortion.shape != shape or rate.shape != shape:
+    shape = distortion.shape
+    fits = len(shape) == 2 and shape[0] == weight.size and 2 <= shape[1] <= MAX_LEVEL + 1
+    if weight.ndim != 1 or not weight.size or not fits or rate.shape != shape:
         raise AllocationError(
-            f"need importance (N,) with N >= 1, distortion and rate (N, {MAX_LEVEL + 1}); got "
+            f"need importance (N,) with N >= 1, distortion and rate (N, 2..{MAX_LEVEL + 1}); got "
             f"{weight.shape}, {distortion.shape} and {rate.shape}"
         )
     finite = all(np.isfinite(table).all() for table in (distortion, rate, weight, budget))

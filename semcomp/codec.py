@@ -1,15 +1,15 @@
-"""The recurrent codec: ConvLSTM encoder, binarizer and decoder, in presets small, base and paper.
+"""The recurrent codec: ConvLSTM units, binarizer, decoder; presets small, base and paper.
 
 One iteration k, for a picture x of H x W pixels (paper, section 3.2; Toderici et al. 2017)::
 
-    x - x_hat[k-1] --> encoder E_k (ConvLSTMs) --> binarizer B --> b_k: 8 bits per 8x8 block
-                                                                       |  (0 where level < k)
-    x_hat[k] <-------------------------------- decoder D_k (ConvLSTMs) <+
+    x - x_hat[k-1] --> encoder E_k --> binarizer B --> b_k: 8 bits per 8x8 block, 0 where level < k
+                                                       |
+    x_hat[k] <------- decoder D_k (ConvLSTMs) <--------+
 
-The presets `small` and `base` (`EmbeddedCodec`) add a linear path to it: block transform and
-embedded tree quantizer (`quantizer.py`). There the encoder's ConvLSTMs shift the decisions of the
-quantizer, and the decoder's ConvLSTMs add to the linear path what blockwise linear coding cannot
-know. The preset `paper` (`paper_codec.py`) is the paper's own network without it.
+The preset `paper` (`paper_codec.py`) is the paper's own network: ConvLSTMs on both sides. In the
+presets `small` and `base` (`EmbeddedCodec`) the encoder is the embedded quantizer of `quantizer.py`
+- a linear transform whose residual each iteration refines - and the ConvLSTMs of the decoder turn
+its bits into a picture: the linear path, plus what blockwise linear coding cannot know.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ CELL = 16
 class CodecConfig:
     """What a codec is built from; travels with its weights.
 
-    encoder: channels of the encoder's units A (H/8), B (H/16), C (H/8).
     decoder: channels of the decoder's units E (H/8), F (H/16), G (H/8), H (H/4).
+    inputs: leading coefficients of the linear path that the decoder sees.
     """
 
     preset: str
-    encoder: tuple[int, ...]
     decoder: tuple[int, ...]
     inputs: int = 64
 
@@ -46,9 +45,8 @@ class CodecConfig:
 
 
 PRESETS = {
-    "small": CodecConfig("small", encoder=(64, 96, 64), decoder=(128, 192, 128, 48)),
-    "base": CodecConfig("base", encoder=(128, 192, 128), decoder=(256, 384, 256, 64), inputs=96),
-    "paper": CodecConfig("paper", encoder=(256, 512, 512), decoder=(512, 512, 256, 128)),
+    "small": CodecConfig("small", decoder=(128, 192, 128, 48)),
+    "base": CodecConfig("base", decoder=(256, 384, 256, 96), inputs=96),
 }
 
 LSTMState = tuple[Tensor, Tensor]
@@ -135,6 +133,8 @@ class Codec(Protocol):
     """What the pipeline and the trainer ask of a recurrent codec; k counts from 0."""
 
     config: CodecConfig
+    closed_loop: bool
+    """Whether the encoder needs each iteration's reconstruction to find the next bits."""
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
         """Image (B, 3, H, W), sides multiples of 16 -> states and the zeroth reconstruction."""
@@ -152,40 +152,6 @@ class Codec(Protocol):
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """Bits of iteration k -> reconstruction (B, 3, H, W) after k + 1 iterations."""
-
-
-class Encoder(nn.Module):
-    """E_k: residual -> shift of the quantizer's decisions.
-
-    ::
-
-        residual coefficients (192, H/8) -> 1x1 -> A (H/8) --------------------> concat -> C (H/8)
-                                                   +-> B (H/16, stride 2) -> x2 -^           |
-                                                                       shift (8, H/8) <- 1x1 +
-    """
-
-    def __init__(self, config: CodecConfig, coefficients: int) -> None:
-        super().__init__()
-        a, b, c = config.encoder
-        self.enter = nn.Conv2d(coefficients, a, 1)
-        self.unit_a = ConvLSTM(a, a)
-        self.unit_b = ConvLSTM(a, b, stride=2)
-        self.unit_c = ConvLSTM(a + b // 4, c)
-        self.leave = nn.Conv2d(c, BITS, 1)
-        with torch.no_grad():  # start from the plain decisions
-            self.leave.weight.mul_(0.01)
-            assert self.leave.bias is not None
-            self.leave.bias.zero_()
-
-    def forward(self, residual: Tensor, state: EncoderState) -> Tensor:
-        units = state.units
-        x = functional.leaky_relu(self.enter(residual), 0.1)
-        fine, units[0] = self.unit_a(x, units[0])
-        coarse, units[1] = self.unit_b(fine, units[1])
-        joined = torch.cat([fine, functional.pixel_shuffle(coarse, 2)], 1)
-        joined, units[2] = self.unit_c(joined, units[2])
-        shift: Tensor = self.leave(joined)
-        return shift
 
 
 class Decoder(nn.Module):
@@ -234,14 +200,15 @@ class Decoder(nn.Module):
 
 
 class EmbeddedCodec(nn.Module):
-    """Presets `small` and `base`: ConvLSTMs around a transform and an embedded quantizer."""
+    """Presets `small` and `base`: embedded quantizer as encoder, ConvLSTMs as decoder."""
+
+    closed_loop = False
 
     def __init__(self, config: CodecConfig, tables: QuantizerTables) -> None:
         super().__init__()
         self.config = config
         self.quantizer = EmbeddedQuantizer(tables)
         iterations, coefficients = len(tables.rms) - 1, tables.rms.shape[1]
-        self.encoder = Encoder(config, coefficients)
         self.decoder = Decoder(config, coefficients, iterations)
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
@@ -250,7 +217,7 @@ class EmbeddedCodec(nn.Module):
         shape = (batch, self.quantizer.rms.shape[1], height // BLOCK, width // BLOCK)
         nodes, linear = self.quantizer.initial(image.new_empty(1).expand(shape))
         decoder = DecoderState([None] * 4, nodes, linear)
-        return EncoderState([None] * 3), decoder, self.quantizer.synthesis(linear)
+        return EncoderState([]), decoder, self.quantizer.synthesis(linear)
 
     def encode(
         self,
@@ -261,19 +228,21 @@ class EmbeddedCodec(nn.Module):
         encoder: EncoderState,
         decoder: DecoderState,
     ) -> Tensor:
-        """See `Codec.encode`. `previous` is detached: through it gradients explode."""
-        quantizer = self.quantizer
-        residual = quantizer.analysis(image - previous.detach())
-        residual = residual / quantizer.rms[k][None, :, None, None]
-        shift = self.encoder(residual, encoder)
-        coefficients = quantizer.analysis(image)
-        nodes = decoder.nodes.clone()  # the decoder walks the same nodes again
-        bits = []
-        for slot in range(BITS):
-            y = quantizer.margin(BITS * k + slot, coefficients, nodes) + shift[:, slot]
-            bits.append(binarize(y) * mask[:, 0])
-            quantizer.advance(BITS * k + slot, bits[-1].detach(), nodes)
-        return torch.stack(bits, 1)
+        """See `Codec.encode`. The decoder walks the same nodes again."""
+        coefficients = self.quantizer.analysis(image)
+        return self.quantizer.quantize(k, coefficients, decoder.nodes.clone()) * mask
+
+    def quantize(self, image: Tensor, iterations: int) -> Tensor:
+        """All bits of a picture at full level, without the decoder.
+
+        image: float (B, 3, H, W) -> float (B, iterations, 8, H/8, W/8) of -1, +1. Dropping the
+        iterations from a block's level on gives what `encode` gives under a mask.
+        """
+        coefficients = self.quantizer.analysis(image)
+        nodes, _ = self.quantizer.initial(coefficients)
+        return torch.stack(
+            [self.quantizer.quantize(k, coefficients, nodes) for k in range(iterations)], 1
+        )
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """See `Codec.decode`."""

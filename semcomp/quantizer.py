@@ -177,6 +177,15 @@ class EmbeddedQuantizer(torch.nn.Module):
         threshold = self.thresholds[slot][nodes[:, channel]]
         return (coefficients[:, channel] - threshold) / self.scales[slot]
 
+    def quantize(self, k: int, coefficients: Tensor, nodes: Tensor) -> Tensor:
+        """The 8 bits of iteration k: float (B, 8, Hb, Wb) of -1, +1; moves `nodes` in place."""
+        bits = []
+        for slot in range(BITS * k, BITS * (k + 1)):
+            above = self.margin(slot, coefficients, nodes) > 0
+            bits.append(torch.where(above, 1.0, -1.0).to(coefficients.dtype))
+            self.advance(slot, bits[-1], nodes)
+        return torch.stack(bits, 1)
+
     def advance(self, slot: int, bits: Tensor, nodes: Tensor) -> Tensor:
         """Apply one slot's bits: moves `nodes` in place, returns the change of the coefficient.
 
@@ -185,7 +194,7 @@ class EmbeddedQuantizer(torch.nn.Module):
         Returns float (B, Hb, Wb) in grey levels, 0 where the bit is 0.
         """
         channel = self.schedule[slot]
-        node = nodes[:, channel].clone()
+        node = nodes[:, channel].clone()  # kept for the backward pass while nodes move on
         low = self.values[slot][2 * node]
         high = self.values[slot][2 * node + 1]
         sent = bits != 0

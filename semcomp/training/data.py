@@ -73,7 +73,7 @@ def random_levels(count: int, blocks: int, iterations: int, rng: np.random.Gener
     Returns int64 (count, 1, blocks, blocks) in 1..24.
     """
     levels = torch.full((count, 1, blocks, blocks), ITERATIONS)
-    for i in range(count // 2):
+    for i in range(0, count, 2):
         coarse = torch.from_numpy(rng.random((1, 1, 4, 4), np.float32))
         smooth = functional.interpolate(coarse, (blocks, blocks), mode="bilinear")[0]
         mean = rng.uniform(2, iterations)

@@ -129,7 +129,7 @@ class _Tree:
 
 
 def design_quantizer(
-    blocks: np.ndarray, slot_cost: tuple[float, float] = (0.3, 1.5), tracked: int = 96
+    blocks: np.ndarray, slot_cost: tuple[float, float] = (0.4, 5.0), tracked: int = 96
 ) -> QuantizerTables:
     """Greedy design of all tables from training blocks.
 

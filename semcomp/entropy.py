@@ -1,0 +1,244 @@
+"""Entropy coding of the binary codes: context model in integers, range coder from `constriction`.
+
+The codes are not fair coins: trees with a dead zone make most bits of flat blocks nearly certain,
+and neighbours tell much about the rest. One small network per bit slot turns the features of
+`features.py` into a probability::
+
+    features (89) --W1--> relu --> hidden (24) --W2--> + bias of the tree node --> logit --> table
+
+All weights are integers, bounded so that every sum is exact in float32 whatever its order; the
+probabilities, and so the decoded bits, are the same on every machine and any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import constriction
+import numpy as np
+
+from .features import CAUSAL, COUNT, LIMIT, Grid, SlotTables, Values, bit_features, iteration_states
+from .quantizer import BITS, COEFFICIENTS, MAX_DEPTH, SLOTS, QuantizerTables
+
+HIDDEN = 24
+"""Hidden units of a slot's network."""
+HIDDEN_SHIFT = 256
+"""Divisor of the first layer's sums."""
+HIDDEN_LIMIT = 2047
+"""Largest hidden activation."""
+LOGIT_UNIT = 4096
+"""Logit sums per nat."""
+TABLE_STEPS = 64
+"""Entries of the probability table per nat."""
+TABLE_RANGE = 9
+"""Largest logit in nats: a certain bit costs at least 1/5600 bit."""
+EXACT = 2**24
+"""Whole numbers below this are exact in float32."""
+CHUNK = 1 << 15
+"""Bits whose features are computed together; bounds the memory on large pictures."""
+
+
+@dataclass(frozen=True)
+class ContextTables:
+    """Integer weights of the context model, as they travel with the codec's weights.
+
+    w1: int16 (192, 89, 24). b1: int32 (192, 24). w2: int16 (192, 24). bias: int32 (192, 128).
+    probability: uint16 (1153,), P(bit = +1) in 1/65536 for logits -9..9 nats in steps of 1/64.
+    """
+
+    w1: np.ndarray
+    b1: np.ndarray
+    w2: np.ndarray
+    bias: np.ndarray
+    probability: np.ndarray
+
+    def check(self) -> None:
+        """Raise ValueError if a sum could leave float32's exact whole numbers."""
+        first = np.abs(self.w1.astype(np.int64)).sum(1) * LIMIT + np.abs(self.b1.astype(np.int64))
+        second = np.abs(self.w2.astype(np.int64)).sum(1) * HIDDEN_LIMIT
+        second = second + np.abs(self.bias.astype(np.int64)).max(1)
+        if max(first.max(), second.max()) >= EXACT:
+            raise ValueError("context tables overflow exact float32 sums: refit them")
+
+    @classmethod
+    def fair(cls) -> ContextTables:
+        """Every bit costs one bit: for a codec whose tables have not been fitted."""
+        return cls(
+            np.zeros((SLOTS, COUNT, HIDDEN), np.int16),
+            np.zeros((SLOTS, HIDDEN), np.int32),
+            np.zeros((SLOTS, HIDDEN), np.int16),
+            np.zeros((SLOTS, 2 ** (MAX_DEPTH - 1)), np.int32),
+            probability_table(),
+        )
+
+
+def probability_table() -> np.ndarray:
+    """Logistic function in 1/65536, uint16 (1153,); stored with the weights, never recomputed."""
+    logits = np.arange(-TABLE_RANGE * TABLE_STEPS, TABLE_RANGE * TABLE_STEPS + 1) / TABLE_STEPS
+    return np.round(65536 / (1 + np.exp(-logits))).astype(np.uint16)
+
+
+class EntropyCoder:
+    """Codes of one picture <-> one byte string per iteration."""
+
+    def __init__(self, quantizer: QuantizerTables, contexts: ContextTables) -> None:
+        contexts.check()
+        self.slots = SlotTables(quantizer)
+        self.w1 = contexts.w1.astype(np.float32)
+        self.b1 = contexts.b1.astype(np.float32)
+        self.w2 = contexts.w2.astype(np.float32)
+        self.bias = contexts.bias.astype(np.float32)
+        self.table = contexts.probability.astype(np.float64) / 65536
+
+    def _probability(self, slot: int, features: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """P(+1) of M bits of one slot, float64 (M,): multiples of 1/65536."""
+        hidden = features @ self.w1[slot] + self.b1[slot]
+        hidden = np.clip(np.floor(hidden / HIDDEN_SHIFT), 0, HIDDEN_LIMIT)
+        logit = hidden @ self.w2[slot] + self.bias[slot, nodes]
+        index = np.floor(logit / (LOGIT_UNIT // TABLE_STEPS)) + TABLE_RANGE * TABLE_STEPS
+        return self.table[np.clip(index, 0, len(self.table) - 1).astype(np.int64)]
+
+    def _probabilities(
+        self, grid: Grid, k: int, bits: np.ndarray, states: list[Values], at: np.ndarray
+    ) -> np.ndarray:
+        """P(+1) of every bit of an iteration that is known whole: float64 (8, blocks)."""
+        result = np.full(bits.shape, 0.5)
+        for i in range(BITS):
+            causal = _causal(states, i)
+            sent = np.flatnonzero(bits[i])
+            for part in np.array_split(sent, len(sent) // CHUNK + 1):
+                slot = np.full(len(part), BITS * k + i)
+                features = bit_features(
+                    self.slots, slot, grid.positions[part], at[i, part], states[i], causal,
+                    states[0], grid.stride,
+                )
+                result[i, part] = self._probability(BITS * k + i, features, at[i, part])
+        return result
+
+    def _iterations(
+        self, codes: np.ndarray, grid: Grid
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(bits, probabilities) of every iteration, both (8, blocks)."""
+        nodes = np.zeros((COEFFICIENTS, grid.rows * grid.columns), np.int64)
+        before = Values.start(grid)
+        for k, plane in enumerate(codes):
+            bits = plane.reshape(BITS, -1)
+            states, at = iteration_states(self.slots, grid, k, bits, nodes, before)
+            yield bits, self._probabilities(grid, k, bits, states, at)
+            before = states[-1]
+
+    def encode(self, codes: np.ndarray) -> list[bytes]:
+        """Codes int8 (iterations, 8, Hb, Wb) of -1, +1, 0 (not sent) -> bytes per iteration."""
+        grid = Grid(codes.shape[2], codes.shape[3])
+        chunks = []
+        for bits, probabilities in self._iterations(codes, grid):
+            order = _coding_order(grid, bits != 0)
+            encoder = constriction.stream.queue.RangeEncoder()
+            if len(order):
+                symbols = (bits.ravel()[order] > 0).astype(np.int32)
+                model = constriction.stream.model.Bernoulli(perfect=False)
+                encoder.encode(symbols, model, probabilities.ravel()[order])
+            chunks.append(_trim(encoder.get_compressed()))
+        return chunks
+
+    def cost(self, codes: np.ndarray) -> np.ndarray:
+        """Ideal cost in bits of every block in every iteration: float64 (iterations, Hb, Wb)."""
+        grid = Grid(codes.shape[2], codes.shape[3])
+        costs = []
+        for bits, probabilities in self._iterations(codes, grid):
+            chosen = np.where(bits > 0, probabilities, 1 - probabilities)
+            costs.append(np.where(bits != 0, -np.log2(chosen), 0).sum(0))
+        return np.array(costs).reshape(len(codes), grid.rows, grid.columns)
+
+    def decode(
+        self,
+        chunks: list[bytes],
+        levels: np.ndarray,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, 8, Hb, Wb).
+
+        Damaged bytes give wrong bits, never an error: the container's checksums come first.
+        """
+        rows, columns = levels.shape
+        grid = Grid(rows, columns)
+        nodes = np.zeros((COEFFICIENTS, rows * columns), np.int64)
+        codes = np.zeros((len(chunks), BITS, rows * columns), np.int8)
+        previous = Values.start(grid)
+        for k, chunk in enumerate(chunks):
+            active = levels.ravel() > k
+            if active.any():
+                previous = self._decode_iteration(k, chunk, grid, active, nodes, previous, codes[k])
+            if progress is not None:
+                progress(k + 1)
+        return codes.reshape(len(chunks), BITS, rows, columns)
+
+    def _decode_iteration(
+        self,
+        k: int,
+        chunk: bytes,
+        grid: Grid,
+        active: np.ndarray,
+        nodes: np.ndarray,
+        previous: Values,
+        bits: np.ndarray,
+    ) -> Values:
+        """Fill bits int8 (8, blocks) of iteration k; returns the state after it."""
+        decoder = constriction.stream.queue.RangeDecoder(_untrim(chunk))
+        model = constriction.stream.model.Bernoulli(perfect=False)
+        current = previous.copy()
+        blocks = grid.rows * grid.columns
+        positions = grid.positions
+        for items in _wavefronts(grid, np.broadcast_to(active, (BITS, blocks))):
+            bit, block = np.divmod(items, blocks)
+            slot = BITS * k + bit
+            channel = self.slots.channel[slot]
+            at = nodes[channel, block]
+            features = bit_features(
+                self.slots, slot, positions[block], at, current, (current,) * 4, previous,
+                grid.stride,
+            )
+            probabilities = np.empty(len(items))
+            borders = np.searchsorted(bit, np.arange(BITS + 1))
+            for i in range(BITS):
+                part = slice(borders[i], borders[i + 1])
+                if part.start < part.stop:
+                    probabilities[part] = self._probability(BITS * k + i, features[part], at[part])
+            symbols = decoder.decode(model, probabilities)
+            bits[bit, block] = 2 * symbols - 1
+            child = 2 * at + symbols
+            nodes[channel, block] = child
+            current.set(positions[block], channel, self.slots.values[slot, child])
+        return current
+
+
+def _causal(states: list[Values], i: int) -> tuple[Values, Values, Values, Values]:
+    """State from which bit i sees each `CAUSAL` neighbour."""
+    nw, n, ne, w = (states[min(i + ahead, BITS)] for _, _, ahead in CAUSAL)
+    return nw, n, ne, w
+
+
+def _coding_order(grid: Grid, sent: np.ndarray) -> np.ndarray:
+    """Flat indices of bool (8, blocks) in coding order: by step, then bit, then raster."""
+    indices = np.flatnonzero(sent)
+    bit, block = np.divmod(indices, sent.shape[1])
+    step = grid.wavefronts[block] + bit
+    return np.asarray(indices[np.argsort(step, kind="stable")])
+
+
+def _wavefronts(grid: Grid, sent: np.ndarray) -> Iterator[np.ndarray]:
+    """`_coding_order` cut into its steps."""
+    order = _coding_order(grid, sent)
+    bit, block = np.divmod(order, sent.shape[1])
+    steps = grid.wavefronts[block] + bit
+    return iter(np.split(order, np.flatnonzero(np.diff(steps)) + 1))
+
+
+def _trim(words: np.ndarray) -> bytes:
+    """Range coder words -> bytes; trailing zero bytes are implied."""
+    return words.astype("<u4").tobytes().rstrip(b"\0")
+
+
+def _untrim(data: bytes) -> np.ndarray:
+    return np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)

@@ -1,0 +1,196 @@
+"""What the entropy coder may know about a bit: integer features of values already decoded.
+
+Every bit of the codes refines one coefficient of one block (`quantizer.py`), and the value each
+coefficient has reached is an integer. The features of a bit are companded differences and
+magnitudes of such integers, in the block itself and in its eight neighbours. They are computed
+with single IEEE operations (multiply, square root, floor) whose results no machine may change.
+
+Which values are known when a bit is decoded is a matter of order. Inside an iteration the blocks
+are decoded in wavefronts so that many bits share one step::
+
+    step of (block x, y; bit i) = x + 2 y + i
+
+    state of a neighbour, counted in bits of the running iteration:
+        NW  i + 3      N  i + 2      NE  i + 1
+        W   i + 1      .             E   0          (0 = as the previous iteration left it)
+        SW  0          S  0          SE  0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .quantizer import BITS, UNIT, QuantizerTables, slot_scales
+
+TRACKED = 96
+"""Leading coefficients whose values the features look at."""
+CAUSAL = ((-1, -1, 3), (-1, 0, 2), (-1, 1, 1), (0, -1, 1))
+"""Neighbours decoded before: (row offset, column offset, bits ahead)."""
+PENDING = ((0, 1), (1, -1), (1, 0), (1, 1))
+"""Neighbours not yet decoded in this iteration: (row offset, column offset)."""
+GRADIENT = 8
+"""Leading coefficients compared with the four nearest neighbours'."""
+OWN = 32
+"""Leading coefficients of the block itself."""
+GROUPS = np.array([1, 4, 9, 16, 32, TRACKED])
+"""Borders of the coefficient groups whose magnitudes are summed into activities."""
+COUNT = 8 + 2 + 4 * GRADIENT + OWN + 3 * (len(GROUPS) - 1)
+"""Features of a bit: 89."""
+LIMIT = 255
+"""Largest magnitude of a feature."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A picture's blocks inside a border of one block that stands for "outside".
+
+    rows, columns: blocks. Positions are flat indices into the bordered grid.
+    """
+
+    rows: int
+    columns: int
+
+    @property
+    def stride(self) -> int:
+        """Positions per bordered row."""
+        return self.columns + 2
+
+    @property
+    def size(self) -> int:
+        """Positions of the bordered grid."""
+        return (self.rows + 2) * self.stride
+
+    @property
+    def positions(self) -> np.ndarray:
+        """int64 (rows * columns,): position of every block, raster order."""
+        y, x = np.divmod(np.arange(self.rows * self.columns), self.columns)
+        return (y + 1) * self.stride + x + 1
+
+    @property
+    def wavefronts(self) -> np.ndarray:
+        """int64 (rows * columns,): x + 2 y of every block, raster order."""
+        y, x = np.divmod(np.arange(self.rows * self.columns), self.columns)
+        return x + 2 * y
+
+
+@dataclass
+class Values:
+    """Coefficient values of a bordered grid, in 1/8 grey levels relative to their start.
+
+    values: float32 (positions, 96), whole numbers. activity: float32 (positions, 5), sums of
+    magnitudes over `GROUPS`, kept in step with `values`.
+    """
+
+    values: np.ndarray
+    activity: np.ndarray
+
+    @classmethod
+    def start(cls, grid: Grid) -> Values:
+        """All zero: every coefficient at its start value."""
+        shape = (grid.size, TRACKED)
+        return cls(np.zeros(shape, np.float32), np.zeros((grid.size, len(GROUPS) - 1), np.float32))
+
+    def copy(self) -> Values:
+        """Independent copy."""
+        return Values(self.values.copy(), self.activity.copy())
+
+    def set(self, positions: np.ndarray, channels: np.ndarray | int, new: np.ndarray) -> None:
+        """Move coefficients (distinct positions) to new values, activities with them."""
+        change = np.abs(new) - np.abs(self.values[positions, channels])
+        self.values[positions, channels] = new
+        group = np.searchsorted(GROUPS, channels, "right") - 1
+        counted = group >= 0  # the mean brightness says nothing about activity
+        self.activity[positions, np.maximum(group, 0)] += np.where(counted, change, 0)
+
+
+class SlotTables:
+    """Quantizer tables in the form the entropy coder walks: integers held in float32."""
+
+    def __init__(self, tables: QuantizerTables) -> None:
+        self.channel = tables.schedule.astype(np.int64)
+        start = tables.start[self.channel][:, None].astype(np.float32)
+        self.thresholds = tables.thresholds.astype(np.float32) - start
+        self.values = tables.values.astype(np.float32) - start
+        # 2^16 / scale: features are square roots of differences in units of scale / 1024.
+        self.gain = np.round(65536 / (slot_scales(tables) * UNIT)).astype(np.float32)
+
+
+def compand(difference: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Signed square root, whole numbers in -255..255; a difference of one scale gives 32."""
+    root = np.floor(np.sqrt(np.abs(difference) * (gain / np.float32(64))))
+    return np.copysign(np.minimum(root, np.float32(LIMIT)), difference)
+
+
+def bit_features(
+    slots: SlotTables,
+    slot: np.ndarray,
+    positions: np.ndarray,
+    nodes: np.ndarray,
+    own: Values,
+    causal: tuple[Values, Values, Values, Values],
+    previous: Values,
+    stride: int,
+) -> np.ndarray:
+    """Features of M bits.
+
+    slot, positions, nodes: int64 (M,), the bits' slots, blocks and tree nodes. own: state of the
+    blocks before their bits. causal: state from which each `CAUSAL` neighbour is read. previous:
+    state after the previous iteration. stride: positions per row.
+    Returns float32 (M, 89) of whole numbers in -255..255.
+    """
+    channel = slots.channel[slot]
+    threshold = slots.thresholds[slot, nodes][:, None]
+    near = [state.values[positions + dy * stride + dx] for (dy, dx, _), state in
+            zip(CAUSAL, causal, strict=True)]
+    far = [previous.values[positions + dy * stride + dx] for dy, dx in PENDING]
+    mine = own.values[positions]
+    item = np.arange(len(slot))
+    same = np.stack([block[item, channel] for block in (*near, *far)], 1)
+    gradients = [
+        block[:, :GRADIENT] - mine[:, :GRADIENT] for block in (near[1], near[3], far[0], far[2])
+    ]
+    around = sum(
+        state.activity[positions + dy * stride + dx]
+        for (dy, dx, _), state in zip(CAUSAL, causal, strict=True)
+    )
+    ahead = sum(previous.activity[positions + dy * stride + dx] for dy, dx in PENDING)
+    differences = np.concatenate(
+        [
+            same - threshold,
+            np.abs(same[:, :4]).sum(1, keepdims=True),
+            np.abs(same[:, 4:]).sum(1, keepdims=True),
+            *gradients,
+            mine[:, :OWN],
+            own.activity[positions],
+            around,
+            ahead,
+        ],
+        1,
+    )
+    return compand(differences, slots.gain[slot][:, None])
+
+
+def iteration_states(
+    slots: SlotTables, grid: Grid, k: int, bits: np.ndarray, nodes: np.ndarray, before: Values
+) -> tuple[list[Values], np.ndarray]:
+    """States after 0..8 bits of iteration k, and each bit's tree node (encoder side).
+
+    bits: int8 (8, blocks) of -1, +1, 0. nodes: int64 (192, blocks), moved in place.
+    Returns ([9 states], int64 (8, blocks)).
+    """
+    positions = grid.positions
+    states = [before]
+    at = np.zeros(bits.shape, np.int64)
+    for i in range(BITS):
+        slot = BITS * k + i
+        channel = int(slots.channel[slot])
+        sent = np.flatnonzero(bits[i])
+        at[i] = nodes[channel]
+        child = 2 * nodes[channel, sent] + (bits[i, sent] > 0)
+        nodes[channel, sent] = child
+        after = states[-1].copy()
+        after.set(positions[sent], channel, slots.values[slot, child])
+        states.append(after)
+    return states, at

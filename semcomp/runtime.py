@@ -1,0 +1,243 @@
+"""Running a codec on whole pictures: tiles, active regions, progress.
+
+A picture of any size is cut into tiles with a halo, so that memory is bounded by the tile. Inside a
+tile the active blocks of iteration k + 1 are among those of iteration k, so the networks run on a
+shrinking window around them, and what lies outside keeps its last reconstruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .codec import CELL, Codec, LSTMState
+from .image import to_uint8
+from .quantizer import BITS, BLOCK, ITERATIONS
+
+TILE = 1024
+"""Largest side of a tile's core in pixels."""
+HALO = 64
+"""Pixels of context around a tile's core; seams vanish from 48 on."""
+MARGIN = 2
+"""Cells of context kept around the active blocks."""
+
+Progress = Callable[[int, int], None]
+"""Called with (steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rectangle in cells of 16x16 pixels, end exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def scaled(self, factor: int) -> tuple[slice, slice]:
+        """Row and column slices at `factor` positions per cell."""
+        return (
+            slice(self.top * factor, self.bottom * factor),
+            slice(self.left * factor, self.right * factor),
+        )
+
+    def within(self, outer: Window) -> Window:
+        """The same rectangle in `outer`'s coordinates."""
+        return Window(
+            self.top - outer.top,
+            self.left - outer.left,
+            self.bottom - outer.top,
+            self.right - outer.left,
+        )
+
+    @property
+    def area(self) -> int:
+        """Cells."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+
+def tiles(height: int, width: int) -> Iterator[tuple[Window, Window]]:
+    """(core, core with halo) of every tile of a padded picture's pixels."""
+    rows, columns = height // CELL, width // CELL
+    core, halo = TILE // CELL, HALO // CELL
+    for top in range(0, rows, core):
+        for left in range(0, columns, core):
+            bottom, right = min(top + core, rows), min(left + core, columns)
+            yield (
+                Window(top, left, bottom, right),
+                Window(
+                    max(top - halo, 0),
+                    max(left - halo, 0),
+                    min(bottom + halo, rows),
+                    min(right + halo, columns),
+                ),
+            )
+
+
+def active_window(active: np.ndarray) -> Window | None:
+    """Smallest window around the active blocks, bool (Hb, Wb), plus a margin; None if none is."""
+    cells = active.reshape(active.shape[0] // 2, 2, active.shape[1] // 2, 2).any((1, 3))
+    rows, columns = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
+    if not len(rows):
+        return None
+    return Window(
+        max(int(rows[0]) - MARGIN, 0),
+        max(int(columns[0]) - MARGIN, 0),
+        min(int(rows[-1]) + 1 + MARGIN, cells.shape[0]),
+        min(int(columns[-1]) + 1 + MARGIN, cells.shape[1]),
+    )
+
+
+def _crop(tensor: Tensor, window: Window, outer: Window) -> Tensor:
+    """Crop (B, C, H, W) of any resolution that covers `outer` to `window`."""
+    inner = window.within(outer)
+    rows, columns = outer.bottom - outer.top, outer.right - outer.left
+    if tensor.shape[2] >= rows:
+        y, x = inner.scaled(tensor.shape[2] // rows)
+    else:
+        raise ValueError(f"state of {tensor.shape[2]} rows is coarser than {rows} cells")
+    assert tensor.shape[3] % columns == 0
+    return tensor[:, :, y, x]
+
+
+def _crop_units(units: list[LSTMState | None], window: Window, outer: Window) -> None:
+    for i, state in enumerate(units):
+        if state is not None:
+            units[i] = (_crop(state[0], window, outer), _crop(state[1], window, outer))
+
+
+class TileRun:
+    """One tile's codec state, moved iteration by iteration by an encoder or a decoder."""
+
+    def __init__(self, codec: Codec, size: tuple[int, int], device: torch.device) -> None:
+        height, width = size
+        self.codec = codec
+        self.device = device
+        self.window = Window(0, 0, height // CELL, width // CELL)
+        template = torch.empty((1, 3, height, width), device=device)
+        template = template.contiguous(memory_format=torch.channels_last)
+        self.encoder, self.decoder, self.reconstruction = codec.start(template)
+
+    def shrink(self, active: np.ndarray) -> bool:
+        """Move to the window of the active blocks, bool (Hb, Wb); False if there is none."""
+        window = active_window(active)
+        if window is None:
+            return False
+        # Cropping copies; a window that is hardly smaller is not worth it.
+        if window.area <= 0.8 * self.window.area:
+            outer = self.window
+            window = Window(
+                max(window.top, outer.top),
+                max(window.left, outer.left),
+                min(window.bottom, outer.bottom),
+                min(window.right, outer.right),
+            )
+            _crop_units(self.encoder.units, window, outer)
+            _crop_units(self.decoder.units, window, outer)
+            self.decoder.nodes = _crop(self.decoder.nodes, window, outer)
+            self.decoder.linear = _crop(self.decoder.linear, window, outer)
+            self.window = window
+        return True
+
+    def encode(self, k: int, image: Tensor, active: np.ndarray) -> np.ndarray:
+        """One closed-loop iteration on image (1, 3, H, W) of the tile -> bits int8 (8, Hb, Wb)."""
+        bits = np.zeros((BITS, *active.shape), np.int8)
+        if not self.shrink(active):
+            return bits
+        y, x = self.window.scaled(CELL)
+        blocks = self.window.scaled(CELL // BLOCK)
+        mask = torch.from_numpy(active[blocks].astype(np.float32)).to(self.device)[None, None]
+        sent = self.codec.encode(
+            k, image[:, :, y, x], self.reconstruction[:, :, y, x], mask, self.encoder, self.decoder
+        )
+        self.reconstruction[:, :, y, x] = self.codec.decode(k, sent, self.decoder)
+        bits[:, blocks[0], blocks[1]] = sent[0].to(torch.int8).cpu().numpy()
+        return bits
+
+    def decode(self, k: int, bits: np.ndarray) -> None:
+        """One iteration from bits int8 (8, Hb, Wb); moves `reconstruction`."""
+        if not self.shrink(bits.any(0)):
+            return
+        y, x = self.window.scaled(CELL)
+        blocks = self.window.scaled(CELL // BLOCK)
+        sent = torch.from_numpy(bits[:, blocks[0], blocks[1]].astype(np.float32))
+        self.reconstruction[:, :, y, x] = self.codec.decode(
+            k, sent.to(self.device)[None], self.decoder
+        )
+
+
+@torch.inference_mode()
+def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
+    """Run the encoder.
+
+    image: float32 (1, 3, H, W) in -128..127 on the codec's device, sides multiples of 16.
+    levels: integers (H/8, W/8) in 0..24.
+    Returns codes int8 (max level, 8, H/8, W/8) of -1, +1, and 0 where not sent.
+    """
+    iterations = int(levels.max(initial=0))
+    codes = np.zeros((iterations, BITS, *levels.shape), np.int8)
+    for core, outer in tiles(*image.shape[2:]):
+        rows, columns = core.scaled(CELL // BLOCK)
+        sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
+        if codec.closed_loop:
+            y, x = outer.scaled(CELL)
+            run = TileRun(codec, (y.stop - y.start, x.stop - x.start), image.device)
+            tile = image[:, :, y, x].contiguous(memory_format=torch.channels_last)
+            active = levels[outer.scaled(CELL // BLOCK)]
+            inner = core.within(outer).scaled(CELL // BLOCK)
+            bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
+            codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
+        else:
+            y, x = core.scaled(CELL)
+            bits = codec.quantize(image[:, :, y, x], iterations)[0].to(torch.int8).cpu().numpy()
+            codes[:, :, rows, columns] = bits * sent[:, None]
+    return codes
+
+
+Observer = Callable[[int, Window, Window, np.ndarray], None]
+"""Called with (k, core, outer, picture of outer as uint8 (H, W, 3)) after iteration k of a tile."""
+
+
+@torch.inference_mode()
+def decode_codes(
+    codec: Codec,
+    codes: np.ndarray,
+    device: torch.device,
+    *,
+    progress: Progress | None = None,
+    observe: Observer | None = None,
+) -> np.ndarray:
+    """Codes int8 (iterations, 8, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile."""
+    iterations, _, rows, columns = codes.shape
+    assert iterations <= ITERATIONS
+    picture = np.zeros((rows * BLOCK, columns * BLOCK, 3), np.uint8)
+    parts = list(tiles(rows * BLOCK, columns * BLOCK))
+    for index, (core, outer) in enumerate(parts):
+        y, x = outer.scaled(CELL)
+        blocks = outer.scaled(CELL // BLOCK)
+        run = TileRun(codec, (y.stop - y.start, x.stop - x.start), device)
+        for k in range(iterations):
+            run.decode(k, codes[k][:, blocks[0], blocks[1]])
+            if observe is not None:
+                observe(k, core, outer, to_uint8(run.reconstruction))
+            if progress is not None:
+                progress(index * iterations + k + 1, len(parts) * iterations)
+        inner = core.within(outer).scaled(CELL)
+        picture[core.scaled(CELL)] = to_uint8(run.reconstruction)[inner]
+    return picture
+
+
+def decode_history(codec: Codec, codes: np.ndarray, device: torch.device) -> np.ndarray:
+    """Pictures after 1, 2, ... iterations: uint8 (iterations, 8 Hb, 8 Wb, 3)."""
+    iterations, _, rows, columns = codes.shape
+    history = np.zeros((iterations, rows * BLOCK, columns * BLOCK, 3), np.uint8)
+
+    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
+        history[k][core.scaled(CELL)] = decoded[core.within(outer).scaled(CELL)]
+
+    decode_codes(codec, codes, device, observe=observe)
+    return history

@@ -1,0 +1,182 @@
+"""Weights on disk: safetensors with networks in fp16 and integer tables, found by name or id.
+
+    assets/small/weights-1.safetensors   networks fp16; tables in their own integer types
+    assets/small/card.json               configuration and everything measured (the card)
+
+The first four bytes of the SHA-256 over all parts are the model id that every `.semc` file carries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from .codec import CodecConfig, EmbeddedCodec
+from .entropy import ContextTables, EntropyCoder
+from .quantizer import QuantizerTables
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+"""Where the weights that come with the project live."""
+PART_BYTES = 15 << 20
+"""Largest payload of one file; parts stay under 16 MiB."""
+ID_BYTES = 4
+"""Bytes of the hash that identify a model in a file."""
+
+
+class WeightsError(ValueError):
+    """Weights that are missing, damaged or of another kind; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A codec ready to run, with what its files need.
+
+    name: folder under `assets/`. model_id: 4 bytes. digest: SHA-256 in hex. card: the card's JSON.
+    """
+
+    name: str
+    codec: EmbeddedCodec
+    coder: EntropyCoder
+    device: torch.device
+    model_id: bytes
+    digest: str
+    card: Mapping[str, Any]
+
+
+def save_model(
+    folder: Path,
+    codec: EmbeddedCodec,
+    tables: QuantizerTables,
+    contexts: ContextTables,
+    card: Mapping[str, Any],
+) -> str:
+    """Write the parts and the card; returns the SHA-256 in hex."""
+    tensors: dict[str, np.ndarray] = {}
+    for name, tensor in codec.state_dict().items():
+        tensors[f"codec.{name}"] = tensor.detach().cpu().to(torch.float16).numpy()
+    for prefix, group in (("quantizer", tables), ("contexts", contexts)):
+        for field in fields(group):
+            tensors[f"{prefix}.{field.name}"] = np.ascontiguousarray(getattr(group, field.name))
+    parts: list[dict[str, np.ndarray]] = [{}]
+    size = 0
+    for name in sorted(tensors):
+        if size + tensors[name].nbytes > PART_BYTES and parts[-1]:
+            parts.append({})
+            size = 0
+        parts[-1][name] = tensors[name]
+        size += tensors[name].nbytes
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("weights-*.safetensors"):
+        old.unlink()
+    metadata = {"config": json.dumps(codec.config.to_dict())}
+    for index, part in enumerate(parts, 1):
+        path = folder / f"weights-{index}.safetensors"
+        path.write_bytes(save_tensors(part, metadata))
+    digest = _digest(folder)
+    text = json.dumps({**card, "config": codec.config.to_dict(), "sha256": digest}, indent=2)
+    (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+    return digest
+
+
+def available(assets: Path = ASSETS) -> list[str]:
+    """Names of the models under `assets/`, sorted."""
+    return sorted(path.parent.name for path in assets.glob("*/weights-1.safetensors"))
+
+
+def resolve_device(device: str | None) -> torch.device:
+    """Named device, or a GPU if there is one, or the CPU. Raises WeightsError for a bad name."""
+    try:
+        resolved = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise WeightsError(f"unknown device {device!r}: use cpu or cuda") from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise WeightsError("no CUDA device here: use --device cpu")
+    return resolved
+
+
+def load_model(name: str = "small", device: str | None = None, assets: Path = ASSETS) -> Model:
+    """Load a model by name, once per device. Raises WeightsError with what is available."""
+    return _load(name, str(resolve_device(device)), assets)
+
+
+def find_model(model_id: bytes, device: str | None = None, assets: Path = ASSETS) -> Model:
+    """Load the model that wrote a file. Raises WeightsError if its weights are not here."""
+    for name in available(assets):
+        if bytes.fromhex(_digest(assets / name))[:ID_BYTES] == model_id:
+            return load_model(name, device, assets)
+    have = ", ".join(f"{n} ({_digest(assets / n)[:8]})" for n in available(assets)) or "none"
+    raise WeightsError(
+        f"the file was written with model {model_id.hex()}, whose weights are not here (have: "
+        f"{have}): decode it with the version of semcomp that wrote it, or put its weights in "
+        f"{assets}"
+    )
+
+
+def _parts(folder: Path) -> Sequence[Path]:
+    parts = sorted(folder.glob("weights-*.safetensors"), key=lambda p: int(p.stem.split("-")[1]))
+    if not parts:
+        have = ", ".join(available(folder.parent)) or "none"
+        raise WeightsError(f"no weights named {folder.name!r} (have: {have})")
+    return parts
+
+
+@lru_cache(maxsize=16)
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for part in _parts(folder):
+        digest.update(part.read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, device: str, assets: Path) -> Model:
+    folder = assets / name
+    tensors: dict[str, np.ndarray] = {}
+    for part in _parts(folder):
+        try:
+            tensors.update(load_tensors(part.read_bytes()))
+        except Exception as error:  # safetensors raises its own private types
+            raise WeightsError(f"{part} is damaged: restore it from the repository") from error
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        config = CodecConfig(**{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in card["config"].items()
+        })
+        tables = QuantizerTables(
+            **{f.name: tensors[f"quantizer.{f.name}"] for f in fields(QuantizerTables)}
+        )
+        contexts = ContextTables(
+            **{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)}
+        )
+        codec = EmbeddedCodec(config, tables)
+        prefix = "codec."
+        codec.load_state_dict({
+            name.removeprefix(prefix): torch.from_numpy(array).float()
+            for name, array in tensors.items()
+            if name.startswith(prefix)
+        })
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"weights in {folder} do not fit this version: {error}") from error
+    codec = codec.eval().requires_grad_(False).to(device)
+    codec = codec.to(memory_format=torch.channels_last)
+    digest = _digest(folder)
+    return Model(
+        name=name,
+        codec=codec,
+        coder=EntropyCoder(tables, contexts),
+        device=torch.device(device),
+        model_id=bytes.fromhex(digest)[:ID_BYTES],
+        digest=digest,
+        card=card,
+    )
