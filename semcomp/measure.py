@@ -54,9 +54,7 @@ def block_distortion(original: np.ndarray, decoded: np.ndarray) -> np.ndarray:
     SSIM alone would starve the smooth blocks, squared error alone knows nothing of structure.
     """
     error = (original.astype(np.float32) - decoded.astype(np.float32)) ** 2
-    return block_means(error.mean(2)) + SSIM_WEIGHT * (
-        1 - block_means(ssim_map(original, decoded))
-    )
+    return block_means(error.mean(2)) + SSIM_WEIGHT * (1 - block_means(ssim_map(original, decoded)))
 
 
 def measure(

@@ -53,6 +53,12 @@ LEVELS = MAX_LEVEL + 1
 """Alphabet of a level map."""
 
 
+GROUPS = (0, 1, 2)
+"""Exponents of the sides, in blocks, over which a level map may share its levels."""
+RD_BASE = 0.3
+"""Share of `rd`'s weight that every block has whatever its importance."""
+
+
 class TruncatedWarning(UserWarning):
     """A file was cut short; what it still holds was decoded."""
 
@@ -84,11 +90,16 @@ class Compressed:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Levels of every block, and how the file tells them to the decoder."""
+    """Levels of every block, and how the file tells them to the decoder.
+
+    levels: uint8 (Hb, Wb). floor, map_grid: what `proportional` is recomputed from. group: levels
+    are shared by 2**group blocks a side. codes: where the encoder has run already.
+    """
 
     levels: np.ndarray
     kind: AllocationKind
     floor: int = 0
+    group: int = 0
     map_grid: np.ndarray | None = None
     semantic_map: SemanticMap | None = None
     codes: np.ndarray | None = None
@@ -135,20 +146,7 @@ def compress(
     if codes is None:
         codes = encode_codes(loaded.codec, to_tensor(padded).to(loaded.device), plan.levels)
     decoded = _decode(loaded, codes, progress, height, width)
-    header = Header(
-        model_id=loaded.model_id,
-        width=width,
-        height=height,
-        allocation=plan.kind,
-        level_centi=level_to_centi(level),
-        floor=plan.floor,
-        iterations=len(codes),
-        map_height=0 if plan.map_grid is None else plan.map_grid.shape[0],
-        map_width=0 if plan.map_grid is None else plan.map_grid.shape[1],
-        map_step=0 if plan.map_grid is None else MAP_STEP,
-        map_section=_map_section(plan),
-    )
-    data = bitstream.write(header, loaded.coder.encode(codes))
+    data = pack(loaded, (height, width), level, plan, codes)
     return Compressed(
         data=data,
         width=width,
@@ -159,6 +157,31 @@ def compress(
         sizes=_sizes(bitstream.parse(data)),
         model=loaded.name,
     )
+
+
+def pack(model: Model, size: tuple[int, int], level: float, plan: Plan, codes: np.ndarray) -> bytes:
+    """The file of a picture of size (height, width) whose codes follow the plan's levels."""
+    grid = plan.map_grid
+    header = Header(
+        model_id=model.model_id,
+        width=size[1],
+        height=size[0],
+        allocation=plan.kind,
+        level_centi=level_to_centi(level),
+        floor=plan.floor,
+        iterations=len(codes),
+        map_height=0 if grid is None else grid.shape[0],
+        map_width=0 if grid is None else grid.shape[1],
+        map_step=0 if grid is None else MAP_STEP,
+        map_section=_map_section(plan),
+    )
+    return bitstream.write(header, model.coder.encode(codes))
+
+
+def cut_codes(codes: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Codes at full level -> codes under levels uint8 (Hb, Wb): later bits are dropped."""
+    kept = codes[: int(levels.max(initial=0))]
+    return kept * (levels > np.arange(len(kept))[:, None, None])[:, None]
 
 
 def plan_levels(
@@ -194,24 +217,66 @@ def plan_levels(
         reach = min(MAX_LEVEL, max(8, math.ceil(2.5 * level)))
         measured = measure(model, padded, reach, progress)
     importance = block_importance(semantic_map.grey, rows, columns)
-    levels = _rd_plan(measured, importance, level)
-    codes = measured.codes[: int(levels.max())]
-    codes = codes * (levels[None, None] > np.arange(len(codes))[:, None, None, None])
-    return Plan(levels, AllocationKind.LEVELS, semantic_map=semantic_map, codes=codes)
+    levels, group = _rd_levels(measured, importance, level)
+    codes = cut_codes(measured.codes, levels)
+    return Plan(levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map, codes=codes)
 
 
-def _rd_plan(measured: RateDistortion, importance: np.ndarray, level: float) -> np.ndarray:
-    """Levels uint8 (Hb, Wb) whose bits and map together cost what `level` everywhere would."""
+def _rd_levels(
+    measured: RateDistortion, importance: np.ndarray, level: float
+) -> tuple[np.ndarray, int]:
+    """Levels uint8 (Hb, Wb) whose bits and map together cost what `level` everywhere would.
+
+    Levels may be shared by groups of 1, 2x2 or 4x4 blocks: a coarser map fits the picture less and
+    costs less. Returns the levels of the best grouping and its exponent.
+    """
     budget = measured.cost_of_level(level)
-    reserved = 0.0
-    levels = np.ones_like(importance, dtype=np.uint8)
-    for _ in range(2):  # the map's own cost is known only once there is a map
-        flat = rd_levels(
-            measured.distortion, measured.rate, importance.ravel(), max(budget - reserved, 1.0)
+    weight = rd_weight(importance)
+    best: tuple[float, np.ndarray, int] | None = None
+    for group in GROUPS:
+        rate = _grouped(measured.rate, importance.shape, group)
+        distortion = _grouped(
+            measured.distortion * weight.ravel()[:, None], importance.shape, group
         )
-        levels = flat.reshape(importance.shape)
-        reserved = 8.0 * len(encode_grid(levels, LEVELS))
-    return levels
+        coarse_shape = grouped_shape(importance.shape, group)
+        reserved = 0.0
+        for _ in range(2):  # the map's own cost is known only once there is a map
+            flat = rd_levels(
+                distortion, rate, np.ones(len(rate)), max(budget - reserved, rate[:, 0].sum())
+            )
+            coarse = flat.reshape(coarse_shape)
+            reserved = 8.0 * len(encode_grid(coarse, LEVELS))
+        cost = float(np.take_along_axis(distortion, flat[:, None].astype(np.int64), 1).sum())
+        if best is None or cost < best[0]:
+            best = cost, _spread(coarse, importance.shape, group), group
+    assert best is not None
+    return best[1], best[2]
+
+
+def rd_weight(importance: np.ndarray) -> np.ndarray:
+    """Weight of every block's distortion, mean 1: importance above a share for everyone."""
+    relative = importance / max(importance.mean(), 1e-9)
+    return RD_BASE + (1 - RD_BASE) * relative
+
+
+def grouped_shape(shape: tuple[int, ...], group: int) -> tuple[int, int]:
+    """Blocks (Hb, Wb) -> groups of 2**group blocks a side, the last ones smaller."""
+    return -(-shape[0] >> group), -(-shape[1] >> group)
+
+
+def _grouped(table: np.ndarray, shape: tuple[int, ...], group: int) -> np.ndarray:
+    """Sums of table (Hb * Wb, K) over the groups, raster order."""
+    rows, columns = grouped_shape(shape, group)
+    sums = table.reshape(*shape, -1)
+    for axis, count in ((0, rows), (1, columns)):
+        sums = np.add.reduceat(sums, np.arange(count) << group, axis)
+    return np.asarray(sums.reshape(rows * columns, -1))
+
+
+def _spread(coarse: np.ndarray, shape: tuple[int, ...], group: int) -> np.ndarray:
+    """Levels of groups -> levels of blocks."""
+    spread = coarse.repeat(1 << group, 0).repeat(1 << group, 1)
+    return spread[: shape[0], : shape[1]]
 
 
 def decompress(
@@ -272,7 +337,11 @@ def read_levels(header: Header) -> np.ndarray:
     if header.allocation is AllocationKind.UNIFORM:
         return uniform_levels(level, rows, columns)
     if header.allocation is AllocationKind.LEVELS:
-        return decode_grid(header.map_section, rows, columns, LEVELS)
+        group, section = header.map_section[:1], header.map_section[1:]
+        if not group or group[0] not in GROUPS:
+            raise BitstreamError("the file's level map is of an unknown kind: update semcomp")
+        coarse = decode_grid(section, *grouped_shape((rows, columns), group[0]), LEVELS)
+        return _spread(coarse, (rows, columns), group[0])
     alphabet = -(-256 // header.map_step)
     grid = decode_grid(header.map_section, header.map_height, header.map_width, alphabet)
     grey = restore_map(grid, header.map_step)
@@ -294,7 +363,10 @@ def _map_section(plan: Plan) -> bytes:
     if plan.map_grid is not None:
         return encode_grid(plan.map_grid, -(-256 // MAP_STEP))
     if plan.kind is AllocationKind.LEVELS:
-        return encode_grid(plan.levels, LEVELS)
+        step = 1 << plan.group
+        return bytes([plan.group]) + encode_grid(
+            np.ascontiguousarray(plan.levels[::step, ::step]), LEVELS
+        )
     return b""
 
 
@@ -324,5 +396,8 @@ def _check_size(header: Header) -> None:
 def _sizes(parsed: bitstream.Parsed) -> dict[str, int]:
     sizes = parsed.sizes
     return {
-        "header": sizes.header, "map": sizes.map, "codes": sizes.codes, "checks": sizes.checks,
+        "header": sizes.header,
+        "map": sizes.map,
+        "codes": sizes.codes,
+        "checks": sizes.checks,
     }
