@@ -212,7 +212,9 @@ def plan_levels(
             return Plan(levels, AllocationKind.LEVELS, semantic_map=semantic_map)
         importance = block_importance(known.grey, rows, columns)
         levels = proportional_levels(importance, level, floor)
-        return Plan(levels, AllocationKind.PROPORTIONAL, floor, quantised, known)
+        return Plan(
+            levels, AllocationKind.PROPORTIONAL, floor, map_grid=quantised, semantic_map=known
+        )
     if measured is None:
         reach = min(MAX_LEVEL, max(8, math.ceil(2.5 * level)))
         measured = measure(model, padded, reach, progress)
@@ -256,7 +258,7 @@ def _rd_levels(
 def rd_weight(importance: np.ndarray) -> np.ndarray:
     """Weight of every block's distortion, mean 1: importance above a share for everyone."""
     relative = importance / max(importance.mean(), 1e-9)
-    return RD_BASE + (1 - RD_BASE) * relative
+    return np.asarray(RD_BASE + (1 - RD_BASE) * relative)
 
 
 def grouped_shape(shape: tuple[int, ...], group: int) -> tuple[int, int]:

@@ -88,6 +88,20 @@ def save_model(
     return digest
 
 
+def load_contexts(folder: Path, tables: QuantizerTables) -> ContextTables | None:
+    """Entropy tables stored in a folder, if they belong to these quantizer tables."""
+    if not (folder / "weights-1.safetensors").exists():
+        return None
+    tensors: dict[str, np.ndarray] = {}
+    for part in _parts(folder):
+        tensors.update(load_tensors(part.read_bytes()))
+    for field in fields(QuantizerTables):
+        stored = tensors.get(f"quantizer.{field.name}")
+        if stored is None or not np.array_equal(stored, getattr(tables, field.name)):
+            return None
+    return ContextTables(**{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)})
+
+
 def available(assets: Path = ASSETS) -> list[str]:
     """Names of the models under `assets/`, sorted."""
     return sorted(path.parent.name for path in assets.glob("*/weights-1.safetensors"))
@@ -149,10 +163,12 @@ def _load(name: str, device: str, assets: Path) -> Model:
             raise WeightsError(f"{part} is damaged: restore it from the repository") from error
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        config = CodecConfig(**{
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in card["config"].items()
-        })
+        config = CodecConfig(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in card["config"].items()
+            }
+        )
         tables = QuantizerTables(
             **{f.name: tensors[f"quantizer.{f.name}"] for f in fields(QuantizerTables)}
         )
@@ -161,11 +177,13 @@ def _load(name: str, device: str, assets: Path) -> Model:
         )
         codec = EmbeddedCodec(config, tables)
         prefix = "codec."
-        codec.load_state_dict({
-            name.removeprefix(prefix): torch.from_numpy(array).float()
-            for name, array in tensors.items()
-            if name.startswith(prefix)
-        })
+        codec.load_state_dict(
+            {
+                name.removeprefix(prefix): torch.from_numpy(array).float()
+                for name, array in tensors.items()
+                if name.startswith(prefix)
+            }
+        )
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights in {folder} do not fit this version: {error}") from error
     codec = codec.eval().requires_grad_(False).to(device)

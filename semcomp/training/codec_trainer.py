@@ -99,12 +99,11 @@ class Trainer:
         codec = EmbeddedCodec(PRESETS[options.preset], tables).to(device)
         self.codec = codec.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.codec).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(
-            self.codec.parameters(), lr=options.lr, betas=(0.9, 0.99)
-        )
+        self.optimizer = torch.optim.Adam(self.codec.parameters(), lr=options.lr, betas=(0.9, 0.99))
         self.rng = np.random.default_rng(options.seed)
         self.step = 0
         self.seconds = 0.0
+        self.validation: dict[str, float] = {}
 
     def train_step(self, pictures: list[np.ndarray], speed: float) -> float:
         """One update with the learning rate scaled by `speed`; returns the loss."""
@@ -125,9 +124,7 @@ class Trainer:
         self.step += 1
         with torch.no_grad():
             weight = 1 - min(options.ema, self.step / (self.step + 10))
-            for mean, value in zip(
-                self.average.parameters(), self.codec.parameters(), strict=True
-            ):
+            for mean, value in zip(self.average.parameters(), self.codec.parameters(), strict=True):
                 mean.lerp_(value, weight)
         return float(loss.detach())
 
@@ -143,6 +140,7 @@ class Trainer:
             "torch_rng": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
+            "validation": self.validation,
         }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
@@ -188,7 +186,7 @@ def train(
             elapsed = time.monotonic() - start
             trainer.seconds = earlier + elapsed
             if elapsed >= next_report or elapsed >= budget:
-                row = validate(trainer.average, validation)
+                row = trainer.validation = validate(trainer.average, validation)
                 if file.tell() == 0:
                     writer.writerow(["step", "seconds", "loss", *row])
                 mean = float(np.mean(losses)) if losses else float("nan")

@@ -24,7 +24,9 @@ def picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:
     """
     paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)
     if not paths:
-        raise FileNotFoundError(f"no pictures in {folder}: give a folder of PNG, WebP or JPEG files")
+        raise FileNotFoundError(
+            f"no pictures in {folder}: give a folder of PNG, WebP or JPEG files"
+        )
     held_out = paths[HOLD_OUT_EVERY // 2 :: HOLD_OUT_EVERY]
     return [p for p in paths if p not in set(held_out)], held_out
 

@@ -81,8 +81,14 @@ class _Source:
             sent = np.flatnonzero(bits[i])
             slot = np.full(len(sent), BITS * k + i)
             features = bit_features(
-                self.slots, slot, self.grid.positions[sent], at[i, sent], states[i],
-                _causal(states, i), states[0], self.grid.stride,
+                self.slots,
+                slot,
+                self.grid.positions[sent],
+                at[i, sent],
+                states[i],
+                _causal(states, i),
+                states[0],
+                self.grid.stride,
             )
             result.append((features, at[i, sent], bits[i, sent] > 0))
         self.before = states[-1]
@@ -164,7 +170,10 @@ def fit_contexts(
         report(f"iteration {k + 1}: {np.mean(entropies):.3f} bits per bit")
     w1, b1, w2, bias = (np.stack([slot[j] for slot in fitted]) for j in range(4))
     contexts = ContextTables(
-        w1.astype(np.int16), b1.astype(np.int32), w2.astype(np.int16), bias.astype(np.int32),
+        w1.astype(np.int16),
+        b1.astype(np.int32),
+        w2.astype(np.int16),
+        bias.astype(np.int32),
         probability_table(),
     )
     contexts.check()

@@ -1,0 +1,204 @@
+"""The codec measured on a folder of pictures, from real files: tables, and equal-byte comparisons.
+
+For every picture the encoder runs once; every level and allocation is cut from the same codes,
+packed into a file, read back and decoded. Nothing is estimated: rates are the files' bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import bitstream
+from .allocation import MAX_LEVEL, block_importance, uniform_levels
+from .bitstream import AllocationKind
+from .image import crop, load_image, pad_image
+from .measure import measure
+from .metrics import MetricError, ms_ssim, psnr, ssim_map, weighted_mean
+from .pipeline import Allocation, Plan, cut_codes, pack, plan_levels, read_levels
+from .quantizer import BLOCK
+from .runtime import decode_codes
+from .semantic import analyse, upsample_grey
+from .weights import Model, load_model
+
+LEVELS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
+"""Average levels of the default table."""
+SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file: its rate in bits per pixel and its scores.
+
+    top_psnr, top_ssim: over the fifth of the picture's blocks with the highest importance.
+    """
+
+    image: str
+    allocation: str
+    level: float
+    bytes: int
+    map_bytes: int
+    bpp: float
+    psnr: float
+    ms_ssim: float
+    ssim: float
+    si_ssim: float
+    top_psnr: float
+    top_ssim: float
+    encode_seconds: float
+    decode_seconds: float
+
+
+class _Picture:
+    """A picture with everything its files are cut from and scored with."""
+
+    def __init__(self, path: Path, model: Model) -> None:
+        self.name = path.name
+        self.model = model
+        self.image = load_image(path)
+        self.size = self.image.shape[0], self.image.shape[1]
+        self.padded = pad_image(self.image)
+        self.map = analyse(self.image)
+        # Scored under the full map; the file's own is quantised.
+        self.weight = upsample_grey(self.map.grey, *self.size)
+        shape = self.padded.shape[0] // BLOCK, self.padded.shape[1] // BLOCK
+        importance = block_importance(self.map.grey, *shape)
+        self.shape = shape
+        top = importance >= np.quantile(importance, 0.8)
+        self.top = top.repeat(BLOCK, 0).repeat(BLOCK, 1)[: self.size[0], : self.size[1]]
+        self.measured = measure(model, self.padded, MAX_LEVEL)
+
+    def file(self, allocation: Allocation, level: float, floor: int | None = None) -> bytes:
+        """The file at an average level."""
+        plan = plan_levels(
+            self.model, self.padded, level, allocation, floor, self.map, measured=self.measured
+        )
+        return self._pack(plan, level)
+
+    def uniform_file(self, size: int) -> tuple[bytes, float]:
+        """The uniform file nearest in size, and its level: matched by search per picture."""
+        low, high = 0.1, float(MAX_LEVEL)
+        best: tuple[int, bytes, float] | None = None
+        for _ in range(9):
+            level = (low + high) / 2
+            data = self._pack(
+                Plan(uniform_levels(level, *self.shape), AllocationKind.UNIFORM), level
+            )
+            if best is None or abs(len(data) - size) < best[0]:
+                best = abs(len(data) - size), data, level
+            low, high = (level, high) if len(data) < size else (low, level)
+        assert best is not None
+        return best[1], best[2]
+
+    def _pack(self, plan: Plan, level: float) -> bytes:
+        codes = cut_codes(self.measured.codes, plan.levels)
+        return pack(self.model, self.size, level, plan, codes)
+
+    def score(self, allocation: str, level: float, data: bytes, seconds: float) -> Row:
+        """Decode a file and score what comes out."""
+        started = time.perf_counter()
+        parsed = bitstream.parse(data)
+        codes = self.model.coder.decode(list(parsed.chunks), read_levels(parsed.header))
+        decoded = crop(decode_codes(self.model.codec, codes, self.model.device), *self.size)
+        decode_seconds = time.perf_counter() - started
+        similarity = ssim_map(self.image, decoded)
+        error = ((self.image.astype(np.float64) - decoded) ** 2).mean(2)
+        try:
+            multiscale = ms_ssim(self.image, decoded)
+        except MetricError:  # a side under 161 pixels
+            multiscale = float("nan")
+        return Row(
+            image=self.name,
+            allocation=allocation,
+            level=level,
+            bytes=len(data),
+            map_bytes=parsed.sizes.map,
+            bpp=8 * len(data) / (self.size[0] * self.size[1]),
+            psnr=psnr(self.image, decoded),
+            ms_ssim=multiscale,
+            ssim=float(similarity.mean()),
+            si_ssim=weighted_mean(similarity, self.weight),
+            top_psnr=float(10 * np.log10(255**2 / max(error[self.top].mean(), 1e-9))),
+            top_ssim=float(similarity[self.top].mean()),
+            encode_seconds=seconds,
+            decode_seconds=decode_seconds,
+        )
+
+
+def picture_paths(folder: Path) -> list[Path]:
+    """Sorted pictures of a folder. Raises FileNotFoundError with the remedy."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}: name a folder of pictures")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise FileNotFoundError(f"no pictures in {folder}")
+    return paths
+
+
+def bench(
+    folder: Path,
+    *,
+    levels: Sequence[float] = LEVELS,
+    allocations: Sequence[Allocation] = ("uniform", "proportional", "rd"),
+    equal_bytes: bool = False,
+    model: str = "small",
+    device: str | None = None,
+    floor: int | None = None,
+    every: int = 1,
+    report: Callable[[str], None] = print,
+) -> list[Row]:
+    """Measure every `every`th picture of a folder at every level and allocation.
+
+    equal_bytes: for each file of another allocation, also the uniform file of the same size,
+        as allocation `uniform=NAME`.
+    """
+    loaded = load_model(model, device)
+    rows: list[Row] = []
+    for path in picture_paths(folder)[::every]:
+        picture = _Picture(path, loaded)
+        for allocation in allocations:
+            for level in levels:
+                started = time.perf_counter()
+                data = picture.file(allocation, level, floor)
+                seconds = time.perf_counter() - started
+                rows.append(picture.score(allocation, level, data, seconds))
+                if equal_bytes and allocation != "uniform":
+                    matched, _ = picture.uniform_file(len(data))
+                    rows.append(picture.score(f"uniform={allocation}", level, matched, 0.0))
+        report(f"measured {path.name}")
+    return rows
+
+
+SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim", "top_psnr", "top_ssim")
+"""Columns of the table."""
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Means over the pictures per allocation and level, as a Markdown table."""
+    lines = [
+        "| allocation | level | " + " | ".join(SCORES) + " |",
+        "|---" * (len(SCORES) + 2) + "|",
+    ]
+    keys = list(dict.fromkeys((row.allocation, row.level) for row in rows))
+    for allocation, level in keys:
+        group = [r for r in rows if (r.allocation, r.level) == (allocation, level)]
+        means = [float(np.mean([getattr(r, score) for r in group])) for score in SCORES]
+        cells = [
+            f"{m:.2f}" if "psnr" in s else f"{m:.4f}" for s, m in zip(SCORES, means, strict=True)
+        ]
+        lines.append(f"| {allocation} | {level:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_rows(rows: Sequence[Row], path: Path, model: Model) -> None:
+    """Rows with the weights they were measured with, as JSON."""
+    text = json.dumps(
+        {"model": model.name, "sha256": model.digest, "rows": [asdict(row) for row in rows]},
+        indent=1,
+    )
+    path.write_text(text + "\n", encoding="utf-8")

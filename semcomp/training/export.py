@@ -1,0 +1,92 @@
+"""From a checkpoint to weights that can be shipped: averaged networks, entropy tables, card."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcomp.codec import PRESETS, EmbeddedCodec
+from semcomp.entropy import ContextTables
+from semcomp.quantizer import QuantizerTables
+from semcomp.weights import load_contexts, save_model
+
+from .data import load_pictures, picture_paths
+from .entropy_fit import collect_codes, fit_contexts
+
+DATA_NOTE = (
+    "shared training pictures: 1,000 pictures of ImageNet (one per class, halved in size) and 300 "
+    "of BSDS500 (train and val, scaled by 0.7), for research use; every 26th held out"
+)
+
+
+def export_model(
+    checkpoint: Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    pictures: int = 100,
+    steps: int = 600,
+    reuse: bool = True,
+    report: Callable[[str], None] = print,
+) -> str:
+    """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
+
+    The entropy tables are those already in `out` if they were fitted to the same quantizer and
+    `reuse`; else they are fitted to `pictures` training pictures of `data`.
+    Returns the weights' SHA-256 in hex.
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    tables = QuantizerTables(**state["tables"])
+    codec = EmbeddedCodec(PRESETS[state["options"]["preset"]], tables)
+    codec.load_state_dict(state["average"])
+    codec.eval().requires_grad_(False)
+    contexts = load_contexts(out, tables) if reuse else None
+    if contexts is None:
+        contexts = fit_tables(
+            codec, tables, Path(data or state["options"]["data"]), pictures, steps, report
+        )
+    card: dict[str, Any] = {
+        "name": out.name,
+        "license": "Apache-2.0",
+        "data": DATA_NOTE,
+        "steps": state["step"],
+        "hours": round(state["seconds"] / 3600, 2),
+        "options": {k: v for k, v in state["options"].items() if k not in ("data", "minutes")},
+        "validation": state.get("validation", {}),
+        "commit": current_commit(),
+    }
+    return save_model(out, codec, tables, contexts, card)
+
+
+def fit_tables(
+    codec: EmbeddedCodec,
+    tables: QuantizerTables,
+    data: Path,
+    pictures: int,
+    steps: int,
+    report: Callable[[str], None],
+) -> ContextTables:
+    """Entropy tables fitted to pictures spread over the training part of a folder."""
+    training, _ = picture_paths(data)
+    chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
+    codes = collect_codes(codec, chosen, torch.device("cpu"), report=report)
+    return fit_contexts(codes, tables, steps=steps, report=report)
+
+
+def current_commit() -> str:
+    """The checkout's commit, or "unknown"."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()
