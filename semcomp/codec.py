@@ -14,8 +14,9 @@ its bits into a picture: the linear path, plus what blockwise linear coding cann
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -31,22 +32,35 @@ CELL = 16
 class CodecConfig:
     """What a codec is built from; travels with its weights.
 
-    decoder: channels of the decoder's units E (H/8), F (H/16), G (H/8), H (H/4).
-    inputs: leading coefficients of the linear path that the decoder sees.
+    decoder: channels of the decoder's units E to H; their resolutions are the codec's affair.
+    inputs: leading coefficients of the linear path that `EmbeddedCodec`'s decoder sees.
+    encoder: channels of the first convolution and of the units A to D (`paper_codec.py`); empty
+        where the embedded quantizer is the encoder.
     """
 
     preset: str
     decoder: tuple[int, ...]
     inputs: int = 64
+    encoder: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> CodecConfig:
+        """Inverse of `to_dict`. Raises TypeError for fields that this version does not know."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in plain.items()
+        }
+        return cls(**fields)
+
 
 PRESETS = {
     "small": CodecConfig("small", decoder=(128, 192, 128, 48)),
     "base": CodecConfig("base", decoder=(256, 384, 256, 96), inputs=96),
+    "paper": CodecConfig("paper", decoder=(512, 512, 256, 128), encoder=(64, 256, 512, 512, 512)),
 }
 
 LSTMState = tuple[Tensor, Tensor]
@@ -100,13 +114,13 @@ class _Sign(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        y: Tensor = ctx.saved_tensors[0]  # type: ignore[attr-defined]
         return grads[0] * (y.abs() < 2)
 
 
 def binarize(y: Tensor) -> Tensor:
     """Binarizer B: real values -> {-1, +1}, differentiable straight through."""
-    result: Tensor = _Sign.apply(y)
+    result: Tensor = _Sign.apply(y)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -152,6 +166,14 @@ class Codec(Protocol):
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """Bits of iteration k -> reconstruction (B, 3, H, W) after k + 1 iterations."""
+
+
+@runtime_checkable
+class OpenLoopCodec(Codec, Protocol):
+    """A codec whose bits do not depend on its decoder (`closed_loop` is False)."""
+
+    def quantize(self, image: Tensor, iterations: int) -> Tensor:
+        """All bits of a picture at full level: (B, 3, H, W) -> (B, iterations, 8, Hb, Wb)."""
 
 
 class Decoder(nn.Module):
@@ -260,4 +282,5 @@ class EmbeddedCodec(nn.Module):
         scale = quantizer.rms[k + 1]
         coefficients = decoder.linear + correction * scale[None, :, None, None]
         # Over all coefficients the rms error is also the pixels' rms error (Parseval).
-        return quantizer.synthesis(coefficients) + pixels * scale.square().mean().sqrt()
+        refinement: Tensor = pixels * scale.square().mean().sqrt()
+        return quantizer.synthesis(coefficients) + refinement

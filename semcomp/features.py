@@ -66,13 +66,13 @@ class Grid:
     def positions(self) -> np.ndarray:
         """int64 (rows * columns,): position of every block, raster order."""
         y, x = np.divmod(np.arange(self.rows * self.columns), self.columns)
-        return (y + 1) * self.stride + x + 1
+        return np.asarray((y + 1) * self.stride + x + 1)
 
     @property
     def wavefronts(self) -> np.ndarray:
         """int64 (rows * columns,): x + 2 y of every block, raster order."""
         y, x = np.divmod(np.arange(self.rows * self.columns), self.columns)
-        return x + 2 * y
+        return np.asarray(x + 2 * y)
 
 
 @dataclass
@@ -110,6 +110,8 @@ class SlotTables:
 
     def __init__(self, tables: QuantizerTables) -> None:
         self.channel = tables.schedule.astype(np.int64)
+        if self.channel.max() >= TRACKED:
+            raise ValueError(f"the schedule refines coefficients beyond the first {TRACKED}")
         start = tables.start[self.channel][:, None].astype(np.float32)
         self.thresholds = tables.thresholds.astype(np.float32) - start
         self.values = tables.values.astype(np.float32) - start
@@ -120,7 +122,7 @@ class SlotTables:
 def compand(difference: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Signed square root, whole numbers in -255..255; a difference of one scale gives 32."""
     root = np.floor(np.sqrt(np.abs(difference) * (gain / np.float32(64))))
-    return np.copysign(np.minimum(root, np.float32(LIMIT)), difference)
+    return np.asarray(np.copysign(np.minimum(root, np.float32(LIMIT)), difference))
 
 
 def bit_features(
@@ -142,8 +144,10 @@ def bit_features(
     """
     channel = slots.channel[slot]
     threshold = slots.thresholds[slot, nodes][:, None]
-    near = [state.values[positions + dy * stride + dx] for (dy, dx, _), state in
-            zip(CAUSAL, causal, strict=True)]
+    near = [
+        state.values[positions + dy * stride + dx]
+        for (dy, dx, _), state in zip(CAUSAL, causal, strict=True)
+    ]
     far = [previous.values[positions + dy * stride + dx] for dy, dx in PENDING]
     mine = own.values[positions]
     item = np.arange(len(slot))

@@ -94,12 +94,17 @@ class QuantizerTables:
 
     @classmethod
     def binary(cls) -> QuantizerTables:
-        """Tables for a codec without a linear path (preset `paper`): slot s is sign s, +-1."""
-        values = np.zeros((SLOTS, 2**MAX_DEPTH), np.int16)
-        values[:, 0], values[:, 1] = -UNIT, UNIT
+        """Tables for a codec without a linear path (preset `paper`), whose bits are mere signs.
+
+        Bit i of iteration k is "coefficient" i + 8 (k mod 4), whose value becomes +-1 whatever it
+        was: the entropy coder then knows the signs of four iterations, its tree nodes the history
+        of one sign.
+        """
+        values = np.empty((SLOTS, 2**MAX_DEPTH), np.int16)
+        values[:, 0::2], values[:, 1::2] = -UNIT, UNIT
         return cls(
             basis=np.eye(COEFFICIENTS, dtype=np.float32),
-            schedule=np.arange(SLOTS, dtype=np.int16),
+            schedule=(np.arange(SLOTS) % (4 * BITS)).astype(np.int16),
             start=np.zeros(COEFFICIENTS, np.int16),
             thresholds=np.zeros((SLOTS, 2 ** (MAX_DEPTH - 1)), np.int16),
             values=values,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .codec import CELL, Codec, LSTMState
+from .codec import CELL, Codec, LSTMState, OpenLoopCodec
 from .image import to_uint8
 from .quantizer import BITS, BLOCK, ITERATIONS
 
@@ -80,7 +80,7 @@ def tiles(height: int, width: int) -> Iterator[tuple[Window, Window]]:
 
 def active_window(active: np.ndarray) -> Window | None:
     """Smallest window around the active blocks, bool (Hb, Wb), plus a margin; None if none is."""
-    cells = active.reshape(active.shape[0] // 2, 2, active.shape[1] // 2, 2).any((1, 3))
+    cells = np.any(active.reshape(active.shape[0] // 2, 2, active.shape[1] // 2, 2), (1, 3))
     rows, columns = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
     if not len(rows):
         return None
@@ -160,7 +160,7 @@ class TileRun:
 
     def decode(self, k: int, bits: np.ndarray) -> None:
         """One iteration from bits int8 (8, Hb, Wb); moves `reconstruction`."""
-        if not self.shrink(bits.any(0)):
+        if not self.shrink(np.any(bits, 0)):
             return
         y, x = self.window.scaled(CELL)
         blocks = self.window.scaled(CELL // BLOCK)
@@ -180,6 +180,8 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
     """
     iterations = int(levels.max(initial=0))
     codes = np.zeros((iterations, BITS, *levels.shape), np.int8)
+    if iterations == 0:
+        return codes
     for core, outer in tiles(*image.shape[2:]):
         rows, columns = core.scaled(CELL // BLOCK)
         sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
@@ -192,6 +194,7 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
             bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
         else:
+            assert isinstance(codec, OpenLoopCodec)
             y, x = core.scaled(CELL)
             bits = codec.quantize(image[:, :, y, x], iterations)[0].to(torch.int8).cpu().numpy()
             codes[:, :, rows, columns] = bits * sent[:, None]

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from .codec import CodecConfig, EmbeddedCodec
+from .codec import CodecConfig
 from .entropy import ContextTables, EntropyCoder
+from .paper_codec import RecurrentCodec, build_codec
 from .quantizer import QuantizerTables
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -45,7 +47,7 @@ class Model:
     """
 
     name: str
-    codec: EmbeddedCodec
+    codec: RecurrentCodec
     coder: EntropyCoder
     device: torch.device
     model_id: bytes
@@ -55,7 +57,7 @@ class Model:
 
 def save_model(
     folder: Path,
-    codec: EmbeddedCodec,
+    codec: RecurrentCodec,
     tables: QuantizerTables,
     contexts: ContextTables,
     card: Mapping[str, Any],
@@ -82,6 +84,8 @@ def save_model(
     for index, part in enumerate(parts, 1):
         path = folder / f"weights-{index}.safetensors"
         path.write_bytes(save_tensors(part, metadata))
+    _digest.cache_clear()  # the folder may have held other weights
+    _load.cache_clear()
     digest = _digest(folder)
     text = json.dumps({**card, "config": codec.config.to_dict(), "sha256": digest}, indent=2)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
@@ -113,8 +117,10 @@ def resolve_device(device: str | None) -> torch.device:
         resolved = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise WeightsError(f"unknown device {device!r}: use cpu or cuda") from error
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise WeightsError("no CUDA device here: use --device cpu")
+    try:
+        torch.ones(1, device=resolved).item()
+    except (RuntimeError, AssertionError) as error:
+        raise WeightsError(f"no device {device!r} here: use cpu") from error
     return resolved
 
 
@@ -152,30 +158,40 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def _read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Tensors and card of a folder, checked against the hash that the card states."""
+    parts = _parts(folder)
+    remedy = "restore the folder from the repository"
+    try:
+        card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        stated = card["sha256"]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{folder / 'card.json'} is missing or damaged: {remedy}") from error
+    if stated != _digest(folder):
+        raise WeightsError(f"weights in {folder} are damaged, their hash is another: {remedy}")
+    tensors: dict[str, np.ndarray] = {}
+    try:
+        for part in parts:
+            tensors.update(load_tensors(part.read_bytes()))
+    except SafetensorError as error:
+        raise WeightsError(f"weights in {folder} are not safetensors: {remedy}") from error
+    return tensors, card
+
+
 @lru_cache(maxsize=4)
 def _load(name: str, device: str, assets: Path) -> Model:
     folder = assets / name
-    tensors: dict[str, np.ndarray] = {}
-    for part in _parts(folder):
-        try:
-            tensors.update(load_tensors(part.read_bytes()))
-        except Exception as error:  # safetensors raises its own private types
-            raise WeightsError(f"{part} is damaged: restore it from the repository") from error
+    tensors, card = _read(folder)
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        config = CodecConfig(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in card["config"].items()
-            }
-        )
+        config = CodecConfig.from_dict(card["config"])
         tables = QuantizerTables(
             **{f.name: tensors[f"quantizer.{f.name}"] for f in fields(QuantizerTables)}
         )
         contexts = ContextTables(
             **{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)}
         )
-        codec = EmbeddedCodec(config, tables)
+        coder = EntropyCoder(tables, contexts)
+        codec = build_codec(config, tables)
         prefix = "codec."
         codec.load_state_dict(
             {
@@ -184,15 +200,16 @@ def _load(name: str, device: str, assets: Path) -> Model:
                 if name.startswith(prefix)
             }
         )
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights in {folder} do not fit this version: {error}") from error
     codec = codec.eval().requires_grad_(False).to(device)
-    codec = codec.to(memory_format=torch.channels_last)
+    # torch's annotations leave memory_format out.
+    codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = _digest(folder)
     return Model(
         name=name,
         codec=codec,
-        coder=EntropyCoder(tables, contexts),
+        coder=coder,
         device=torch.device(device),
         model_id=bytes.fromhex(digest)[:ID_BYTES],
         digest=digest,

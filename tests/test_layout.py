@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Modules of semcomp, each importing only from those before it. A new module gets its place here;
 # the list may name modules that are still to be written.
 ORDER = [
+    "files",
     "image",
     "semantic_map",
     "classifiers",
@@ -34,13 +35,19 @@ ORDER = [
     "metrics",
     "quantizer",
     "codec",
+    "paper_codec",
     "features",
     "entropy",
     "grid_coder",
     "bitstream",
     "weights",
     "runtime",
+    "measure",
     "pipeline",
+    "bench",
+    "draw",
+    "explanation",
+    "demo",
     "training",
     "__main__",
 ]

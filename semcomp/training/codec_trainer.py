@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semcomp.codec import PRESETS, EmbeddedCodec
+from semcomp.codec import PRESETS, Codec, CodecConfig
+from semcomp.paper_codec import build_codec
 from semcomp.quantizer import ITERATIONS, QuantizerTables
 
 from .data import center_crops, load_pictures, picture_paths, random_crops, random_levels
@@ -54,20 +55,19 @@ def iterations_for(step: int, rng: np.random.Generator) -> int:
     return int(rng.choice([4, 8, 12, ITERATIONS], p=shares))
 
 
-def unroll(codec: EmbeddedCodec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:
+def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:
     """Run the codec on image (B, 3, H, W) with levels (B, 1, H/8, W/8) -> x_hat_1, x_hat_2, ..."""
     encoder, decoder, previous = codec.start(image)
     reconstructions: list[Tensor] = []
     for k in range(iterations):
-        with torch.no_grad():
-            mask = (levels > k).to(image.dtype)
-            bits = codec.encode(k, image, previous, mask, encoder, decoder)
+        mask = (levels > k).to(image.dtype)
+        bits = codec.encode(k, image, previous, mask, encoder, decoder)
         previous = codec.decode(k, bits, decoder)
         reconstructions.append(previous)
     return reconstructions
 
 
-def loss_of(codec: EmbeddedCodec, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
+def loss_of(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
     """The loss above."""
     reconstructions = unroll(codec, image, levels, iterations)
     return torch.stack([torch.log((image - x).abs().mean() + 1e-3) for x in reconstructions]).mean()
@@ -75,7 +75,7 @@ def loss_of(codec: EmbeddedCodec, image: Tensor, levels: Tensor, iterations: int
 
 @torch.inference_mode()
 def validate(
-    codec: EmbeddedCodec, image: Tensor, shown: tuple[int, ...] = (1, 2, 4, 6, 8, 12, 16, 24)
+    codec: Codec, image: Tensor, shown: tuple[int, ...] = (1, 2, 4, 6, 8, 12, 16, 24)
 ) -> dict[str, float]:
     """Mean PSNR in dB of held-out crops at several uniform levels."""
     shape = (len(image), 1, image.shape[2] // 8, image.shape[3] // 8)
@@ -96,8 +96,10 @@ class Trainer:
         self.options = options
         self.tables = tables
         device = torch.device(options.device)
-        codec = EmbeddedCodec(PRESETS[options.preset], tables).to(device)
-        self.codec = codec.to(memory_format=torch.channels_last)
+        codec = build_codec(PRESETS[options.preset], tables).to(device)
+        # torch's annotations leave memory_format out.
+        codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.codec = codec
         self.average = copy.deepcopy(self.codec).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.codec.parameters(), lr=options.lr, betas=(0.9, 0.99))
         self.rng = np.random.default_rng(options.seed)
@@ -118,7 +120,7 @@ class Trainer:
             group["lr"] = options.lr * speed * min(1.0, (self.step + 1) / 100)
         loss = loss_of(self.codec, image, levels, iterations)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.codec.parameters(), options.clip)
         self.optimizer.step()
         self.step += 1
@@ -152,8 +154,15 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rng.bit_generator.state = state["rng"]
-        torch.set_rng_state(state["torch_rng"])
+        torch.set_rng_state(state["torch_rng"].cpu())  # map_location may have moved it
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def tables_for(config: CodecConfig, pictures: Sequence[np.ndarray], seed: int) -> QuantizerTables:
+    """Quantizer designed from blocks of the pictures, or signs for a codec with an encoder."""
+    if config.encoder:
+        return QuantizerTables.binary()
+    return design_quantizer(sample_blocks(pictures, 100, seed))
 
 
 def train(
@@ -173,9 +182,7 @@ def train(
         trainer = Trainer(options, QuantizerTables(**state["tables"]))
         trainer.load(state)
     else:
-        report("designing the quantizer ...")
-        blocks = sample_blocks(pictures, 100, options.seed)
-        trainer = Trainer(options, design_quantizer(blocks))
+        trainer = Trainer(options, tables_for(PRESETS[options.preset], pictures, options.seed))
     start, earlier = time.monotonic(), trainer.seconds
     budget = options.minutes * 60
     losses: list[float] = []

@@ -63,7 +63,7 @@ def karhunen_loeve(blocks: np.ndarray) -> np.ndarray:
 
 def _binary_entropy(ones: np.ndarray, total: np.ndarray) -> np.ndarray:
     p = np.clip(ones / np.maximum(total, 1), 1e-9, 1 - 1e-9)
-    return -total * (p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return np.asarray(-total * (p * np.log2(p) + (1 - p) * np.log2(1 - p)))
 
 
 class _Tree:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semcomp.codec import EmbeddedCodec
+from semcomp.codec import Codec
 from semcomp.entropy import (
     EXACT,
     HIDDEN,
@@ -21,7 +21,7 @@ from semcomp.entropy import (
     LOGIT_UNIT,
     ContextTables,
     EntropyCoder,
-    _causal,
+    causal_states,
     probability_table,
 )
 from semcomp.features import COUNT, LIMIT, Grid, SlotTables, Values, bit_features, iteration_states
@@ -36,7 +36,7 @@ FEATURE_UNIT = 32.0
 
 
 def collect_codes(
-    codec: EmbeddedCodec,
+    codec: Codec,
     pictures: Sequence[np.ndarray],
     device: torch.device,
     seed: int = 0,
@@ -86,7 +86,7 @@ class _Source:
                 self.grid.positions[sent],
                 at[i, sent],
                 states[i],
-                _causal(states, i),
+                causal_states(states, i),
                 states[0],
                 self.grid.stride,
             )
@@ -104,6 +104,8 @@ def _fit_slot(
     b1 = torch.zeros(HIDDEN, requires_grad=True)
     w2 = (torch.randn(HIDDEN, generator=generator) * 0.1).requires_grad_()
     bias = torch.zeros(2 ** (MAX_DEPTH - 1), requires_grad=True)
+    if len(bits) == 0:  # no picture reaches this iteration: leave its bits fair
+        return [torch.zeros_like(t) for t in (w1, b1, w2, bias)], 1.0
     optimizer = torch.optim.Adam([w1, b1, w2, bias], lr=1e-2, betas=(0.9, 0.99))
     loss_sum, counted = 0.0, 0
     for step in range(steps):
@@ -139,6 +141,8 @@ def _to_integers(w1: Tensor, b1: Tensor, w2: Tensor, bias: Tensor) -> list[np.nd
     bound = (EXACT - 1 - np.abs(integers[1])) / LIMIT
     size = np.abs(integers[0]).sum(0) + COUNT
     integers[0] = np.trunc(integers[0] * np.minimum(1.0, bound / size))
+    # w1 and w2 travel as int16.
+    integers[0], integers[2] = (np.clip(integers[i], -32767, 32767) for i in (0, 2))
     return integers
 
 

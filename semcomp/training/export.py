@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from semcomp.codec import PRESETS, EmbeddedCodec
+from semcomp.codec import PRESETS, Codec
 from semcomp.entropy import ContextTables
+from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
 from semcomp.weights import load_contexts, save_model
 
@@ -41,7 +42,7 @@ def export_model(
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     tables = QuantizerTables(**state["tables"])
-    codec = EmbeddedCodec(PRESETS[state["options"]["preset"]], tables)
+    codec = build_codec(PRESETS[state["options"]["preset"]], tables)
     codec.load_state_dict(state["average"])
     codec.eval().requires_grad_(False)
     contexts = load_contexts(out, tables) if reuse else None
@@ -63,7 +64,7 @@ def export_model(
 
 
 def fit_tables(
-    codec: EmbeddedCodec,
+    codec: Codec,
     tables: QuantizerTables,
     data: Path,
     pictures: int,
