@@ -1,0 +1,309 @@
+"""Files that are damaged, foreign or hostile, pictures of every size and kind, wrong arguments."""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from semcomp import bitstream
+from semcomp.allocation import AllocationError
+from semcomp.bitstream import AllocationKind, BitstreamError, Header
+from semcomp.image import ImageError, load_image
+from semcomp.pipeline import Allocation, Compressed, compress, decompress, info
+from semcomp.semantic import SemanticError
+from semcomp.weights import WeightsError, load_model, resolve_device
+from tests.pictures import encoded
+
+DAMAGE = (BitstreamError, WeightsError)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """One thread: quickest for small pictures."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def face() -> NDArray[np.uint8]:
+    """uint8 (48, 64, 3)."""
+    return np.ascontiguousarray(skimage.data.chelsea()[90:138, 130:194])
+
+
+@pytest.fixture(scope="module")
+def packed(face: NDArray[np.uint8]) -> Compressed:
+    return compress(face, 3)
+
+
+# files ----------------------------------------------------------------------------------------
+
+
+def test_every_cut_decodes_or_says_why(packed: Compressed) -> None:
+    data, head = packed.data, packed.sizes["header"] + packed.sizes["map"] + 4
+    for end in range(len(data)):
+        if end < head:
+            with pytest.raises(BitstreamError, match=r"truncated|empty"):
+                decompress(data[:end])
+        elif end % 5 == 0 or end == len(data) - 1:
+            with pytest.warns(UserWarning, match="the file is cut"):
+                assert decompress(data[:end]).size == (64, 48)
+
+
+def test_every_flipped_bit_is_noticed(packed: Compressed) -> None:
+    """No damage decodes in silence, and none ends in another kind of error."""
+    rng = np.random.default_rng(0)
+    for place in range(len(packed.data)):
+        damaged = bytearray(packed.data)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        try:
+            parsed = bitstream.parse(bytes(damaged))
+        except BitstreamError:
+            continue
+        # A length that now points past the end cannot be told from a cut.
+        assert not parsed.complete
+
+
+@pytest.mark.filterwarnings("ignore:the file is cut")
+def test_noise_after_the_header_never_crashes(packed: Compressed) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        damaged = bytearray(packed.data)
+        for place in rng.integers(0, len(damaged), 3):
+            damaged[place] = rng.integers(256)
+        try:
+            decompress(bytes(damaged), iterations=1)
+        except DAMAGE as error:
+            assert ":" in str(error)  # the problem, then the remedy
+
+
+def test_wrong_bits_behind_right_checksums_decode_to_something(packed: Compressed) -> None:
+    """A hostile file can carry any codes: the result is a picture, whatever it shows."""
+    parsed = bitstream.parse(packed.data)
+    rng = np.random.default_rng(2)
+    for size in (0, 1, 3, 40):
+        chunks = [rng.bytes(size) for _ in parsed.chunks]
+        assert decompress(bitstream.write(parsed.header, chunks)).size == (64, 48)
+
+
+@pytest.mark.parametrize("kind", [AllocationKind.LEVELS, AllocationKind.PROPORTIONAL])
+def test_hostile_map_sections(packed: Compressed, kind: AllocationKind) -> None:
+    parsed = bitstream.parse(packed.data)
+    proportional = kind is AllocationKind.PROPORTIONAL
+    fields: dict[str, Any] = {
+        "floor": 24 if proportional else 0,
+        "map_height": 255 if proportional else 0,
+        "map_width": 255 if proportional else 0,
+        "map_step": 1 if proportional else 0,
+    }
+    rng = np.random.default_rng(3)
+    for size in (0, 1, 50):
+        header = replace(parsed.header, allocation=kind, map_section=rng.bytes(size), **fields)
+        data = bitstream.write(header, parsed.chunks)
+        try:
+            assert decompress(data).size == (64, 48)
+        except DAMAGE as error:
+            assert ":" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"", "empty"),
+        (b"\0" * 100, "not a .semc file"),
+        (b"<!DOCTYPE html><html></html>", "web page"),
+        (encoded(Image.new("RGB", (4, 4))), "PNG"),
+        (encoded(Image.new("RGB", (4, 4)), "JPEG"), "JPEG"),
+        (b"SEM", "truncated"),
+        (b"SEMC\xff" + b"\0" * 40, "version 255"),
+    ],
+)
+def test_foreign_files_are_named(data: bytes, hint: str) -> None:
+    for function in (decompress, info):
+        with pytest.raises(BitstreamError, match=hint):
+            function(data)
+
+
+def test_file_of_another_model_names_it(packed: Compressed) -> None:
+    parsed = bitstream.parse(packed.data)
+    other = bytes(byte ^ 0xFF for byte in parsed.header.model_id)
+    data = bitstream.write(replace(parsed.header, model_id=other), parsed.chunks)
+    assert info(data)["model_id"] == other.hex()
+    with pytest.raises(WeightsError, match=f"{other.hex()}.*small"):
+        decompress(data)
+
+
+def test_bytes_after_the_end_are_refused(packed: Compressed) -> None:
+    with pytest.raises(BitstreamError, match="bytes follow"):
+        decompress(packed.data + b"x")
+
+
+@pytest.mark.parametrize("kind", list(AllocationKind))
+def test_huge_declared_sizes_are_refused_at_once(kind: AllocationKind) -> None:
+    proportional = int(kind is AllocationKind.PROPORTIONAL)
+    header = Header(
+        model_id=load_model("small").model_id,
+        width=65535,
+        height=65535,
+        allocation=kind,
+        level_centi=2400,
+        floor=0,
+        iterations=24,
+        map_height=255 * proportional,
+        map_width=255 * proportional,
+        map_step=proportional,
+        map_section=b"",
+    )
+    data = bitstream.write(header, [b""] * 24)
+    started = time.perf_counter()
+    with pytest.raises(BitstreamError, match="refused"):
+        decompress(data)
+    assert time.perf_counter() - started < 1
+    assert info(data)["width"] == 65535  # a look at it is free
+
+
+def test_negative_iterations(packed: Compressed) -> None:
+    with pytest.raises(BitstreamError, match="-1"):
+        decompress(packed.data, iterations=-1)
+
+
+# pictures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["uniform", "proportional", "rd"])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (7, 5), (1, 33)])
+def test_tiny_pictures(name: Allocation, width: int, height: int) -> None:
+    picture = np.ascontiguousarray(skimage.data.astronaut()[:height, :width])
+    result = compress(picture, 6, name)
+    decoded = decompress(result.data)
+    assert decoded.size == result.reconstruction.size == (width, height)
+    np.testing.assert_array_equal(np.asarray(decoded), np.asarray(result.reconstruction))
+    error = np.abs(np.asarray(decoded).astype(int) - picture).mean()
+    assert error < 45  # `rd` spends most of so small a budget on the level map
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 3), (3, 4000)])
+def test_extreme_sides(width: int, height: int) -> None:
+    strip = np.tile(skimage.data.astronaut()[:3], (1, 8, 1))[:, :4000]
+    picture = np.ascontiguousarray(strip if width > height else strip.transpose(1, 0, 2))
+    result = compress(picture, 1)
+    decoded = decompress(result.data)
+    assert decoded.size == (width, height)
+    np.testing.assert_array_equal(np.asarray(decoded), np.asarray(result.reconstruction))
+
+
+def of_every_kind(face: NDArray[np.uint8]) -> dict[str, bytes]:
+    """The same face in files of every kind."""
+    rgb = Image.fromarray(face)
+    deep = Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    faded = rgb.convert("RGBA")
+    faded.putalpha(200)
+    return {
+        "grey": encoded(rgb.convert("L")),
+        "bilevel": encoded(rgb.convert("1")),
+        "palette": encoded(rgb.quantize(32)),
+        "RGBA": encoded(faded),
+        "LA": encoded(faded.convert("LA")),
+        "16 bit": encoded(deep),
+        "CMYK": encoded(rgb.convert("CMYK"), "JPEG"),
+        "rotated": encoded(rgb, "JPEG", exif=turned),
+    }
+
+
+KINDS = ["grey", "bilevel", "palette", "RGBA", "LA", "16 bit", "CMYK", "rotated"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_of_every_kind(kind: str, face: NDArray[np.uint8]) -> None:
+    file = of_every_kind(face)[kind]
+    seen = load_image(file)
+    result = compress(file, 4, "uniform")
+    decoded = np.asarray(decompress(result.data))
+    assert decoded.shape == seen.shape == ((64, 48, 3) if kind == "rotated" else (48, 64, 3))
+    if kind != "bilevel":
+        assert np.abs(decoded.astype(int) - seen).mean() < 25
+
+
+def test_sources_of_every_kind(face: NDArray[np.uint8], tmp_path: Path) -> None:
+    file = tmp_path / "face.png"
+    Image.fromarray(face).save(file)
+    data = file.read_bytes()
+    wanted = compress(face, 1, "uniform").data
+    for source in (file, str(file), data, BytesIO(data), Image.fromarray(face)):
+        assert compress(source, 1, "uniform").data == wanted
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((0, 8, 3), np.uint8),
+        np.zeros((8, 8, 5), np.uint8),
+        np.full((8, 8), np.nan),
+        np.full((8, 8), -1.0),
+    ],
+)
+def test_arrays_that_are_no_picture(array: NDArray[Any]) -> None:
+    with pytest.raises(ImageError):
+        compress(array, 6)
+
+
+def test_huge_pictures_are_refused_before_decoding() -> None:
+    bomb = bytearray(encoded(Image.new("RGB", (8, 8))))
+    bomb[16:24] = struct.pack(">II", 60000, 60000)  # width and height in the IHDR chunk
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    started = time.perf_counter()
+    with pytest.raises(ImageError, match="pixels"):
+        compress(bytes(bomb))
+    assert time.perf_counter() - started < 1
+
+
+# arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [float("nan"), float("inf"), 0, -3, 0.01, 24.5, 25])
+@pytest.mark.parametrize("name", ["uniform", "rd"])
+def test_levels_out_of_range(face: NDArray[np.uint8], level: float, name: Allocation) -> None:
+    with pytest.raises(AllocationError, match=r"0\.1\.\.24"):
+        compress(face, level, name)
+
+
+def test_wrong_arguments_name_the_remedy(face: NDArray[np.uint8]) -> None:
+    with pytest.raises(AllocationError, match="uniform, proportional, rd"):
+        compress(face, 6, "fair")  # type: ignore[arg-type]
+    with pytest.raises(AllocationError, match=r"0\.\.24"):
+        compress(face, 6, floor=25)
+    with pytest.raises(AllocationError, match=r"0\.\.24"):
+        compress(face, 6, floor=-1)
+    with pytest.raises(SemanticError, match="unknown class"):
+        compress(face, 6, class_name="unicorn of the moon")
+    with pytest.raises(WeightsError, match="small"):
+        compress(face, 6, model="enormous")
+    with pytest.raises(ImageError, match="no-such-file"):
+        compress("no-such-file.png")
+
+
+@pytest.mark.parametrize("device", ["gpu", "meta", "cuda:99", "cpu:x"])
+def test_unusable_devices(device: str) -> None:
+    with pytest.raises(WeightsError, match="cpu"):
+        resolve_device(device)
+
+
+@pytest.mark.parametrize("name", ["../secrets", "/etc", "", "."])
+def test_folders_without_weights(face: NDArray[np.uint8], name: str) -> None:
+    with pytest.raises(WeightsError):
+        compress(face, 6, model=name)
