@@ -19,7 +19,7 @@ from .quantizer import BLOCK
 from .runtime import Window, decode_codes, encode_codes
 from .weights import Model
 
-SSIM_WEIGHT = 800.0
+SSIM_WEIGHT = 1000.0
 """Squared grey levels that 1 - SSIM counts for in a block's distortion."""
 
 

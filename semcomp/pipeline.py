@@ -55,7 +55,7 @@ LEVELS = MAX_LEVEL + 1
 
 GROUPS = (0, 1, 2)
 """Exponents of the sides, in blocks, over which a level map may share its levels."""
-RD_BASE = 0.3
+RD_BASE = 0.25
 """Share of `rd`'s weight that every block has whatever its importance."""
 
 

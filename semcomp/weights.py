@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -48,6 +49,7 @@ class Model:
 
     name: str
     codec: RecurrentCodec
+    tables: QuantizerTables
     coder: EntropyCoder
     device: torch.device
     model_id: bytes
@@ -112,7 +114,11 @@ def available(assets: Path = ASSETS) -> list[str]:
 
 
 def resolve_device(device: str | None) -> torch.device:
-    """Named device, or a GPU if there is one, or the CPU. Raises WeightsError for a bad name."""
+    """Named device, else `SEMCOMP_DEVICE`, else a GPU if there is one, else the CPU.
+
+    Raises WeightsError for a device that is unknown or not here.
+    """
+    device = device or os.environ.get("SEMCOMP_DEVICE") or None
     try:
         resolved = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
@@ -209,6 +215,7 @@ def _load(name: str, device: str, assets: Path) -> Model:
     return Model(
         name=name,
         codec=codec,
+        tables=tables,
         coder=coder,
         device=torch.device(device),
         model_id=bytes.fromhex(digest)[:ID_BYTES],

@@ -22,7 +22,9 @@ def codec(
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint and the log.")],
     minutes: Annotated[float, typer.Option(help="Time box; the last part anneals.")] = 20.0,
     preset: Annotated[str, typer.Option(help="small or base.")] = DEFAULTS.preset,
-    resume: Annotated[Path | None, typer.Option(help="Checkpoint to continue from.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Checkpoint, or folder of weights, to continue from.")
+    ] = None,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = DEFAULTS.lr,
     decay: Annotated[
         float, typer.Option(help="Share of the time box that anneals.")

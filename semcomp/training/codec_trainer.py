@@ -23,6 +23,7 @@ from torch import Tensor
 from semcomp.codec import PRESETS, Codec, CodecConfig
 from semcomp.paper_codec import build_codec
 from semcomp.quantizer import ITERATIONS, QuantizerTables
+from semcomp.weights import load_model
 
 from .data import center_crops, load_pictures, picture_paths, random_crops, random_levels
 from .design import design_quantizer, sample_blocks
@@ -165,24 +166,41 @@ def tables_for(config: CodecConfig, pictures: Sequence[np.ndarray], seed: int) -
     return design_quantizer(sample_blocks(pictures, 100, seed))
 
 
+def resumed(options: TrainOptions, source: Path) -> Trainer:
+    """Trainer that continues a checkpoint, or a folder of shipped weights with a new optimiser."""
+    if not source.is_dir():
+        state = torch.load(source, map_location=options.device, weights_only=False)
+        trainer = Trainer(options, QuantizerTables(**state["tables"]))
+        trainer.load(state)
+        return trainer
+    model = load_model(source.name, options.device, source.resolve().parent)
+    trainer = Trainer(options, model.tables)
+    for networks in (trainer.codec, trainer.average):
+        networks.load_state_dict(model.codec.state_dict())
+    trainer.step = int(model.card["steps"])
+    trainer.seconds = float(model.card["hours"]) * 3600
+    return trainer
+
+
 def train(
     options: TrainOptions,
     out: Path,
     resume: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> Trainer:
-    """Train for `options.minutes`; writes `out/checkpoint.pt` and `out/log.csv`."""
+    """Train for `options.minutes`; writes `out/checkpoint.pt` and `out/log.csv`.
+
+    resume: a checkpoint, or a folder of shipped weights.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     training, held_out = picture_paths(Path(options.data))
     pictures = load_pictures(training, options.crop)
     validation = center_crops(load_pictures(held_out, 192), 192)[:24].to(options.device)
-    if resume is not None:
-        state = torch.load(resume, map_location=options.device, weights_only=False)
-        trainer = Trainer(options, QuantizerTables(**state["tables"]))
-        trainer.load(state)
-    else:
+    if resume is None:
         trainer = Trainer(options, tables_for(PRESETS[options.preset], pictures, options.seed))
+    else:
+        trainer = resumed(options, resume)
     start, earlier = time.monotonic(), trainer.seconds
     budget = options.minutes * 60
     losses: list[float] = []
