@@ -52,7 +52,7 @@ class CodecConfig:
         """Inverse of `to_dict`. Raises TypeError for fields that this version does not know."""
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in plain.items()
+            for name, value in dict(plain).items()
         }
         return cls(**fields)
 
