@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import bitstream
 from .allocation import MAX_LEVEL, block_importance, uniform_levels
@@ -178,20 +179,29 @@ SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim", "top_psnr", "top_ssim")
 """Columns of the table."""
 
 
+def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows of one allocation and level, in order of appearance."""
+    groups: dict[tuple[str, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.allocation, row.level), []).append(row)
+    return list(groups.values())
+
+
+def _mean_row(group: Sequence[Row]) -> dict[str, str | float]:
+    means = {score: float(np.mean([getattr(row, score) for row in group])) for score in SCORES}
+    return {"allocation": group[0].allocation, "level": group[0].level, **means}
+
+
 def table(rows: Sequence[Row]) -> str:
     """Means over the pictures per allocation and level, as a Markdown table."""
     lines = [
         "| allocation | level | " + " | ".join(SCORES) + " |",
         "|---" * (len(SCORES) + 2) + "|",
     ]
-    keys = list(dict.fromkeys((row.allocation, row.level) for row in rows))
-    for allocation, level in keys:
-        group = [r for r in rows if (r.allocation, r.level) == (allocation, level)]
-        means = [float(np.mean([getattr(r, score) for r in group])) for score in SCORES]
-        cells = [
-            f"{m:.2f}" if "psnr" in s else f"{m:.4f}" for s, m in zip(SCORES, means, strict=True)
-        ]
-        lines.append(f"| {allocation} | {level:g} | " + " | ".join(cells) + " |")
+    for group in _groups(rows):
+        means = _mean_row(group)
+        cells = [f"{means[s]:.2f}" if "psnr" in s else f"{means[s]:.4f}" for s in SCORES]
+        lines.append(f"| {means['allocation']} | {means['level']:g} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -202,3 +212,41 @@ def write_rows(rows: Sequence[Row], path: Path, model: Model) -> None:
         indent=1,
     )
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_card(rows: Sequence[Row], model: Model, folder: Path) -> None:
+    """Put the means into the weights' card, as JSON and as a page to read.
+
+    folder: the weights' own folder, such as assets/small.
+    """
+    path = folder / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["measured"] = {
+        "pictures": len({row.image for row in rows}),
+        "sha256": model.digest,
+        "torch": torch.__version__,
+        "device": str(model.device),
+        "table": [_mean_row(group) for group in _groups(rows)],
+    }
+    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    validation = ", ".join(
+        f"{name.removeprefix('psnr_')}: {value:.2f}"
+        for name, value in card.get("validation", {}).items()
+    )
+    page = f"""# Weights `{card["name"]}`
+
+- SHA-256 over the parts: `{model.digest}`; model id in files: `{model.digest[:8]}`
+- License: {card["license"]}
+- Training data: {card["data"]}
+- Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}; options
+  `{json.dumps(card["options"])}`
+- Commit: `{card["commit"]}`
+- Validation, PSNR in dB of held-out training crops after k iterations: {validation}
+
+Measured on {card["measured"]["pictures"]} pictures from real files
+(`python -m semcomp bench FOLDER --card`), means over the pictures; bpp counts the whole file;
+top_psnr and top_ssim are taken over the fifth of the blocks with the highest importance.
+
+{table(rows)}
+"""
+    (folder / "CARD.md").write_text(page, encoding="utf-8")
