@@ -82,19 +82,19 @@ class _Picture:
         return self._pack(plan, level)
 
     def uniform_file(self, size: int) -> tuple[bytes, float]:
-        """The uniform file nearest in size, and its level: matched by search per picture."""
-        low, high = 0.1, float(MAX_LEVEL)
-        best: tuple[int, bytes, float] | None = None
-        for _ in range(9):
-            level = (low + high) / 2
-            data = self._pack(
-                Plan(uniform_levels(level, *self.shape), AllocationKind.UNIFORM), level
-            )
-            if best is None or abs(len(data) - size) < best[0]:
-                best = abs(len(data) - size), data, level
-            low, high = (level, high) if len(data) < size else (low, level)
-        assert best is not None
-        return best[1], best[2]
+        """The uniform file nearest to `size` bytes, and its level: matched per picture."""
+        totals = self.measured.rate.sum(0)
+        steps = np.arange(len(totals))
+        target = 8.0 * size
+        tries: list[tuple[int, bytes, float]] = []
+        for _ in range(3):  # the context model's estimate is close; real files correct it
+            level = float(np.clip(np.interp(target, totals, steps), 0.1, MAX_LEVEL))
+            plan = Plan(uniform_levels(level, *self.shape), AllocationKind.UNIFORM)
+            data = self._pack(plan, level)
+            tries.append((abs(len(data) - size), data, level))
+            target += 8.0 * (size - len(data))
+        _, data, level = min(tries, key=lambda attempt: attempt[0])
+        return data, level
 
     def _pack(self, plan: Plan, level: float) -> bytes:
         codes = cut_codes(self.measured.codes, plan.levels)
