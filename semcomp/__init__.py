@@ -13,18 +13,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semcomp.pipeline import Compressed, compress, decompress, explain, info
+    from semcomp.explanation import explain
+    from semcomp.pipeline import Compressed, compress, decompress, info
 
 __version__ = "0.1.0"
 
 __all__ = ["Compressed", "__version__", "compress", "decompress", "explain", "info"]
 
+_MODULES = {
+    "Compressed": "pipeline",
+    "compress": "pipeline",
+    "decompress": "pipeline",
+    "explain": "explanation",
+    "info": "pipeline",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from `semcomp.pipeline` the first time it is asked for (PEP 562)."""
-    if name not in __all__:
+    """Import a public name from the module that defines it when first asked for (PEP 562)."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module("semcomp.pipeline"), name)
+    value = getattr(importlib.import_module(f"semcomp.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 
