@@ -1,0 +1,313 @@
+"""The command `python -m semcomp`, through `main`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+import semcomp
+from semcomp import bitstream
+from semcomp.__main__ import main
+from semcomp.files import write_file
+from semcomp.metrics import psnr
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """One thread: quickest for small pictures."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def no_device_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine's environment asks for is no part of the tests."""
+    monkeypatch.delenv("SEMCOMP_DEVICE", raising=False)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture file of 100x84 pixels."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(skimage.data.chelsea()[70:154, 120:220]).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def semc() -> bytes:
+    """A compressed picture of 100x84 pixels at level 3."""
+    return semcomp.compress(skimage.data.chelsea()[70:154, 120:220], 3).data
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    """Run a command that prints JSON and must succeed."""
+    assert main([str(word) for word in words] + ["--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    result: dict[str, Any] = json.loads(captured.out)
+    return result
+
+
+def failure(capsys: pytest.CaptureFixture[str], *words: object, code: int = 1) -> str:
+    """Run a command that must fail; returns what it says."""
+    assert main([str(word) for word in words]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    if code == 1:
+        assert captured.err.startswith("error: ")
+        assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "proportional", "rd"])
+def test_there_and_back(
+    allocation: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, back = tmp_path / "photo.semc", tmp_path / "back.png"
+    facts = run(capsys, "compress", photo, file, "--level", 4, "--allocation", allocation)
+    assert facts["bytes"] == file.stat().st_size == sum(facts["sizes"].values())
+    assert facts["bpp"] == pytest.approx(8 * facts["bytes"] / (100 * 84))
+    assert (facts["width"], facts["height"], facts["level"]) == (100, 84, 4)
+    assert (facts["allocation"], facts["model"]) == (allocation, "small")
+    assert facts["floor"] == (2 if allocation == "proportional" else None)
+    assert facts["seconds"] > 0
+    if allocation == "uniform":
+        assert "class" not in facts
+    else:
+        assert isinstance(facts["class"], str)
+        assert 0 < facts["probability"] <= 1
+
+    header = run(capsys, "info", file)
+    assert header["model_id"] == facts["model_id"]
+    assert header["iterations"] == facts["iterations"]
+
+    decoded = run(capsys, "decompress", file, back)
+    assert (decoded["width"], decoded["height"], decoded["complete"]) == (100, 84, True)
+    assert decoded["iterations"] == facts["iterations"]
+    with Image.open(photo) as before, Image.open(back) as after:
+        assert psnr(np.asarray(before.convert("RGB")), np.asarray(after)) > 18
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_one_line_of_text(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "photo.semc"
+    assert main(["compress", str(photo), str(file), "--level", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert f"{file.stat().st_size} bytes" in out
+    assert "bpp" in out
+    assert main(["decompress", str(file), str(tmp_path / "back.png")]) == 0
+    assert "100x84" in capsys.readouterr().out
+    assert main(["info", str(file)]) == 0
+    assert "proportional, level 1, floor 1" in capsys.readouterr().out
+
+
+def test_options_of_compress(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, painted = tmp_path / "photo.semc", tmp_path / "painted.png"
+    grey = np.zeros((20, 20), np.uint8)
+    grey[:, 10:] = 255
+    Image.fromarray(grey).save(painted)
+    common = ["compress", photo, file, "--level", 4, "--device", "cpu", "--model", "small"]
+    facts = run(capsys, *common, "--map", painted, "--floor", 1)
+    assert facts["floor"] == 1
+    assert "class" not in facts
+    assert run(capsys, "info", file)["allocation"] == "levels"
+    facts = run(capsys, *common, "--class", "tabby")
+    assert facts["class"].startswith("tabby")
+
+
+def test_decompress_stops_early(
+    semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, rough = tmp_path / "a.semc", tmp_path / "rough.bmp"
+    file.write_bytes(semc)
+    facts = run(capsys, "decompress", file, rough, "--iterations", 2)
+    assert facts["iterations"] == 2 < facts["iterations_in_file"]
+    wanted = semcomp.decompress(semc, iterations=2)
+    with Image.open(rough) as found:
+        assert found.format == "BMP"
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_cut_file_decodes_with_a_warning(
+    semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "cut.semc", tmp_path / "out.png"
+    file.write_bytes(bitstream.cut(semc, 2))
+    assert main(["decompress", str(file), str(out), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("warning: the file is cut: 2 of")
+    assert captured.err.count("\n") == 1
+    facts = json.loads(captured.out)
+    assert (facts["iterations"], facts["complete"]) == (2, False)
+    assert out.exists()
+    assert main(["info", str(file)]) == 0
+    assert "cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("allocation", ["proportional", "uniform"])
+def test_explain(
+    allocation: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "new" / "steps"
+    facts = run(capsys, "explain", photo, folder, "--level", 3, "--allocation", allocation)
+    assert json.loads((folder / "explanation.json").read_text()) == facts
+    assert sorted(facts["files"]) == sorted(path.name for path in folder.iterdir())
+    data = (folder / "picture.semc").read_bytes()
+    steps = facts["steps"]
+    assert [step["iteration"] for step in steps] == list(range(1, facts["levels"]["highest"] + 1))
+    sizes = [step["bytes"] for step in steps]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == len(data) == facts["bytes"]
+    assert steps[-1]["psnr"] > steps[0]["psnr"]
+    for k in (1, len(steps)):
+        with Image.open(folder / f"step-{k:02}.png") as shown:
+            np.testing.assert_array_equal(
+                np.asarray(shown), np.asarray(semcomp.decompress(data, iterations=k))
+            )
+    assert sum(facts["levels"]["blocks_per_level"]) == 12 * 14
+    assert ("map.png" in facts["files"]) == (allocation == "proportional")
+    if allocation == "proportional":
+        assert facts["levels"]["algorithm"]["budget"] == 3 * 12 * 14
+        assert len(facts["map"]["top"]) == 5
+        assert facts["map"]["chosen"][0]["class"] in {c["class"] for c in facts["map"]["top"]}
+    else:
+        assert facts["map"] is None
+        assert "algorithm" not in facts["levels"]
+
+
+def test_explain_in_text(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(photo), str(tmp_path / "steps"), "--level", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "iteration  1:" in out
+    assert "levels.png" in out
+
+
+def test_bad_files(
+    photo: Path, semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, text = tmp_path / "out.semc", tmp_path / "text.png"
+    text.write_text("no picture")
+    damaged = tmp_path / "damaged.semc"
+    damaged.write_bytes(semc[:40] + bytes([semc[40] ^ 1]) + semc[41:])
+    assert "nowhere.png" in failure(capsys, "compress", tmp_path / "nowhere.png", out)
+    assert "not a picture" in failure(capsys, "compress", text, out)
+    assert "not a picture" in failure(capsys, "explain", text, tmp_path / "steps")
+    assert "nowhere.semc" in failure(capsys, "info", tmp_path / "nowhere.semc")
+    assert "cannot read the map" in failure(capsys, "compress", photo, out, "--map", text)
+    assert "PNG" in failure(capsys, "info", photo)
+    assert "PNG" in failure(capsys, "decompress", photo, tmp_path / "x.png")
+    assert "damaged" in failure(capsys, "decompress", damaged, tmp_path / "x.png")
+    assert not out.exists()
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_bad_values(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compress", photo, tmp_path / "out.semc"]
+    for level in ("nan", "0", "25", "-1"):
+        assert "0.1..24" in failure(capsys, *words, "--level", level)
+    assert "floor 25" in failure(capsys, *words, "--floor", 25)
+    assert "unknown class" in failure(capsys, *words, "--class", "unicorn of the moon")
+    assert "enormous" in failure(capsys, *words, "--model", "enormous")
+    assert "cpu" in failure(capsys, *words, "--device", "gpu")
+
+
+def test_wrong_command_lines(
+    photo: Path, semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "out.semc"
+    words = ["compress", photo, file]
+    failure(capsys, "compress", photo, code=2)
+    failure(capsys, "shrink", photo, code=2)
+    failure(capsys, *words, "--level", "much", code=2)
+    assert "rd" in failure(capsys, *words, "--allocation", "fair", code=2)
+    assert "either" in failure(capsys, *words, "--map", photo, "--class", "tabby", code=2)
+    assert "uniform" in failure(capsys, *words, "--allocation", "uniform", "--map", photo, code=2)
+    assert "--floor" in failure(capsys, *words, "--allocation", "rd", "--floor", 2, code=2)
+    file.write_bytes(semc)
+    failure(capsys, "decompress", file, tmp_path / "x.png", "--iterations", -1, code=2)
+    assert ".png" in failure(capsys, "decompress", file, tmp_path / "x.doc", code=2)
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["compress", "--help"], ["info", "--help"]):
+        assert main(words) == 0
+        assert "Usage" in capsys.readouterr().out
+
+
+def test_unwritable_outputs(
+    photo: Path, semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.semc"
+    file.write_bytes(semc)
+    assert "no folder" in failure(capsys, "compress", photo, tmp_path / "no" / "out.semc")
+    assert "is a folder" in failure(capsys, "compress", photo, tmp_path)
+    assert "no folder" in failure(capsys, "decompress", file, photo / "out.png")
+    failure(capsys, "explain", photo, file)
+
+
+def test_the_input_is_never_overwritten(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = photo.read_bytes()
+    link = tmp_path / "link.semc"
+    link.symlink_to(photo)
+    for target in (photo, link, tmp_path / "." / "photo.png"):
+        assert "input itself" in failure(capsys, "compress", photo, target)
+    painted = tmp_path / "painted.png"
+    painted.write_bytes(before)
+    assert "input itself" in failure(capsys, "compress", photo, painted, "--map", painted)
+    assert photo.read_bytes() == painted.read_bytes() == before
+
+
+def test_write_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_file(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        write_file(target, b"newer")
+    assert target.read_bytes() == b"new"
+    assert sorted(tmp_path.iterdir()) == [link, target]
+
+
+def test_special_files_are_written_into() -> None:
+    write_file(Path("/dev/null"), b"x")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_as_a_program(semc: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.semc"
+    file.write_bytes(semc[:10])
+    done = subprocess.run(
+        [sys.executable, "-m", "semcomp", "info", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: truncated header")
