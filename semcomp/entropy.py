@@ -124,13 +124,14 @@ class EntropyCoder:
 
     def _iterations(self, codes: np.ndarray, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(bits, probabilities) of every iteration, both (8, blocks)."""
-        nodes = np.zeros((COEFFICIENTS, grid.rows * grid.columns), np.int64)
+        nodes = np.zeros((COEFFICIENTS, grid.rows * grid.columns), np.int16)
         before = Values.start(grid)
         for k, plane in enumerate(codes):
             bits = plane.reshape(BITS, -1)
             states, at = iteration_states(self.slots, grid, k, bits, nodes, before)
             yield bits, self._probabilities(grid, k, bits, states, at)
             before = states[-1]
+            del states  # or these nine copies would live beside the next nine
 
     def encode(self, codes: np.ndarray) -> list[bytes]:
         """Codes int8 (iterations, 8, Hb, Wb) of -1, +1, 0 (not sent) -> bytes per iteration."""
@@ -167,7 +168,7 @@ class EntropyCoder:
         """
         rows, columns = levels.shape
         grid = Grid(rows, columns)
-        nodes = np.zeros((COEFFICIENTS, rows * columns), np.int64)
+        nodes = np.zeros((COEFFICIENTS, rows * columns), np.int16)
         codes = np.zeros((len(chunks), BITS, rows * columns), np.int8)
         previous = Values.start(grid)
         for k, chunk in enumerate(chunks):

@@ -181,7 +181,7 @@ def iteration_states(
 ) -> tuple[list[Values], np.ndarray]:
     """States after 0..8 bits of iteration k, and each bit's tree node (encoder side).
 
-    bits: int8 (8, blocks) of -1, +1, 0. nodes: int64 (192, blocks), moved in place.
+    bits: int8 (8, blocks) of -1, +1, 0. nodes: integers (192, blocks), up to 255, moved in place.
     Returns ([9 states], int64 (8, blocks)).
     """
     positions = grid.positions
