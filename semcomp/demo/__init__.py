@@ -1,0 +1,1 @@
+"""The demo's parts behind `app.py`: what it computes (work), says (words) and looks like (look)."""

@@ -1,0 +1,273 @@
+"""Tests of the demo: the page in a browser, its endpoints through the client, its messages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file  # type: ignore[import-untyped]
+from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
+from PIL import Image
+
+import app
+import semcomp
+from semcomp.demo import words, work
+from semcomp.image import ImageError
+from semcomp.metrics import MetricError
+from semcomp.semantic import analyse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIDE = 192
+SAMPLES = work.samples  # as it is without the fixture below
+
+
+def small(name: str = "cat") -> np.ndarray:
+    """A crop of a sample picture, uint8 (192, 192, 3)."""
+    return SAMPLES()[name][40 : 40 + SIDE, 100 : 100 + SIDE]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo on a free port. Its samples are cut small, so that the first result is quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        cut = {"cat": small("cat"), "coffee": small("coffee")}
+        patch.setattr(work, "samples", lambda: cut)
+        work._sample_hashes.cache_clear()
+        page = app.build()
+        _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True)
+        yield address
+        page.close()
+    work._sample_hashes.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def picture_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures") / "cup of coffee.png"
+    Image.fromarray(small("coffee")).save(path)
+    return path
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The page with its first result, in a window of ordinary size; no request leaves the host."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(url)
+    opened.wait_for_selector("#facts .facts", timeout=60_000)
+    yield opened
+    away = [u for u in asked if not u.startswith((url, "data:", "blob:"))]
+    context.close()
+    assert not away, f"the page asked for {away}"
+
+
+def test_samples_ship_with_a_dependency() -> None:
+    for picture in SAMPLES().values():
+        assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+
+
+def test_endpoints_are_these(client: Client) -> None:
+    described: Any = client.view_api(return_format="dict", print_info=False)
+    names = set(described["named_endpoints"])
+    assert names == {"/compress", "/decompress", "/explain", "/score"}
+    parameters = described["named_endpoints"]["/compress"]["parameters"]
+    defaults = {p["parameter_name"]: p.get("parameter_default") for p in parameters}
+    assert defaults["level"] == 8 and defaults["allocation"] == "proportional"
+
+
+def test_compress_then_decompress(client: Client, picture_file: Path) -> None:
+    file, record = client.predict(
+        handle_file(picture_file), 3, "proportional", "", 1024, api_name="/compress"
+    )
+    data = Path(file).read_bytes()
+    assert Path(file).suffix == ".semc"
+    assert record["bytes"] == len(data)
+    assert record["bpp"] == pytest.approx(8 * len(data) / SIDE**2)
+    assert 0 < record["si_ssim"] <= 1 and 0 < record["ms_ssim"] <= 1 and record["psnr"] > 5
+    assert len(record["classes"]) == 5
+    picture, facts = client.predict(handle_file(file), 24, api_name="/decompress")
+    decoded = np.asarray(Image.open(picture))
+    assert (decoded == np.asarray(semcomp.decompress(data))).all()
+    assert facts["bytes"] == len(data) and facts["level"] == 3
+    rough, _ = client.predict(handle_file(file), 1, api_name="/decompress")
+    assert (
+        np.asarray(Image.open(rough)) == np.asarray(semcomp.decompress(data, iterations=1))
+    ).all()
+
+
+def test_score_returns_numbers(client: Client, picture_file: Path, tmp_path: Path) -> None:
+    rough = tmp_path / "rough.jpg"
+    Image.open(picture_file).save(rough, quality=20)
+    record = client.predict(handle_file(picture_file), handle_file(rough), api_name="/score")
+    assert record["psnr"] > 15
+    assert all(0 < record[name] < 1 for name in ("ssim", "si_ssim", "ms_ssim"))
+    same = client.predict(handle_file(picture_file), handle_file(picture_file), api_name="/score")
+    assert same["psnr"] is None and same["ssim"] == pytest.approx(1)
+
+
+def test_explain_shows_every_step(client: Client, picture_file: Path) -> None:
+    overlay, levels, record = client.predict(
+        handle_file(picture_file), 2, "proportional", "", 1024, api_name="/explain"
+    )
+    assert Image.open(overlay).format == Image.open(levels).format == "PNG"
+    assert len(record["steps"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"level": 0}, "level"),
+        ({"level": 99}, "level"),
+        ({"allocation": "random"}, "uniform, proportional, rd"),
+        ({"class_name": "no such thing"}, "class"),
+    ],
+)
+def test_wrong_settings_are_named(
+    client: Client, picture_file: Path, change: dict[str, Any], message: str
+) -> None:
+    settings = {"level": 2, "allocation": "proportional", "class_name": "", "max_side": 1024}
+    with pytest.raises(AppError, match=message):
+        client.predict(
+            picture=handle_file(picture_file), **(settings | change), api_name="/compress"
+        )
+
+
+def test_a_server_s_own_files_cannot_be_read(client: Client) -> None:
+    with pytest.raises(AppError):
+        client.predict(
+            {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}},
+            *(2, "uniform", "", 1024),
+            api_name="/compress",
+        )
+
+
+def test_a_picture_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(work, "MAX_PIXELS", 1000)
+    path = tmp_path / "large.png"
+    Image.new("RGB", (40, 40)).save(path)
+    with pytest.raises(gr.Error, match="scale it down"), work.for_visitors():
+        work.read_picture({"path": str(path)})
+
+
+def test_missing_uploads_are_named(tmp_path: Path) -> None:
+    for upload, message in (
+        (None, "pick a sample"),
+        ({"path": None}, "pick a sample"),
+        ({"path": str(tmp_path / "swept.png")}, "again"),
+    ):
+        with pytest.raises(ImageError, match=message):
+            work.read_picture(upload)
+
+
+def test_large_pictures_are_reduced_and_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (300, 60)).save(path)
+    picture, notes = work.read_picture({"path": str(path)}, 100)
+    assert picture.shape == (20, 100, 3)
+    assert "300 × 60" in notes[0]
+    assert work.read_picture({"path": str(path)}, 0)[0].shape == (60, 300, 3)
+
+
+def test_scores_that_are_not_defined_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, other = small()[:64, :64], small("coffee")[:64, :64]
+    semantic_map = analyse(picture)
+    facts = work.score(picture, other, semantic_map)
+    assert facts["ms_ssim"] is None and "161" in facts["notes"][0]
+    assert "n/a" in words.score_html(facts)
+    monkeypatch.setattr(work, "MS_SSIM_MAX_PIXELS", 1000)
+    facts = work.score(small(), small("coffee"), analyse(small()))
+    assert facts["ms_ssim"] is None and "memory" in facts["notes"][0]
+
+
+def test_pictures_of_two_sizes_are_not_scored(tmp_path: Path) -> None:
+    for name, side in (("a", 20), ("b", 30)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.png")
+    uploads = [{"path": str(tmp_path / f"{name}.png")} for name in "ab"]
+    with pytest.raises(MetricError, match="20 × 20 and 30 × 30"):
+        work.score_uploads(*uploads)
+
+
+def test_texts_from_outside_are_escaped() -> None:
+    with pytest.raises(gr.Error) as caught, work.for_visitors():
+        raise ImageError("<script>")
+    assert "<script>" not in caught.value.message
+    top = analyse(small())
+    assert "<b>" in words.focus_html(top) and words.percent(0.0001) == "under 0.1%"
+
+
+@pytest.mark.browser
+def test_the_page_opens_with_a_result(page: Page) -> None:
+    sources = page.locator("#both img").evaluate_all("all => all.map(image => image.src)")
+    assert len(sources) == 2 and all(source.endswith(".png") for source in sources)
+    assert page.locator("#both img").first.get_attribute("alt") == "Original picture"
+    divider = page.locator("#both [data-testid=slider]")
+    before = divider.get_attribute("style")
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    assert divider.get_attribute("style") != before
+
+
+@pytest.mark.browser
+def test_sample_settings_download_and_back(page: Page) -> None:
+    page.locator("#samples button").nth(1).click()
+    page.wait_for_function(
+        "old => document.querySelector('#facts').innerText !== old",
+        arg=page.locator("#facts").inner_text(),
+        timeout=60_000,
+    )
+    first = page.locator("#facts").inner_text()
+    level = page.get_by_label("number input for Average level")
+    level.fill("2")
+    page.locator("#go").click()
+    page.wait_for_function(
+        "old => document.querySelector('#facts').innerText !== old", arg=first, timeout=60_000
+    )
+    with page.expect_download() as waiting:
+        page.locator("#file").click()
+    data = waiting.value.path().read_bytes()
+    assert waiting.value.suggested_filename == "coffee.semc"
+    assert f"{len(data):,} bytes" in page.locator("#facts").inner_text()
+    source = page.locator("#both img").nth(1).get_attribute("src")
+    assert source is not None
+    shown = np.asarray(Image.open(io.BytesIO(page.request.get(source).body())))
+    assert (shown == np.asarray(semcomp.decompress(data))).all()
+    page.get_by_role("tab", name="Open a file").click()
+    page.locator("#again").click()
+    page.wait_for_selector("#file-facts .facts", timeout=60_000)
+    assert f"{len(data):,} bytes" in page.locator("#file-facts").inner_text()
+
+
+@pytest.mark.browser
+def test_a_broken_picture_is_named(page: Page, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(broken)
+    toast = page.get_by_test_id("toast-body")
+    toast.wait_for(timeout=30_000)
+    assert "picture" in toast.inner_text() and "PNG" in toast.inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 390])
+def test_a_phone_scrolls_one_way_only(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    for tab in ("Compress", "Open a file", "Score"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{tab} is {wide} pixels wide"
