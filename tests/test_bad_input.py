@@ -20,6 +20,7 @@ from PIL import Image
 from semcomp import bitstream
 from semcomp.allocation import AllocationError
 from semcomp.bitstream import AllocationKind, BitstreamError, Header
+from semcomp.explanation import explain
 from semcomp.image import ImageError, load_image
 from semcomp.pipeline import Allocation, Compressed, compress, decompress, info
 from semcomp.semantic import SemanticError
@@ -307,3 +308,21 @@ def test_unusable_devices(device: str) -> None:
 def test_folders_without_weights(face: NDArray[np.uint8], name: str) -> None:
     with pytest.raises(WeightsError):
         compress(face, 6, model=name)
+
+
+@pytest.mark.parametrize("name", ["uniform", "proportional", "rd"])
+def test_a_budget_for_nothing(name: Allocation) -> None:
+    """Four blocks at a tenth of a level: not a single iteration, still a file and a picture."""
+    result = compress(np.full((1, 1, 3), 200, np.uint8), 0.1, name)
+    assert decompress(result.data).size == (1, 1)
+    if name != "rd":
+        assert info(result.data)["iterations"] == result.levels.max() == 0
+    explanation = explain(np.full((1, 1, 3), 200, np.uint8), None, 0.1, name)
+    assert len(explanation.record["steps"]) == result.levels.max()
+
+
+def test_explaining_a_strip() -> None:
+    """The drawings of a strip stay small enough to look at."""
+    for shape in ((3, 2000, 3), (2000, 3, 3)):
+        for drawing in explain(np.zeros(shape, np.uint8), None, 1).pictures.values():
+            assert drawing.width * drawing.height < 1 << 22
