@@ -1,4 +1,4 @@
-"""The command `python -m semcomp`: compress, decompress, info and explain.
+"""The command `python -m semcomp`: compress, decompress, info, explain, bench and train.
 
 What is wrong with a file or an option is one line on stderr and exit code 1; a wrong command line
 has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .commands import bench, train_app
 from .files import write_file
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.command()(bench)
+app.add_typer(train_app, name="train")
 
 PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM"}
 """Suffixes a decoded picture can be written with: formats that lose nothing."""

@@ -7,10 +7,13 @@ packed into a file, read back and decoded. Nothing is estimated: rates are the f
 from __future__ import annotations
 
 import json
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,12 +24,15 @@ from .bitstream import AllocationKind
 from .image import crop, load_image, pad_image
 from .measure import measure
 from .metrics import MetricError, ms_ssim, psnr, ssim_map, weighted_mean
-from .pipeline import Allocation, Plan, cut_codes, pack, plan_levels, read_levels
+from .pipeline import pack
+from .planning import Allocation, Plan, cut_codes, plan_levels, read_levels
 from .quantizer import BLOCK
 from .runtime import decode_codes
 from .semantic import analyse, upsample_grey
 from .weights import Model, load_model
 
+ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+"""All allocations, in the order of the tables."""
 LEVELS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 """Average levels of the default table."""
 SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
@@ -145,33 +151,73 @@ def bench(
     folder: Path,
     *,
     levels: Sequence[float] = LEVELS,
-    allocations: Sequence[Allocation] = ("uniform", "proportional", "rd"),
+    allocations: Sequence[Allocation] = ALLOCATIONS,
     equal_bytes: bool = False,
     model: str = "small",
     device: str | None = None,
     floor: int | None = None,
-    every: int = 1,
+    images: Sequence[str] | None = None,
+    jobs: int = 1,
     report: Callable[[str], None] = print,
 ) -> list[Row]:
-    """Measure every `every`th picture of a folder at every level and allocation.
+    """Measure every picture of a folder at every level and allocation.
 
     equal_bytes: for each file of another allocation, also the uniform file of the same size,
         as allocation `uniform=NAME`.
+    images: names of the only files to measure. jobs: processes, each with one torch thread if
+        there are several.
     """
-    loaded = load_model(model, device)
+    paths = picture_paths(folder)
+    if images is not None:
+        missing = set(images) - {path.name for path in paths}
+        if missing:
+            raise FileNotFoundError(f"no {', '.join(sorted(missing))} in {folder}")
+        paths = [path for path in paths if path.name in set(images)]
+    task = partial(
+        _bench_picture,
+        levels=levels,
+        allocations=allocations,
+        equal_bytes=equal_bytes,
+        model=model,
+        device=device,
+        floor=floor,
+    )
     rows: list[Row] = []
-    for path in picture_paths(folder)[::every]:
-        picture = _Picture(path, loaded)
-        for allocation in allocations:
-            for level in levels:
-                started = time.perf_counter()
-                data = picture.file(allocation, level, floor)
-                seconds = time.perf_counter() - started
-                rows.append(picture.score(allocation, level, data, seconds))
-                if equal_bytes and allocation != "uniform":
-                    matched, _ = picture.uniform_file(len(data))
-                    rows.append(picture.score(f"uniform={allocation}", level, matched, 0.0))
-        report(f"measured {path.name}")
+    if jobs == 1:
+        for path in paths:
+            rows += task(path)
+            report(f"measured {path.name}")
+        return rows
+    # Spawned, not forked: a forked copy of torch's thread pool hangs.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, torch.set_num_threads, (1,)) as pool:
+        for path, part in zip(paths, pool.imap(task, paths), strict=True):
+            rows += part
+            report(f"measured {path.name}")
+    return rows
+
+
+def _bench_picture(
+    path: Path,
+    *,
+    levels: Sequence[float],
+    allocations: Sequence[Allocation],
+    equal_bytes: bool,
+    model: str,
+    device: str | None,
+    floor: int | None,
+) -> list[Row]:
+    picture = _Picture(path, load_model(model, device))
+    rows = []
+    for allocation in allocations:
+        for level in levels:
+            started = time.perf_counter()
+            data = picture.file(allocation, level, floor)
+            seconds = time.perf_counter() - started
+            rows.append(picture.score(allocation, level, data, seconds))
+            if equal_bytes and allocation != "uniform":
+                matched, _ = picture.uniform_file(len(data))
+                rows.append(picture.score(f"uniform={allocation}", level, matched, 0.0))
     return rows
 
 

@@ -26,7 +26,8 @@ from . import bitstream, draw, pipeline
 from .allocation import block_importance, proportional_trace
 from .image import crop, load_image
 from .metrics import psnr
-from .pipeline import Allocation, Compressed, Progress, Source, read_levels
+from .pipeline import Compressed, Source
+from .planning import LEVELS, Allocation, Progress, read_levels
 from .runtime import decode_history
 from .semantic import ClassScore, SemanticMap
 from .weights import load_model
@@ -157,7 +158,7 @@ def _levels_record(
         "mean": float(levels.mean()),
         "lowest": int(levels.min()),
         "highest": int(levels.max()),
-        "blocks_per_level": np.bincount(levels.ravel(), minlength=pipeline.LEVELS).tolist(),
+        "blocks_per_level": np.bincount(levels.ravel(), minlength=LEVELS).tolist(),
     }
     if allocation == "proportional" and compressed.semantic_map is not None:
         importance = block_importance(compressed.semantic_map.grey, *levels.shape)

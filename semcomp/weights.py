@@ -132,6 +132,9 @@ def resolve_device(device: str | None) -> torch.device:
 
 def load_model(name: str = "small", device: str | None = None, assets: Path = ASSETS) -> Model:
     """Load a model by name, once per device. Raises WeightsError with what is available."""
+    if name not in available(assets):  # a name may come from a request: it is no path
+        have = ", ".join(available(assets)) or "none"
+        raise WeightsError(f"no weights named {name!r} (have: {have})")
     return _load(name, str(resolve_device(device)), assets)
 
 

@@ -22,7 +22,8 @@ from semcomp.allocation import AllocationError
 from semcomp.bitstream import AllocationKind, BitstreamError, Header
 from semcomp.explanation import explain
 from semcomp.image import ImageError, load_image
-from semcomp.pipeline import Allocation, Compressed, compress, decompress, info
+from semcomp.pipeline import Compressed, compress, decompress, info
+from semcomp.planning import Allocation
 from semcomp.semantic import SemanticError
 from semcomp.weights import WeightsError, load_model, resolve_device
 from tests.pictures import encoded

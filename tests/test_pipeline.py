@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp import bitstream, pipeline, runtime
+from semcomp import bitstream, runtime
 from semcomp.allocation import budget
 from semcomp.image import pad_image, padded_size, to_tensor
 from semcomp.metrics import psnr
-from semcomp.pipeline import Allocation, Compressed, TruncatedWarning, compress, decompress, info
+from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
+from semcomp.planning import Allocation, read_levels
 from semcomp.semantic import user_map
 from semcomp.weights import load_model
 
@@ -86,7 +87,7 @@ def test_file_accounts_for_its_bytes(packed: dict[str, Compressed], name: str) -
 @pytest.mark.parametrize("name", ALLOCATIONS)
 def test_decoder_knows_the_levels(packed: dict[str, Compressed], name: str) -> None:
     result = packed[name]
-    known = pipeline.read_levels(bitstream.parse(result.data).header)
+    known = read_levels(bitstream.parse(result.data).header)
     np.testing.assert_array_equal(known, result.levels)
     assert result.levels.shape == blocks_of(HEIGHT, WIDTH)
     assert result.levels.dtype == np.uint8

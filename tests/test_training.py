@@ -96,7 +96,7 @@ def test_small_pictures_are_left_out(tmp_path: Path) -> None:
     Image.new("RGB", (40, 9)).save(tmp_path / "flat.png")
     pictures = load_pictures(sorted(tmp_path.iterdir()), 16)
     assert [picture.shape for picture in pictures] == [(30, 20, 3)]
-    with pytest.raises(ValueError, match="at least 100 pixels"):
+    with pytest.raises(FileNotFoundError, match="at least 100 pixels"):
         load_pictures(sorted(tmp_path.iterdir()), 100)
 
 

@@ -36,14 +36,13 @@ from semcomp.metrics import (
     weighted_mean,
 )
 from semcomp.pipeline import (
-    Allocation,
     Compressed,
     TruncatedWarning,
     compress,
     decompress,
     info,
-    read_levels,
 )
+from semcomp.planning import Allocation, read_levels
 from semcomp.semantic import SemanticError, SemanticMap, analyse, upsample_grey
 from semcomp.weights import WeightsError
 

@@ -40,7 +40,7 @@ def load_pictures(paths: list[Path], minimum: int) -> list[np.ndarray]:
         if min(array.shape[:2]) >= minimum:
             pictures.append(array)
     if not pictures:
-        raise ValueError(f"no picture has both sides of at least {minimum} pixels")
+        raise FileNotFoundError(f"no picture has both sides of at least {minimum} pixels")
     return pictures
 
 
