@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
@@ -43,8 +45,8 @@ class Compressed:
 
     data: the whole `.semc` file. width, height: pixels. levels: uint8 (Hb, Wb), 0..24, of the
     padded picture. semantic_map: what steered the allocation, as the decoder knows it; None for
-    `uniform`. reconstruction: what `decompress(data)` gives. sizes: bytes of header, map, codes
-    and checks; their sum is the file's size. model: name of the weights.
+    `uniform`. sizes: bytes of header, map, codes and checks; their sum is the file's size. model:
+    name of the weights. decode: makes the reconstruction.
     """
 
     data: bytes
@@ -52,9 +54,17 @@ class Compressed:
     height: int
     levels: np.ndarray
     semantic_map: SemanticMap | None
-    reconstruction: Image.Image
     sizes: dict[str, int]
     model: str
+    decode: Callable[[], np.ndarray] = field(repr=False)
+
+    @cached_property
+    def reconstruction(self) -> Image.Image:
+        """What `decompress(data)` gives.
+
+        Made when it is first asked for: encoding does not need it, and it takes most of the time.
+        """
+        return Image.fromarray(self.decode())
 
     @property
     def bpp(self) -> float:
@@ -82,6 +92,7 @@ def compress(
     floor: levels every block gets first (`proportional`); None for half the level.
     semantic_map: a map of one's own (`semcomp.semantic.user_map`); None analyses the picture.
     class_name: the class whose activation is the map; None for the most probable one.
+    progress: told of every iteration of the reconstruction, which is then made at once.
 
     Raises ImageError, AllocationError, SemanticError or WeightsError, each naming the remedy.
     """
@@ -102,18 +113,20 @@ def compress(
     codes = plan.codes
     if codes is None:
         codes = encode_codes(loaded.codec, to_tensor(padded).to(loaded.device), plan.levels)
-    decoded = _decode(loaded, codes, progress, height, width)
     data = pack(loaded, (height, width), level, plan, codes)
-    return Compressed(
+    compressed = Compressed(
         data=data,
         width=width,
         height=height,
         levels=plan.levels,
         semantic_map=plan.semantic_map,
-        reconstruction=Image.fromarray(decoded),
         sizes=_sizes(bitstream.parse(data)),
         model=loaded.name,
+        decode=partial(_decode, loaded, codes, progress, height, width),
     )
+    if progress is not None:  # somebody is watching the picture grow
+        _ = compressed.reconstruction
+    return compressed
 
 
 def pack(model: Model, size: tuple[int, int], level: float, plan: Plan, codes: np.ndarray) -> bytes:
