@@ -5,6 +5,7 @@ in `semcomp.demo`. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_
 """
 
 import os
+import sys
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -60,7 +61,8 @@ def _compress_tab(page: gr.Blocks) -> gr.DownloadButton:
                     1, 24, 8, step=0.25, label="Average level", info="More is sharper and larger."
                 )
                 allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
-                focus = gr.Radio([], label="What should matter", info=words.FOCUS)
+                focus = gr.Radio([], label="What should matter", info=words.FOCUS, elem_id="focus")
+                seen_path = gr.State()  # of the picture whose classes these are
                 go = gr.Button("Compress", variant="primary", elem_id="go")
                 with gr.Accordion("Large pictures", open=False):
                     side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
@@ -87,12 +89,17 @@ def _compress_tab(page: gr.Blocks) -> gr.DownloadButton:
                 with gr.Accordion("How to read this", open=False):
                     gr.Markdown(words.READING)
     seen: dict[str, Any] = {"fn": events.look, "inputs": [picture, side], **MODEL, **PRIVATE}
-    seen |= {"outputs": [focus, importance, said], "show_progress": "hidden"}
-    ran: dict[str, Any] = {"fn": events.run, "inputs": [picture, level, allocation, focus, side]}
-    ran |= {"outputs": [both, facts, file, importance, said, levels], **MODEL, **PRIVATE}
+    seen |= {"outputs": [focus, seen_path, importance, said], "show_progress": "hidden"}
+    chosen = [picture, level, allocation, focus, seen_path, side]
+    ran: dict[str, Any] = {"fn": events.run, "inputs": chosen}
+    ran |= {
+        "outputs": [both, facts, file, importance, said, levels, focus, seen_path],
+        **MODEL,
+        **PRIVATE,
+    }
     ran |= {"show_progress_on": both}
     page.load(**seen).success(**ran)
-    looked = picture.input(**seen)
+    looked = picture.input(trigger_mode="always_last", **seen)
     looked.success(**ran)
     looked.failure(lambda: None, None, picture, queue=False, **PRIVATE)  # no broken preview
     picked = thumbnails.select(events.pick, None, picture, queue=False, **PRIVATE)
@@ -202,6 +209,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         theme=look.theme(),
         css=look.CSS,
         js=look.JS,
+        head=look.HEAD,
         ssr_mode=False,
         run_history=False,
         max_file_size=MAX_FILE_SIZE,
@@ -211,4 +219,4 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
 
 
 if __name__ == "__main__":
-    launch(build())
+    launch(build(), inbrowser=sys.stdout.isatty())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from PIL import Image
 
 import app
 import semcomp
-from semcomp.demo import words, work
+from semcomp.demo import events, words, work
 from semcomp.image import ImageError
 from semcomp.metrics import MetricError
 from semcomp.semantic import analyse
@@ -201,6 +202,14 @@ def test_pictures_of_two_sizes_are_not_scored(tmp_path: Path) -> None:
         work.score_uploads(*uploads)
 
 
+def test_a_gpu_is_borrowed_only_where_one_is_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "spaces", None)
+    assert events.on_gpu(small) is small
+    lender = SimpleNamespace(GPU=lambda duration: lambda function: (function, duration))
+    monkeypatch.setattr(events, "spaces", lender)
+    assert events.on_gpu(small) == (small, 120)
+
+
 def test_texts_from_outside_are_escaped() -> None:
     with pytest.raises(gr.Error) as caught, work.for_visitors():
         raise ImageError("<script>")
@@ -260,6 +269,14 @@ def test_a_broken_picture_is_named(page: Page, tmp_path: Path) -> None:
     toast = page.get_by_test_id("toast-body")
     toast.wait_for(timeout=30_000)
     assert "picture" in toast.inner_text() and "PNG" in toast.inner_text()
+
+
+@pytest.mark.browser
+def test_a_new_picture_brings_its_own_classes(page: Page, picture_file: Path) -> None:
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(picture_file)
+    page.locator("#focus").get_by_text("espresso").wait_for(timeout=60_000)
+    assert "cat" not in page.locator("#focus").inner_text()
 
 
 @pytest.mark.browser

@@ -21,7 +21,7 @@ from gradio.utils import get_upload_folder
 
 from semcomp.demo import words, work
 from semcomp.draw import overlay
-from semcomp.semantic import analyse
+from semcomp.semantic import SemanticMap, analyse
 
 
 def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,17 +45,23 @@ def _file(result: work.Result, upload: Any) -> str:
     return str(path)
 
 
+def _choices(seen: SemanticMap) -> gr.Radio:
+    """The classes of a map as choices, the map's own one chosen."""
+    offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in seen.top]
+    return gr.Radio(choices=offered, value=seen.chosen[0].name)
+
+
 @on_gpu
 def look(upload: Any, side: int) -> tuple[Any, ...]:
     """Ask the classifier about a new picture and offer its five best classes."""
     if not upload:
-        return gr.Radio(choices=[], value=None), gr.skip(), gr.skip()
+        return gr.Radio(choices=[], value=None), None, gr.skip(), gr.skip()
     with work.for_visitors():
         picture, _ = work.read_picture(upload, side)
         seen = analyse(picture)
-    choices = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in seen.top]
     return (
-        gr.Radio(choices=choices, value=seen.top[0].name),
+        _choices(seen),
+        upload["path"],
         overlay(picture, seen.grey),
         words.focus_html(seen),
     )
@@ -67,15 +73,22 @@ def run(
     level: float,
     allocation: str,
     focus: str | None,
+    seen_path: str | None,
     side: int,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
 ) -> Any:
-    """Compress the picture on the page and show everything about it."""
+    """Compress the picture on the page and show everything about it.
+
+    seen_path: the picture whose classes were offered; the choice means nothing for another one.
+    """
     if not upload:
         return gr.skip()
+    known = seen_path == upload["path"]
     with work.for_visitors():
         picture, done = work.read_picture(upload, side)
-        result = work.make_result(picture, level, allocation, focus or None, _step(progress))
+        result = work.make_result(
+            picture, level, allocation, focus if known else None, _step(progress)
+        )
         importance, levels = work.drawings(result)
     return (
         (result.picture, np.asarray(result.compressed.reconstruction)),
@@ -84,6 +97,9 @@ def run(
         importance,
         words.focus_html(result.semantic_map),
         levels,
+        # Touched only for a new picture: the visitor may have chosen again in the meantime.
+        gr.skip() if known else _choices(result.semantic_map),
+        upload["path"],
     )
 
 

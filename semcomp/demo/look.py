@@ -5,7 +5,7 @@ import gradio as gr
 CSS = """
 .dark { --color-accent: var(--primary-400); }
 .gradio-container { max-width: 1240px !important; width: 100%; margin: 0 auto; }
-.gradio-container .main.app, .tabs { width: 100%; }
+.tabs { width: 100%; }
 .html-container { padding: 0 !important; }
 header h1 { font-size: 1.75rem; font-weight: 650; letter-spacing: -.02em; margin: .25rem 0 0;
   color: var(--body-text-color); }
@@ -41,7 +41,6 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 .facts dt { font-size: .8rem; color: var(--body-text-color-subdued); }
 
 @media (max-width: 700px) {
-  .gradio-container .main.app { padding: 12px !important; }
   header h1 { font-size: 1.4rem; }
   header p { font-size: .95rem; }
   .facts dd { font-size: 1.05rem; }
@@ -52,6 +51,13 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 }
 """
 
+# Gradio confines the style sheet above to what is inside its own frame; this is about the frame.
+HEAD = """
+<style>
+.gradio-container .main.app { width: 100%; }
+@media (max-width: 700px) { .gradio-container .main.app { padding: 12px !important; } }
+</style>
+"""
 JS = """
 () => {
   // Gradio's image slider has neither alternative texts nor a way without a pointer.
