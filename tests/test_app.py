@@ -205,10 +205,10 @@ def test_pictures_of_two_sizes_are_not_scored(tmp_path: Path) -> None:
 def test_a_gpu_is_borrowed_only_where_one_is_lent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "spaces", None)
     assert events.on_gpu(small) is small
-    lent: list[int] = []
-    lender = SimpleNamespace(GPU=lambda duration: lent.append(duration) or (lambda f: f))
+    lender = SimpleNamespace(GPU=lambda duration: lambda function: [function, duration])
     monkeypatch.setattr(events, "spaces", lender)
-    assert events.on_gpu(small) is small and lent == [120]
+    borrowed: Any = events.on_gpu(small)
+    assert borrowed == [small, 120]
 
 
 def test_texts_from_outside_are_escaped() -> None:
