@@ -109,7 +109,9 @@ def test_rd_reduces_a_minimum_it_cannot_pay_for():
 def test_rd_refuses_bad_tables():
     good, weight = np.broadcast_to(ROUNDS, (2, 25)).astype(float), np.ones(2)
     with pytest.raises(AllocationError, match="need importance"):
-        rd_levels(good[:, :24], good[:, :24], weight, 10)
+        rd_levels(good[:, :24], good, weight, 10)
+    with pytest.raises(AllocationError, match="need importance"):
+        rd_levels(np.zeros((2, 26)), np.zeros((2, 26)), weight, 10)
     with pytest.raises(AllocationError, match="must be finite"):
         rd_levels(good * np.nan, good, weight, 10)
     with pytest.raises(AllocationError, match="must not fall"):
@@ -120,3 +122,9 @@ def test_rd_refuses_bad_tables():
         rd_levels(good, good + 6, weight, 10)
     with pytest.raises(AllocationError, match="minimum 25"):
         rd_levels(good, good, weight, 10, minimum=25)
+
+
+def test_rd_stays_within_the_measured_levels():
+    """Tables may stop before level 24: what was not measured is not chosen."""
+    table = np.broadcast_to(np.arange(10.0), (3, 10))
+    assert (rd_levels(-table, table, np.ones(3), 100.0) == 9).all()
