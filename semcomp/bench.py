@@ -296,3 +296,9 @@ top_psnr and top_ssim are taken over the fifth of the blocks with the highest im
 {table(rows)}
 """
     (folder / "CARD.md").write_text(page, encoding="utf-8")
+
+
+def read_rows(path: Path) -> tuple[str, list[Row]]:
+    """(SHA-256 of the weights, rows) of a file by `write_rows`."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return stored["sha256"], [Row(**row) for row in stored["rows"]]
