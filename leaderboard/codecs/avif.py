@@ -1,0 +1,37 @@
+"""AVIF by Pillow: libavif with libaom."""
+
+from __future__ import annotations
+
+from PIL import AvifImagePlugin, Image, features
+
+from .base import CodecError, read_pillow, whole_quality, write_pillow
+
+
+class AvifCodec:
+    """AVIF, 4:2:0, speed 4."""
+
+    name = "avif"
+    settings = "aom, 4:2:0, speed 4; quality is libavif's, 0..100"
+    qualities = (12, 20, 30, 40, 50, 60, 70, 76, 82, 88, 92)
+
+    @property
+    def version(self) -> str:
+        """Pillow's libavif and libaom."""
+        encoder = AvifImagePlugin.get_codec_version("aom")
+        return (
+            f"libavif {features.version('avif')}, aom {encoder}, Pillow {features.version('pil')}"
+        )
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """See `Codec.encode`; whole qualities 0..100."""
+        step = whole_quality(self.name, quality, 0, 100)
+        if not features.check("avif"):
+            raise CodecError("this Pillow was built without AVIF: install one from PyPI's wheels")
+        # One thread: the number of tiles must not depend on the machine.
+        return write_pillow(
+            image, "AVIF", quality=step, speed=4, subsampling="4:2:0", codec="aom", max_threads=1
+        )
+
+    def decode(self, data: bytes) -> Image.Image:
+        """See `Codec.decode`."""
+        return read_pillow(data, "AVIF")
