@@ -100,7 +100,7 @@ class BpgCodec:
     """BPG at one chroma format. quality: 51 less the quantisation parameter, so that higher is
     better."""
 
-    qualities: Sequence[float] = (4, 8, 12, 15, 18, 21, 24, 27, 30, 33)
+    qualities: Sequence[float] = (8, 11, 14, 17, 20, 23, 26, 29, 32, 35)
 
     def __init__(self, name: str, chroma: int = CHROMA_420) -> None:
         self.name = name
