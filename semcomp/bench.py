@@ -21,6 +21,7 @@ import torch
 from . import bitstream
 from .allocation import MAX_LEVEL, block_importance, uniform_levels
 from .bitstream import AllocationKind
+from .files import picture_files
 from .image import crop, load_image, pad_image
 from .measure import measure
 from .metrics import MetricError, ms_ssim, psnr, ssim_map, weighted_mean
@@ -35,7 +36,6 @@ ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
 """All allocations, in the order of the tables."""
 LEVELS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 """Average levels of the default table."""
-SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,6 @@ class _Picture:
         )
 
 
-def picture_paths(folder: Path) -> list[Path]:
-    """Sorted pictures of a folder. Raises FileNotFoundError with the remedy."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: name a folder of pictures")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(f"no pictures in {folder}")
-    return paths
-
-
 def bench(
     folder: Path,
     *,
@@ -167,7 +157,7 @@ def bench(
     images: names of the only files to measure. jobs: processes, each with one torch thread if
         there are several.
     """
-    paths = picture_paths(folder)
+    paths = picture_files(folder)
     if images is not None:
         missing = set(images) - {path.name for path in paths}
         if missing:

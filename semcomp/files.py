@@ -1,9 +1,24 @@
-"""Writing files whole or not at all."""
+"""Files: pictures of a folder, and writing whole or not at all."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
+"""What a folder's pictures end in."""
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Sorted pictures of a folder. Raises FileNotFoundError with the remedy."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}: name a folder of pictures")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+    if not paths:
+        raise FileNotFoundError(
+            f"no pictures in {folder}: give a folder of PNG, WebP or JPEG files"
+        )
+    return paths
 
 
 def write_file(path: Path, data: bytes) -> None:

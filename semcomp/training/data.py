@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from semcomp.files import picture_files
 from semcomp.quantizer import ITERATIONS
 
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff"}
 HOLD_OUT_EVERY = 26
 """Every 26th picture is kept for validation: 50 of 1,300."""
 
@@ -20,13 +20,9 @@ HOLD_OUT_EVERY = 26
 def picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:
     """Sorted pictures of a folder -> (training, held out).
 
-    Raises FileNotFoundError when there are none.
+    Raises FileNotFoundError without a folder or pictures in it.
     """
-    paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(
-            f"no pictures in {folder}: give a folder of PNG, WebP or JPEG files"
-        )
+    paths = picture_files(folder)
     held_out = paths[HOLD_OUT_EVERY // 2 :: HOLD_OUT_EVERY]
     return [p for p in paths if p not in set(held_out)], held_out
 
