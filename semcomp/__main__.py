@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .commands import bench, train_app
+from .commands import bench
 from .files import write_file
+from .train_commands import train_app
 
 if TYPE_CHECKING:
     import numpy as np

@@ -51,6 +51,7 @@ ORDER = [
     "demo",
     "training",
     "commands",
+    "train_commands",
     "__main__",
 ]
 
