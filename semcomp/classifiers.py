@@ -20,13 +20,15 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semcomp.parts import PartsError, read_parts
 from semcomp.semantic_map import SemanticError
 
 DEFAULT_CLASSIFIER = "efficientnet-lite0"
+VGG16_GAP_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "vgg16-gap"
+"""Where `load_classifier("vgg16-gap")` looks for trained weights."""
 
 
 class Features(NamedTuple):
@@ -208,31 +210,34 @@ class Vgg16Gap(nn.Module):
         no_bias = np.zeros(len(self.class_names), np.float32)
         return Features(_numpy(maps), _numpy(self.linear.weight), no_bias)
 
-    def save(self, path: str | Path) -> None:
-        """Write weights, class names and shape to one safetensors file."""
+    def metadata(self) -> dict[str, str]:
+        """What `load` needs beside the weights, as a safetensors file keeps it."""
         config = {
             "class_names": list(self.class_names),
             "width": self.width,
             "batch_norm": self.batch_norm,
         }
+        return {"network": self.name, "config": json.dumps(config)}
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, class names and shape to one safetensors file."""
         tensors = {
             key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()
         }
-        save_file(tensors, str(path), metadata={"network": self.name, "config": json.dumps(config)})
+        save_file(tensors, str(path), metadata=self.metadata())
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "Vgg16Gap":
-        """Read what `save` wrote, in evaluation mode.
+        """Read what `save` or the trainer wrote, in evaluation mode.
 
-        Raises SemanticError for a file that is missing, damaged or of another network.
+        path: one file, or the folder of a set of parts. Raises SemanticError for weights that are
+        missing, damaged or of another network.
         """
         try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("network") != "vgg16-gap":
-                    raise SemanticError(f"{path} holds no vgg16-gap network; train one first")
-                config = json.loads(metadata["config"])
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors, metadata = read_parts(Path(path))
+            if metadata.get("network") != "vgg16-gap":
+                raise SemanticError(f"{path} holds no vgg16-gap network; train one first")
+            config = json.loads(metadata["config"])
             network = cls(
                 len(config["class_names"]),
                 config["class_names"],
@@ -240,14 +245,7 @@ class Vgg16Gap(nn.Module):
                 batch_norm=config["batch_norm"],
             )
             network.load_state_dict(tensors)
-        except (
-            OSError,
-            SafetensorError,
-            json.JSONDecodeError,
-            KeyError,
-            TypeError,
-            RuntimeError,
-        ) as error:
+        except (PartsError, json.JSONDecodeError, KeyError, TypeError, RuntimeError) as error:
             raise SemanticError(f"cannot read classifier weights {path}: {error}") from error
         return network.to(device).eval()
 
@@ -257,18 +255,26 @@ def load_classifier(name: str = DEFAULT_CLASSIFIER, device: str = "cpu") -> Clas
     """The classifier of this name on this device, built once per process.
 
     name: "efficientnet-lite0" (packaged, offline), "efficientnet-lite1" or "-lite2" (if their
-    packages are installed), or the path of a .safetensors file that `Vgg16Gap.save` wrote.
+    packages are installed), "vgg16-gap" (if `VGG16_GAP_FOLDER` has weights), or where
+    `python -m semcomp train classifier` wrote weights: its folder or a .safetensors file.
     Raises SemanticError for any other name.
     """
-    if name.endswith(".safetensors"):
-        return Vgg16Gap.load(name, device)
     if name == "efficientnet-lite0":
         return EfficientNetLite0(device)
     if name in ("efficientnet-lite1", "efficientnet-lite2"):
         return EfficientNetLite(int(name[-1]), device)
+    if name == "vgg16-gap":
+        if not VGG16_GAP_FOLDER.is_dir():
+            raise SemanticError(
+                "vgg16-gap has no weights here: train them with `python -m semcomp train "
+                f"classifier --out {VGG16_GAP_FOLDER}`, or name the folder where they are"
+            )
+        return Vgg16Gap.load(VGG16_GAP_FOLDER, device)
+    if name.endswith(".safetensors") or Path(name).is_dir():
+        return Vgg16Gap.load(name, device)
     raise SemanticError(
-        f"unknown classifier {name!r}: use efficientnet-lite0, -lite1, -lite2 or the path of a "
-        ".safetensors file with vgg16-gap weights"
+        f"unknown classifier {name!r}: use efficientnet-lite0, -lite1, -lite2, vgg16-gap or the "
+        "folder or .safetensors file of vgg16-gap weights"
     )
 
 

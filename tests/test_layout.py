@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # the list may name modules that are still to be written.
 ORDER = [
     "files",
+    "parts",
     "image",
     "semantic_map",
     "classifiers",
@@ -34,6 +35,7 @@ ORDER = [
     "allocation",
     "metrics",
     "quantizer",
+    "recurrence",
     "codec",
     "paper_codec",
     "features",
