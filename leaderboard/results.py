@@ -1,0 +1,325 @@
+"""Results of one codec on one data set: CompressAI's JSON shape with every picture's row.
+
+::
+
+    {"name", "description", "dataset",
+     "results":    {"quality": [...], "bpp": [...], "psnr-rgb": [...], ...}   means over pictures
+     "images":     {"columns": [...], "rows": [[...], ...]}                   one row per file
+     "provenance": {...}}                                                     what made the numbers
+
+Files without ``images``, such as CompressAI's own, are read too: their means become rows of the
+picture `MEAN`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semcomp.files import write_file
+
+from .rows import COLUMNS, MEAN, METRICS, Quality, ResultsError, Row, check_row, is_number, problem
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "MEAN",
+    "METRICS",
+    "Quality",
+    "Results",
+    "ResultsError",
+    "Row",
+    "dump",
+    "read_folder",
+    "read_results",
+    "to_frame",
+    "write_results",
+]
+
+_KEYS = {
+    "bpp": "bpp",
+    "psnr-rgb": "psnr",
+    "ms-ssim-rgb": "ms_ssim",
+    "ssim-rgb": "ssim",
+    "si-ssim": "si_ssim",
+    "si-ssim-2": "si_ssim_2",
+    "encoding_time": "encode_s",
+    "decoding_time": "decode_s",
+}
+"""Names in the file's means, CompressAI's where it has one, and the rows' fields."""
+_INFINITE = "inf"  # JSON has no infinity, and identical pictures have an infinite PSNR
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured of one codec on one data set.
+
+    name: the codec's. rows: at most one per picture and quality. provenance: `kind` says where the
+    numbers come from (`recomputed`, `published`, ...), the rest what made them: codec version and
+    settings, SHA-256 of the weights, commits, device, libraries, dates.
+    """
+
+    name: str
+    description: str
+    dataset: str
+    rows: tuple[Row, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ResultsError for what no measurement gives."""
+        for part in ("name", "description", "dataset"):
+            if not isinstance(getattr(self, part), str):
+                raise ResultsError(f"{part} is {getattr(self, part)!r}: expected text")
+        if not self.name:
+            raise ResultsError("name is empty: expected the codec's name")
+        if not self.rows:
+            raise ResultsError(f"{self.name} has no rows: expected at least one point")
+        seen: set[tuple[str, Quality]] = set()
+        for row in self.rows:
+            check_row(self.name, row)
+            if (row.image, row.quality) in seen:
+                raise problem(self.name, row, "quality", row.quality, "each quality once")
+            seen.add((row.image, row.quality))
+
+    @property
+    def kind(self) -> str:
+        """Where the numbers come from; `unknown` if the file does not say."""
+        return str(self.provenance.get("kind", "unknown"))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the pictures, in order of appearance."""
+        return tuple(dict.fromkeys(row.image for row in self.rows))
+
+    @property
+    def qualities(self) -> tuple[Quality, ...]:
+        """Qualities, numbers ascending, then names in order of appearance."""
+        return tuple(sorted(dict.fromkeys(row.quality for row in self.rows), key=_quality_order))
+
+    def means(self) -> dict[str, list[float | None]]:
+        """Means over the pictures for every quality of `qualities`, by the row's field.
+
+        None where a picture of the results has no row or no score: a mean over fewer pictures
+        would be no match for the others.
+        """
+        groups = {
+            quality: [r for r in self.rows if r.quality == quality] for quality in self.qualities
+        }
+        count = len(self.images)
+        table: dict[str, list[float | None]] = {}
+        for name in _KEYS.values():
+            table[name] = []
+            for group in groups.values():
+                values = [getattr(row, name) for row in group]
+                known = [value for value in values if value is not None]
+                table[name].append(sum(known) / count if len(known) == count else None)
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        """What `write_results` writes, in JSON's types."""
+        means = self.means()
+        data: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "dataset": self.dataset,
+            "results": {
+                "quality": list(self.qualities),
+                **{
+                    key: [_plain(_rounded(value)) for value in means[name]]
+                    for key, name in _KEYS.items()
+                },
+            },
+        }
+        if self.images != (MEAN,):
+            data["images"] = {
+                "columns": list(COLUMNS),
+                "rows": [[_plain(getattr(row, c)) for c in COLUMNS] for row in self.rows],
+            }
+        data["provenance"] = dict(self.provenance)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> Results:
+        """Inverse of `to_json`; reads CompressAI's files too. Raises ResultsError.
+
+        The means stated must be those of the rows.
+        """
+        if not isinstance(data, dict) or not isinstance(data.get("results"), dict):
+            raise ResultsError("no results: expected an object with 'name' and 'results'")
+        name = data.get("name", "")
+        stated = data["results"]
+        rows = _rows_of_images(name, data["images"]) if "images" in data else _rows_of_means(stated)
+        provenance = data.get("provenance", {})
+        if not isinstance(provenance, dict):
+            raise ResultsError(f"{name}: provenance is {provenance!r}: expected an object")
+        results = cls(
+            name=name,
+            description=data.get("description", ""),
+            dataset=data.get("dataset", ""),
+            rows=rows,
+            provenance=provenance,
+        )
+        if "images" in data:
+            _check_means(results, stated)
+        return results
+
+
+def read_results(path: Path) -> Results:
+    """Results of a file. Raises ResultsError with the file's name."""
+    try:
+        return Results.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"cannot read {path}: {error}") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ResultsError(f"{path} is no JSON: {error}") from error
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from error
+
+
+def write_results(results: Results, path: Path) -> None:
+    """Write a file whole or not at all, a row per line. Raises ResultsError."""
+    try:
+        write_file(path, dump(results).encode("utf-8"))
+    except OSError as error:
+        raise ResultsError(
+            f"cannot write {path}: {error.strerror or error}; name a folder that can be written"
+        ) from error
+
+
+def dump(results: Results) -> str:
+    """The text of a results file."""
+    parts = []
+    for key, value in results.to_json().items():
+        if key == "images":
+            lines = ",\n".join(_compact(row) for row in value["rows"])
+            text = f'{{"columns": {_compact(value["columns"])}, "rows": [\n{lines}\n]}}'
+        elif key == "results":
+            lines = ",\n".join(f"  {json.dumps(k)}: {_compact(v)}" for k, v in value.items())
+            text = f"{{\n{lines}\n}}"
+        else:
+            text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def read_folder(folder: Path) -> list[Results]:
+    """Results of all `*.json` of a folder, sorted by file name. Raises ResultsError."""
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise ResultsError(
+            f"no results in {folder}: make some with python -m leaderboard run --out {folder}"
+        )
+    return [read_results(path) for path in paths]
+
+
+def to_frame(results: Sequence[Results]) -> pandas.DataFrame:
+    """One row per codec, quality and picture.
+
+    Columns: codec, quality, image, bytes, bpp, `METRICS`, encode_s, decode_s, kind. What is not
+    available is NaN.
+    """
+    import pandas
+
+    shown = ("quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s")
+    records = [
+        {"codec": each.name, **{name: getattr(row, name) for name in shown}, "kind": each.kind}
+        for each in results
+        for row in each.rows
+    ]
+    frame = pandas.DataFrame.from_records(records, columns=["codec", *shown, "kind"])
+    numbers = ["bytes", "bpp", *METRICS, "encode_s", "decode_s"]
+    frame[numbers] = frame[numbers].astype("float64")
+    return frame
+
+
+def _rows_of_images(name: str, table: Any) -> tuple[Row, ...]:
+    """Rows of the table `images`."""
+    if not isinstance(table, dict) or not isinstance(table.get("rows"), list):
+        raise ResultsError(f"{name}: images is no table: expected 'columns' and 'rows'")
+    columns = table.get("columns")
+    required = [column.name for column in fields(Row) if not column.name.endswith("_wall_s")]
+    if not isinstance(columns, list) or not set(required) <= set(map(str, columns)):
+        raise ResultsError(f"{name}: images.columns is {columns!r}: expected {', '.join(COLUMNS)}")
+    unknown = [column for column in columns if column not in COLUMNS]
+    if unknown or len(set(columns)) < len(columns):
+        raise ResultsError(
+            f"{name}: images.columns has {unknown or 'a column twice'}: "
+            f"expected {', '.join(COLUMNS)}"
+        )
+    rows = []
+    for index, values in enumerate(table["rows"]):
+        if not isinstance(values, list) or len(values) != len(columns):
+            raise ResultsError(
+                f"{name}: images.rows[{index}] is {values!r}: expected {len(columns)} values"
+            )
+        record = dict(zip(columns, values, strict=True))
+        record["psnr"] = math.inf if record["psnr"] == _INFINITE else record["psnr"]
+        rows.append(Row(**record))
+    return tuple(rows)
+
+
+def _rows_of_means(stated: Mapping[str, Any]) -> tuple[Row, ...]:
+    """Rows of the picture `MEAN` from means alone."""
+    rates = stated.get("bpp")
+    if not isinstance(rates, list) or not rates:
+        raise ResultsError(f"results.bpp is {rates!r}: expected a list of rates")
+    named = {key: stated[key] for key in ("quality", *_KEYS) if key in stated}
+    for key, values in named.items():
+        if not isinstance(values, list) or len(values) != len(rates):
+            raise ResultsError(f"results.{key} is {values!r}: expected {len(rates)} values")
+    rows = []
+    for index in range(len(rates)):
+        record: dict[str, Any] = dict.fromkeys(COLUMNS)
+        record |= {_KEYS[key]: values[index] for key, values in named.items() if key in _KEYS}
+        record["psnr"] = math.inf if record["psnr"] == _INFINITE else record["psnr"]
+        quality = named["quality"][index] if "quality" in named else index + 1
+        rows.append(Row(**{**record, "image": MEAN, "quality": quality}))
+    return tuple(rows)
+
+
+def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
+    """Raise ResultsError where stated means are not those of the rows."""
+    if stated.get("quality") != list(results.qualities):
+        raise ResultsError(
+            f"{results.name}: results.quality is {stated.get('quality')!r}: expected "
+            f"{list(results.qualities)}, the qualities of the rows"
+        )
+    means = results.means()
+    for key, name in _KEYS.items():
+        values = stated.get(key)
+        if not isinstance(values, list) or len(values) != len(means[name]):
+            raise ResultsError(
+                f"{results.name}: results.{key} is {values!r}: expected {len(means[name])} values"
+            )
+        for quality, value, mean in zip(results.qualities, values, means[name], strict=True):
+            value = math.inf if value == _INFINITE else value
+            if value is None and mean is None:
+                continue
+            numbers = is_number(value) or value == math.inf
+            if not numbers or mean is None or not math.isclose(value, mean, abs_tol=2e-6):
+                raise ResultsError(
+                    f"{results.name}: results.{key} at quality {quality} is {value!r}: expected "
+                    f"{mean!r}, the mean of the rows"
+                )
+
+
+def _quality_order(quality: Quality) -> tuple[bool, float]:
+    return (True, 0.0) if isinstance(quality, str) else (False, quality)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _plain(value: Any) -> Any:
+    """A value in JSON's types."""
+    return _INFINITE if value == math.inf else value
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
