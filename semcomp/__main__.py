@@ -259,9 +259,11 @@ def _expected() -> tuple[type[Exception], ...]:
     from .bitstream import BitstreamError
     from .image import ImageError
     from .semantic_map import SemanticError
+    from .training.classifier_options import TrainingError
     from .weights import WeightsError
 
-    return (ImageError, AllocationError, SemanticError, BitstreamError, WeightsError, OSError)
+    ours = (ImageError, AllocationError, SemanticError, BitstreamError, WeightsError, TrainingError)
+    return (*ours, OSError)
 
 
 def _message(error: Exception) -> str:
