@@ -250,7 +250,7 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ResultsError, match="cannot read"):
         read_results(tmp_path / "bytes.json")
-    with pytest.raises(ResultsError, match="no results in .*leaderboard run"):
+    with pytest.raises(ResultsError, match=r"no results in .*leaderboard run"):
         read_folder(tmp_path / "empty")
 
 
