@@ -1,0 +1,366 @@
+"""The classifier's trainer: it learns, resumes exactly, and its weights point at the object."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from semcomp import classifiers
+from semcomp.__main__ import main
+from semcomp.classifiers import load_classifier
+from semcomp.parts import digest_of, read_parts
+from semcomp.semantic import SemanticError, analyse
+from semcomp.training import classifier_run
+from semcomp.training.classifier_export import departures, export_classifier
+from semcomp.training.classifier_options import (
+    ClassifierOptions,
+    TrainingError,
+    learning_rate,
+    resumed_options,
+)
+from semcomp.training.classifier_run import train_classifier
+from semcomp.training.classifier_trainer import ClassifierTrainer, read_checkpoint
+from semcomp.weights import available
+from tests.shapes import SHAPES, SIDE, scene, shapes
+
+TINY = ClassifierOptions(data="shapes", width=1 / 16, batch=6, epochs=3, crop=32, seed=1)
+
+
+def trainer_of(options: ClassifierOptions = TINY, count: int = 18) -> ClassifierTrainer:
+    return ClassifierTrainer(options, shapes(count), shapes(7, seed=1))
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+# The rate and the options
+
+
+def test_the_rate_falls_as_the_paper_says():
+    plain = replace(TINY, epochs=100, warmup=0)
+    rates = [learning_rate(plain, step, 7) for step in range(700)]
+    assert rates[0] == 0.01
+    assert rates[-1] == pytest.approx(0.0002)
+    ratios = np.divide(rates[1:], rates[:-1])
+    np.testing.assert_allclose(ratios, ratios[0])
+    warm = [learning_rate(replace(plain, warmup=2), step, 7) for step in range(700)]
+    assert warm[0] == pytest.approx(rates[0] / 14)
+    assert warm[14:] == rates[14:]
+    assert all(a < b for a, b in itertools.pairwise(warm[:14]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"width": 0.0}, "width is 0"),
+        ({"width": math.nan}, "width is not a number"),
+        ({"crop": 8}, "crops of 8 pixels"),
+        ({"lr": 1e-4}, "cannot fall"),
+        ({"jitter": 0.5}, "jitter is 0.5"),
+        ({"clip": -1.0}, "clip is -1"),
+    ],
+)
+def test_options_without_sense(change, message):
+    with pytest.raises(TrainingError, match=message):
+        replace(TINY, **change)
+
+
+def test_departures_from_the_paper_are_told():
+    paper = ClassifierOptions(batch_norm=False, warmup=0, clip=0)
+    assert departures(paper) == []
+    said = " ".join(departures(replace(TINY, data="/somewhere/of/mine")))
+    assert "batch normalisation" in said
+    assert "pictures: mine" in said
+    assert "somewhere" not in said
+
+
+# Learning
+
+
+def test_a_small_set_is_learnt_by_heart():
+    options = replace(TINY, epochs=40, batch=9, augment=False, lr=0.005)
+    pictures = shapes(9)
+    trainer = ClassifierTrainer(options, pictures, pictures)
+    before = trainer.evaluate()
+    losses = [
+        float(trainer.train_step(*batch)) for e in range(40) for batch in trainer.batches.epoch(e)
+    ]
+    after = trainer.evaluate()
+    assert losses[-1] < 0.1 * losses[0]
+    assert after.top1 == after.total == 9
+    assert after.top5 == 9
+    assert after.loss < 0.5 * before.loss
+
+
+def test_accuracy_counts_what_it_says():
+    trainer = trainer_of()
+    with torch.no_grad():
+        trainer.network.linear.weight.zero_()  # every score 0: the first class wins
+    score = trainer.evaluate()
+    assert score.total == 7
+    assert score.top5 == 7  # of three classes
+    assert score.loss == pytest.approx(7 * math.log(3))
+    assert 0 <= score.top1 <= 7
+
+
+def test_the_seed_decides_everything():
+    state = torch.random.get_rng_state()
+    first, second, other = (trainer_of(replace(TINY, seed=seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for trainer in (first, second, other):
+        for batch in trainer.batches.epoch(0):
+            trainer.train_step(*batch)
+    same, again, not_same = (t.network.linear.weight for t in (first, second, other))
+    assert torch.equal(same, again)
+    assert not torch.equal(same, not_same)
+
+
+# Resuming
+
+
+class Stopped(Exception):
+    """A kill."""
+
+
+def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):
+    whole = trainer_of()
+    train_classifier(whole, tmp_path / "whole", quiet)
+
+    first = trainer_of()
+    monkeypatch.setattr(classifier_run, "CHECKPOINT_SECONDS", 0.0)  # after every step
+    step = ClassifierTrainer.train_step
+
+    def killed(self, pixels, labels):
+        if self.step == 5:  # in the middle of the second epoch
+            raise Stopped
+        return step(self, pixels, labels)
+
+    monkeypatch.setattr(ClassifierTrainer, "train_step", killed)
+    with pytest.raises(Stopped):
+        train_classifier(first, tmp_path / "parts", quiet)
+    monkeypatch.setattr(ClassifierTrainer, "train_step", step)
+    state = read_checkpoint(tmp_path / "parts" / "checkpoint.pt")
+    assert state["step"] == 5
+    with (tmp_path / "parts" / "log.csv").open("a") as file:
+        file.write("2,6,1,1,1,1,1,1\n")  # a row of work that the kill undid
+    second = trainer_of(resumed_options(state, {}))
+    second.load(state)
+    train_classifier(second, tmp_path / "parts", quiet)
+
+    assert second.step == whole.step == 9
+    for (name, value), other in zip(
+        whole.network.state_dict().items(), second.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(value, other), name
+    timeless = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(tmp_path / part)]
+        for part in ("whole", "parts")
+    ]
+    assert timeless[0] == timeless[1]
+    assert [row["step"] for row in timeless[0]] == ["3", "6", "9"]
+
+
+def test_a_time_box_stops_and_keeps_the_work(tmp_path):
+    trainer = trainer_of(replace(TINY, minutes=0.0))
+    train_classifier(trainer, tmp_path, quiet)
+    assert trainer.step == 0
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["step"] == 0
+    trainer = trainer_of(replace(TINY, minutes=1e-9, epochs=1000))
+    train_classifier(trainer, tmp_path, quiet)
+    assert trainer.step <= 1
+
+
+def test_a_checkpoint_is_for_its_own_pictures_and_options(tmp_path):
+    trainer_of().save(tmp_path / "checkpoint.pt")
+    state = read_checkpoint(tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="trained with seed 1, not 3: leave the option out"):
+        resumed_options(state, {"seed": 3})
+    kept = resumed_options(state, {"minutes": 2.0, "seed": 1})
+    assert kept == replace(TINY, minutes=2.0)
+    with pytest.raises(TrainingError, match="other pictures"):
+        trainer_of(count=12).load(state)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"broken", "codec"])
+def test_what_is_no_checkpoint(tmp_path, content):
+    path = tmp_path / "checkpoint.pt"
+    if content == "codec":
+        torch.save({"codec": {}}, path)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TrainingError, match="no checkpoint"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    torch.save({"kind": "classifier", "options": Path("x")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="damaged or no checkpoint"):
+        read_checkpoint(tmp_path / "checkpoint.pt")
+
+
+def test_a_training_that_diverges_keeps_the_last_checkpoint(tmp_path):
+    trainer = trainer_of()
+    trainer.save(tmp_path / "checkpoint.pt")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        trainer.network.linear.weight.fill_(math.nan)
+    with pytest.raises(TrainingError, match="lower --lr"):
+        train_classifier(trainer, tmp_path, quiet)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+# Weights
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """Folder of a network that tells the shapes apart, trained and exported."""
+    out = tmp_path_factory.mktemp("vgg16-gap")
+    options = ClassifierOptions(data="shapes", width=1 / 8, batch=16, epochs=8, jitter=1.2, seed=0)
+    trainer = ClassifierTrainer(options, shapes(96), shapes(24, seed=1))
+    train_classifier(trainer, out, quiet)
+    export_classifier(trainer, out)
+    return out
+
+
+def test_the_card_says_what_was_measured(trained):
+    card = json.loads((trained / "card.json").read_text())
+    assert card["held_out"]["pictures"] == 24
+    assert card["held_out"]["top1"] >= 0.9
+    assert (card["classes"], card["training_pictures"], card["epochs"]) == (3, 96, 8)
+    assert card["data"] == "drawn shapes"
+    text = (trained / "CARD.md").read_text()
+    assert f"top-1 {card['held_out']['top1']:.1%}" in text
+    assert card["sha256"] in text
+    tensors, _ = read_parts(trained)
+    assert digest_of(tensors) == card["sha256"]
+    assert tensors["conv.0.weight"].dtype == torch.float16
+    assert tensors["conv.1.running_var"].dtype == torch.float32
+
+
+def test_training_top1_rises(trained):
+    rows = rows_of(trained)
+    assert [row["epoch"] for row in rows] == [str(n) for n in range(1, 9)]
+    assert float(rows[-1]["train_top1"]) > float(rows[0]["train_top1"])
+    assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
+    assert float(rows[-1]["learning_rate"]) == pytest.approx(0.0002)
+
+
+def test_the_map_points_at_the_object(trained):
+    """From drawn shapes through training, file and loading to the activation map (eq. 1-3)."""
+    classifier = load_classifier(str(trained))
+    assert list(classifier.class_names) == list(SHAPES)
+    rng = np.random.default_rng(7)
+    named = inside = 0
+    places = [(0, 0), (8, 60), (60, 10), (64, 64), (30, 32)]
+    for label, name in enumerate(SHAPES):
+        for y, x in places:
+            found = analyse(scene(label, y, x, 96, rng), classifier=classifier)
+            assert found.source == "vgg16-gap"
+            assert found.grey.shape == (6, 6)
+            named += found.top[0].name == name
+            row, column = np.unravel_index(found.grey.argmax(), found.grey.shape)
+            # cells are 16 pixels; their centres may lie half a cell outside of the shape
+            inside += (
+                y - 8 <= 16 * row + 8 <= y + SIDE + 8 and x - 8 <= 16 * column + 8 <= x + SIDE + 8
+            )
+    assert named >= 13
+    assert inside >= 13
+
+
+def test_a_map_of_such_a_network_compresses_a_picture(trained):
+    from semcomp.pipeline import compress, info
+
+    picture = scene(0, 8, 60, 96, np.random.default_rng(3))
+    found = analyse(picture, classifier=load_classifier(str(trained)))
+    packed = compress(picture, 6, "proportional", semantic_map=found, device="cpu")
+    assert info(packed.data)["width"] == 96
+    levels = np.asarray(packed.levels, float)
+    assert levels[1:5, 8:11].mean() > levels[6:, :6].mean()
+
+
+def test_the_name_alone_finds_the_projects_own_weights(trained, tmp_path, monkeypatch):
+    load_classifier.cache_clear()
+    monkeypatch.setattr(classifiers, "VGG16_GAP_FOLDER", tmp_path / "missing")
+    with pytest.raises(SemanticError, match="train classifier --out"):
+        load_classifier("vgg16-gap")
+    monkeypatch.setattr(classifiers, "VGG16_GAP_FOLDER", trained)
+    assert list(load_classifier("vgg16-gap").class_names) == list(SHAPES)
+    load_classifier.cache_clear()
+    assert list(load_classifier(str(trained / "vgg16-gap-1-of-1.safetensors")).class_names) == list(
+        SHAPES
+    )
+
+
+def test_a_classifier_is_no_codec(trained):
+    assert available(trained.parent) == []
+
+
+# The command
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Drawn shapes in a folder for each class."""
+    pictures = shapes(24, side=48)
+    for index in range(len(pictures)):
+        place = tmp_path / "shapes" / SHAPES[int(pictures.labels[index])] / f"{index:02}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pictures.picture(index)).save(place)
+    return tmp_path / "shapes"
+
+
+def test_the_command_trains_stops_and_goes_on(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["train", "classifier", "--data", str(folder), "--out", str(out), "--device", "cpu"]
+    small = ["--width", "0.0625", "--batch", "7", "--crop", "32", "--epochs", "2"]
+    assert main([*words, *small, "--dry-run"]) == 0
+    assert "steps per second" in capsys.readouterr().out
+    assert not out.exists()
+    assert main([*words, *small, "--minutes", "0"]) == 0
+    printed = capsys.readouterr().out
+    assert "21 training pictures, 3 held out, 3 classes" in printed
+    assert f"--resume {out / 'checkpoint.pt'}" in printed
+    assert main([*words, *small]) == 1  # would overwrite a run
+    assert "holds a run already" in capsys.readouterr().err
+    resume = ["--resume", str(out / "checkpoint.pt")]
+    assert main([*words, *resume, "--epochs", "5"]) == 1
+    assert "trained with epochs 2, not 5" in capsys.readouterr().err
+    assert main([*words, *resume]) == 0
+    assert "epoch 2/2" in capsys.readouterr().out
+    assert len(rows_of(out)) == 2
+    with safe_open(str(out / "vgg16-gap-1-of-1.safetensors"), "pt") as file:
+        assert json.loads(file.metadata()["config"])["class_names"] == list(SHAPES)
+    assert str(tmp_path) not in (out / "card.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "nowhere"], "no data set 'nowhere'"),
+        (["--data", "shapes", "--crop", "3"], "crops of 3 pixels"),
+        (["--data", "shapes", "--resume", "missing.pt"], "no checkpoint missing.pt"),
+        (["--data", "shapes/disc"], "two are the least"),
+    ],
+)
+def test_wrong_arguments(folder, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(folder.parent)
+    assert main(["train", "classifier", "--device", "cpu", *words]) == 1
+    assert message in capsys.readouterr().err
