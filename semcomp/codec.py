@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .quantizer import BITS, BLOCK, EmbeddedQuantizer, QuantizerTables
+from .recurrence import scan
 
 CELL = 16
 """Side in pixels of a latent position: 2x2 blocks, 32 bits per iteration."""
@@ -36,12 +37,16 @@ class CodecConfig:
     inputs: leading coefficients of the linear path that `EmbeddedCodec`'s decoder sees.
     encoder: channels of the first convolution and of the units A to D (`paper_codec.py`); empty
         where the embedded quantizer is the encoder.
+    priming: iterations of the decoder with zero bits before the first (Johnston et al. 2018).
+    gain: whether the decoder also scales its corrections block by block.
     """
 
     preset: str
     decoder: tuple[int, ...]
     inputs: int = 64
     encoder: tuple[int, ...] = ()
+    priming: int = 0
+    gain: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for JSON."""
@@ -92,8 +97,13 @@ class ConvLSTM(nn.Module):
         with torch.no_grad():  # remember by default
             self.conv_in.bias[:channels].fill_(1.0)
 
-    def forward(self, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState]:
+    def forward(
+        self, x: Tensor, state: LSTMState | None, steps: int = 1
+    ) -> tuple[Tensor, LSTMState]:
+        """One iteration, or several whose inputs (steps * B, inputs, H, W) are all known."""
         gates = self.conv_in(x)
+        if steps > 1:
+            return scan(gates, self.conv_hid.weight, state, steps)
         if state is not None:
             gates = gates + self.conv_hid(state[0])
         forget, enter, candidate, output = gates.chunk(4, 1)
@@ -207,17 +217,27 @@ class Decoder(nn.Module):
                 layer.bias.zero_()
 
     def forward(
-        self, k: int, bits: Tensor, linear: Tensor, units: list[LSTMState | None]
+        self,
+        k: int,
+        bits: Tensor,
+        linear: Tensor,
+        units: list[LSTMState | None],
+        steps: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Returns corrections (B, 192, H/8, W/8) and (B, 3, H, W), in units of the rms error."""
+        """Iterations k to k + steps - 1 of B pictures, iteration by iteration in (steps * B, ...).
+
+        Returns corrections (steps * B, 192, H/8, W/8) and (steps * B, 3, H, W), in units of the
+        rms error.
+        """
         x = self.enter(torch.cat([bits, linear[:, : self.inputs]], 1))
-        x = functional.leaky_relu(x + self.iteration_bias[k][None, :, None, None], 0.1)
-        fine, units[0] = self.unit_e(x, units[0])
-        coarse, units[1] = self.unit_f(fine, units[1])
+        bias = self.iteration_bias[k : k + steps].repeat_interleave(len(x) // steps, 0)
+        x = functional.leaky_relu(x + bias[:, :, None, None], 0.1)
+        fine, units[0] = self.unit_e(x, units[0], steps)
+        coarse, units[1] = self.unit_f(fine, units[1], steps)
         joined = torch.cat([fine, functional.pixel_shuffle(coarse, 2)], 1)
-        joined, units[2] = self.unit_g(joined, units[2])
+        joined, units[2] = self.unit_g(joined, units[2], steps)
         quarter = functional.leaky_relu(functional.pixel_shuffle(self.refine(joined), 2), 0.1)
-        quarter, units[3] = self.unit_h(quarter, units[3])
+        quarter, units[3] = self.unit_h(quarter, units[3], steps)
         return self.correct(joined), functional.pixel_shuffle(self.pixels(quarter), 4)
 
 
@@ -229,6 +249,8 @@ class EmbeddedCodec(nn.Module):
     def __init__(self, config: CodecConfig, tables: QuantizerTables) -> None:
         super().__init__()
         self.config = config
+        self.compute = torch.float32
+        """Type the networks compute in; quantizer and reconstruction stay in float32."""
         self.quantizer = EmbeddedQuantizer(tables)
         iterations, coefficients = len(tables.rms) - 1, tables.rms.shape[1]
         self.decoder = Decoder(config, coefficients, iterations)
@@ -275,12 +297,29 @@ class EmbeddedCodec(nn.Module):
         ]
         channels = torch.tensor([quantizer.schedule[s] for s in slots], device=bits.device)
         decoder.linear = decoder.linear.index_add(1, channels, torch.stack(changes, 1))
-        normalised = (decoder.linear - quantizer.start[None, :, None, None]) / quantizer.rms[
-            0, :, None, None
-        ]
-        correction, pixels = self.decoder(k, bits, normalised, decoder.units)
-        scale = quantizer.rms[k + 1]
-        coefficients = decoder.linear + correction * scale[None, :, None, None]
+        return self.reconstruct(k, bits, decoder.linear, decoder.units)
+
+    def reconstruct(
+        self,
+        k: int,
+        bits: Tensor,
+        linear: Tensor,
+        units: list[LSTMState | None],
+        steps: int = 1,
+    ) -> Tensor:
+        """The decoder's networks alone, for `steps` iterations from k on.
+
+        bits, linear: what iterations k to k + steps - 1 of B pictures sent and the coefficients
+        after each, (steps * B, 8 or 192, Hb, Wb), iteration by iteration. Moves `units`.
+        Returns the reconstructions (steps * B, 3, H, W).
+        """
+        quantizer = self.quantizer
+        start, first = (t[None, :, None, None] for t in (quantizer.start, quantizer.rms[0]))
+        with torch.autocast(linear.device.type, self.compute, self.compute != torch.float32):
+            correction, pixels = self.decoder(k, bits, (linear - start) / first, units, steps)
+        scale = quantizer.rms[k + 1 : k + 1 + steps].repeat_interleave(len(linear) // steps, 0)
+        scale = scale[:, :, None, None]
+        coefficients = linear + correction * scale
         # Over all coefficients the rms error is also the pixels' rms error (Parseval).
-        refinement: Tensor = pixels * scale.square().mean().sqrt()
+        refinement: Tensor = pixels * scale.square().mean(1, keepdim=True).sqrt()
         return quantizer.synthesis(coefficients) + refinement

@@ -69,6 +69,7 @@ class PaperCodec(nn.Module):
         if any(channels % 4 for channels in config.decoder):
             raise ValueError(f"{config}: sub-pixel upsampling needs decoder widths divisible by 4")
         self.config = config
+        self.compute = torch.float32
         self.first = nn.Conv2d(3, config.encoder[0], 3, 2, 1)
         self.encoder = nn.ModuleList(
             ConvLSTM(inputs, channels, stride)

@@ -34,6 +34,9 @@ def train_codec(
     tables: Annotated[
         Path | None, typer.Option(help="checkpoint or weights whose quantizer to take")
     ] = None,
+    validate_minutes: Annotated[
+        float, typer.Option(help="minutes between validations, each with a checkpoint")
+    ] = 4.0,
     ssim_weight: Annotated[float, typer.Option(help="weight of log(1 - SSIM) in the loss")] = 0.0,
     ms_ssim_weight: Annotated[
         float, typer.Option(help="weight of log(1 - MS-SSIM) in the loss")
@@ -59,6 +62,7 @@ def train_codec(
         decay=decay,
         seed=seed,
         device=str(resolve_device(device)),
+        validate_minutes=validate_minutes,
         ssim_weight=ssim_weight,
         ms_ssim_weight=ms_ssim_weight,
     )

@@ -13,7 +13,8 @@ from semcomp.entropy import ContextTables, EntropyCoder
 from semcomp.paper_codec import PaperCodec, build_codec
 from semcomp.quantizer import BITS, ITERATIONS, QuantizerTables
 from semcomp.runtime import TileRun, decode_codes, encode_codes
-from semcomp.training.codec_trainer import loss_of, unroll
+from semcomp.training.losses import loss_of
+from semcomp.training.unroll import unroll
 from tests.tables import TINY, TINY_PAPER
 
 CPU = torch.device("cpu")
@@ -122,7 +123,8 @@ def test_untrained_bits_already_depend_on_the_picture(codec: PaperCodec) -> None
 
 
 def test_every_weight_learns(codec: PaperCodec) -> None:
-    loss_of(codec, picture(), torch.full((1, 1, 4, 6), 3), 3).backward()
+    image = picture()
+    loss_of(unroll(codec, image, torch.full((1, 1, 4, 6), 3), 3), image).backward()
     idle = [name for name, p in codec.named_parameters() if p.grad is None or not p.grad.any()]
     assert not idle
 

@@ -40,22 +40,6 @@ def load_pictures(paths: list[Path], minimum: int) -> list[np.ndarray]:
     return pictures
 
 
-def random_crops(
-    pictures: list[np.ndarray], count: int, size: int, rng: np.random.Generator
-) -> Tensor:
-    """Random square crops, flipped at random: float32 (count, 3, size, size) in -128..127."""
-    crops = np.empty((count, size, size, 3), np.uint8)
-    for i, index in enumerate(rng.integers(0, len(pictures), count)):
-        picture = pictures[index]
-        y = rng.integers(0, picture.shape[0] - size + 1)
-        x = rng.integers(0, picture.shape[1] - size + 1)
-        crop = picture[y : y + size, x : x + size]
-        if rng.random() < 0.5:
-            crop = crop[:, ::-1]
-        crops[i] = crop
-    return torch.from_numpy(crops).permute(0, 3, 1, 2).float().sub_(128)
-
-
 def center_crops(pictures: list[np.ndarray], size: int) -> Tensor:
     """Centre crops, float32 (len(pictures), 3, size, size) in -128..127."""
     crops = []
@@ -65,16 +49,36 @@ def center_crops(pictures: list[np.ndarray], size: int) -> Tensor:
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float().sub_(128)
 
 
-def random_levels(count: int, blocks: int, iterations: int, rng: np.random.Generator) -> Tensor:
-    """Level maps as the codec meets them: half full, half random smooth maps.
+def random_levels(
+    count: int,
+    blocks: int,
+    iterations: int,
+    rng: np.random.Generator,
+    masked: float = 0.5,
+    phase: float = 0.0,
+) -> Tensor:
+    """Level maps as the codec meets them: a share random smooth maps, the others full.
 
+    masked: the share. phase: 0..1, where in the batch it starts; random, small batches of few
+    masked crops have their share in the long run.
     Returns int64 (count, 1, blocks, blocks) in 1..24.
     """
+    share = np.ceil(np.arange(count + 1) * masked - phase).astype(np.int64)
+    chosen = torch.from_numpy(np.flatnonzero(np.diff(share)))
+    coarse = torch.from_numpy(rng.random((count, 1, 4, 4), np.float32))
+    mean = torch.from_numpy(rng.uniform(2, iterations, (count, 1, 1, 1)).astype(np.float32))
+    shift = torch.from_numpy(rng.uniform(-1, 1, (count, 1, 1, 1)).astype(np.float32))
+    smooth = functional.interpolate(coarse[chosen], (blocks, blocks), mode="bilinear")
     levels = torch.full((count, 1, blocks, blocks), ITERATIONS)
-    for i in range(0, count, 2):
-        coarse = torch.from_numpy(rng.random((1, 1, 4, 4), np.float32))
-        smooth = functional.interpolate(coarse, (blocks, blocks), mode="bilinear")[0]
-        mean = rng.uniform(2, iterations)
-        smooth = mean * 2 * smooth + rng.uniform(-1, 1)
-        levels[i] = smooth.round().long().clamp(1, ITERATIONS)
+    smooth = mean[chosen] * 2 * smooth + shift[chosen]
+    levels[chosen] = smooth.round().long().clamp(1, ITERATIONS)
     return levels
+
+
+def random_importance(count: int, size: int, rng: np.random.Generator) -> Tensor:
+    """Random smooth weights of mean 1 for the L1 term: float32 (count, 1, size, size)."""
+    coarse = torch.from_numpy(rng.random((count, 1, 4, 4), np.float32))
+    smooth = functional.interpolate(coarse, (size, size), mode="bilinear")
+    weight = 0.2 + smooth.square() * 2.8
+    mean: Tensor = weight.mean((1, 2, 3), keepdim=True)
+    return weight / mean

@@ -1,0 +1,103 @@
+"""A codec run over all iterations of a training batch.
+
+An open-loop codec's bits and linear path depend on no weight: they are found first, for all
+iterations together and without gradients, and the networks then see whole stacks of iterations.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from semcomp.codec import Codec, EmbeddedCodec, LSTMState
+from semcomp.quantizer import BITS, EmbeddedQuantizer
+
+
+@lru_cache(maxsize=8)
+def _slots_by_depth(schedule: tuple[int, ...]) -> list[list[int]]:
+    """Slots grouped by how many bits their coefficient has received before: at most eight groups.
+
+    Slots of one group refine different coefficients, so a group is one vector operation.
+    """
+    seen: dict[int, int] = {}
+    groups: list[list[int]] = []
+    for slot, coefficient in enumerate(schedule):
+        depth = seen[coefficient] = seen.get(coefficient, -1) + 1
+        if depth == len(groups):
+            groups.append([])
+        groups[depth].append(slot)
+    return groups
+
+
+@torch.no_grad()
+def linear_path(
+    quantizer: EmbeddedQuantizer, image: Tensor, levels: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Bits and coefficients of every iteration, as `quantize` and `advance` give them slot by slot.
+
+    image: float32 (B, 3, H, W). levels: integers (B, 1, H/8, W/8); a block sends nothing from its
+    level on.
+    Returns bits (iterations, B, 8, Hb, Wb) of -1, 0, +1 and the coefficients after each iteration,
+    (iterations, B, 192, Hb, Wb), both contiguous in channels_last order.
+    """
+    # Channels last: a slot's table row is then looked up along the innermost dimension.
+    coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
+    schedule = torch.tensor(quantizer.schedule[: BITS * iterations], device=image.device)
+    batch, rows, columns, channels = coefficients.shape
+    above = torch.empty(
+        (batch, rows, columns, len(schedule)), dtype=torch.int64, device=image.device
+    )
+    change = torch.empty(above.shape, device=image.device)
+    nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
+    for group in _slots_by_depth(tuple(quantizer.schedule[: BITS * iterations])):
+        slots = torch.tensor(group, device=image.device)
+        chosen = schedule[slots]
+        node = nodes[..., chosen]
+        at = slots * quantizer.thresholds.shape[1] + node
+        bit = (coefficients[..., chosen] > quantizer.thresholds.take(at)).long()
+        child = 2 * node + bit
+        nodes[..., chosen] = child
+        reached = quantizer.values.take(slots * quantizer.values.shape[1] + child)
+        above[..., slots] = bit
+        change[..., slots] = reached - quantizer.parents.take(at)
+
+    sent = (levels[:, 0, :, :, None] > torch.arange(iterations, device=image.device))[..., None]
+    by_iteration = (batch, rows, columns, iterations, BITS)
+    bits = (2 * above - 1).view(by_iteration) * sent
+    change = change.view(by_iteration) * sent
+    linear = image.new_empty((iterations, batch, rows, columns, channels))
+    previous = quantizer.start.expand(batch, rows, columns, channels)
+    for k in range(iterations):
+        now = linear[k]
+        now.copy_(previous)
+        now.index_add_(3, schedule[BITS * k : BITS * (k + 1)], change[..., k, :])
+        previous = now
+    bits = bits.permute(3, 0, 1, 2, 4).contiguous().to(image.dtype)
+    return bits.permute(0, 1, 4, 2, 3), linear.permute(0, 1, 4, 2, 3)
+
+
+def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
+    """Run the codec on image (B, 3, H, W) with levels (B, 1, H/8, W/8).
+
+    Returns the reconstructions after 1, 2, ... iterations: (iterations, B, 3, H, W).
+    """
+    if isinstance(codec, EmbeddedCodec):
+        bits, linear = linear_path(codec.quantizer, image, levels, iterations)
+        units: list[LSTMState | None] = list(codec.start(image)[1].units)
+        pictures = codec.reconstruct(0, bits.flatten(0, 1), linear.flatten(0, 1), units, iterations)
+        return pictures.view(iterations, *image.shape)
+    return torch.stack(step_by_step(codec, image, levels, iterations))
+
+
+def step_by_step(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:
+    """The same one iteration at a time, as the codec runs on files."""
+    encoder, decoder, previous = codec.start(image)
+    reconstructions: list[Tensor] = []
+    for k in range(iterations):
+        mask = (levels > k).to(image.dtype)
+        bits = codec.encode(k, image, previous, mask, encoder, decoder)
+        previous = codec.decode(k, bits, decoder)
+        reconstructions.append(previous)
+    return reconstructions
