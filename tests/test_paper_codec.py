@@ -136,7 +136,7 @@ def test_a_few_steps_reduce_the_loss(codec: PaperCodec) -> None:
     optimizer = torch.optim.Adam(codec.parameters(), lr=1e-2)
     losses = []
     for _ in range(40):
-        loss = loss_of(codec, ramps, levels, 3)
+        loss = loss_of(unroll(codec, ramps, levels, 3), ramps)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

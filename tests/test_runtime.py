@@ -24,7 +24,7 @@ from semcomp.runtime import (
     encode_codes,
     tiles,
 )
-from semcomp.training.codec_trainer import unroll
+from semcomp.training.unroll import unroll
 from tests.tables import TINY, quantizer_tables
 
 CPU = torch.device("cpu")
