@@ -99,7 +99,7 @@ class Results:
     @property
     def qualities(self) -> tuple[Quality, ...]:
         """Qualities, numbers ascending, then names in order of appearance."""
-        return tuple(sorted(dict.fromkeys(row.quality for row in self.rows), key=_quality_order))
+        return tuple(sorted(dict.fromkeys(row.quality for row in self.rows), key=quality_order))
 
     def means(self) -> dict[str, list[float | None]]:
         """Means over the pictures for every quality of `qualities`, by the row's field.
@@ -308,7 +308,8 @@ def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
                 )
 
 
-def _quality_order(quality: Quality) -> tuple[bool, float]:
+def quality_order(quality: Quality) -> tuple[bool, float]:
+    """Key to sort by: numbers ascending, then names as they are."""
     return (True, 0.0) if isinstance(quality, str) else (False, quality)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from PIL import Image, UnidentifiedImageError
 
@@ -56,6 +57,65 @@ class Codec(Protocol):
 
     def decode(self, data: bytes) -> Image.Image:
         """The RGB picture of a file. Raises CodecError for a damaged, cut or foreign file."""
+
+
+class Seconds(NamedTuple):
+    """Time taken: of the processor, all threads together, and by the clock."""
+
+    cpu: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> Seconds:
+        """The present, to subtract an earlier one from."""
+        return cls(time.process_time(), time.perf_counter())
+
+    def __sub__(self, other: Seconds) -> Seconds:
+        return Seconds(self.cpu - other.cpu, self.wall - other.wall)
+
+    def __add__(self, other: Seconds) -> Seconds:  # type: ignore[override]
+        return Seconds(self.cpu + other.cpu, self.wall + other.wall)
+
+    def __mul__(self, factor: float) -> Seconds:  # type: ignore[override]
+        return Seconds(self.cpu * factor, self.wall * factor)
+
+
+class Session(Protocol):
+    """One picture, encoded at many qualities to the bytes that `Codec.encode` gives.
+
+    A codec may offer `session(image) -> Session` and do there once what does not depend on the
+    quality.
+    """
+
+    @property
+    def correction(self) -> Seconds:
+        """What to add to the time of the last `encode` for that of an encoder on its own.
+
+        Positive where it used what an earlier call had made, negative where it made more than it
+        needed.
+        """
+
+    def encode(self, quality: float) -> bytes:
+        """See `Codec.encode`."""
+
+
+class _Plain:
+    """A session of a codec that shares nothing."""
+
+    correction = Seconds(0.0, 0.0)
+
+    def __init__(self, codec: Codec, image: Image.Image) -> None:
+        self.codec, self.image = codec, image
+
+    def encode(self, quality: float) -> bytes:
+        """See `Codec.encode`."""
+        return self.codec.encode(self.image, quality)
+
+
+def open_session(codec: Codec, image: Image.Image) -> Session:
+    """The codec's own session with a picture if it offers one."""
+    own: Callable[[Image.Image], Session] | None = getattr(codec, "session", None)
+    return _Plain(codec, image) if own is None else own(image)
 
 
 def rgb(image: Image.Image) -> Image.Image:

@@ -1,0 +1,132 @@
+"""The command `python -m leaderboard`: run.
+
+What is wrong with a file, an option or a point is told on stderr with exit code 1; a wrong command
+line has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Benchmark of image codecs on rate, quality and semantic importance",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Benchmark of image codecs on rate, quality and semantic importance."""
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option(help="folder for CODEC.json and the finished points")],
+    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    codecs: Annotated[
+        str | None, typer.Option(help="names, separated by commas [default: all]")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Ray cluster to use instead: auto, HOST:PORT or local")
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option(help="only these pictures, separated by commas")
+    ] = None,
+    qualities: Annotated[
+        str | None, typer.Option(help="in place of each codec's own, separated by commas")
+    ] = None,
+) -> None:
+    """Measure codecs on pictures; a run that was stopped goes on where it was."""
+    from .codecs import CODECS
+    from .datasets import load_dataset
+    from .evaluate import evaluate
+    from .progress import Progress
+
+    names = list(CODECS) if codecs is None else _split(codecs)
+    unknown = [name for name in names if name not in CODECS]
+    if unknown or not names:
+        raise typer.BadParameter(
+            f"no codec {', '.join(unknown) or 'named'}: use some of {', '.join(CODECS)}"
+        )
+    if ray is not None and jobs != 1:
+        raise typer.BadParameter("give either --jobs or --ray")
+    results = evaluate(
+        [CODECS[name] for name in dict.fromkeys(names)],
+        load_dataset(dataset, None if images is None else _split(images)),
+        out,
+        jobs=jobs,
+        ray=ray,
+        qualities=None if qualities is None else _numbers(qualities),
+        progress=Progress,
+    )
+    for result in results:
+        rates = [row.bpp for row in result.rows]
+        print(
+            f"{out / result.name}.json: {len(result.images)} pictures, "
+            f"{len(result.qualities)} qualities, {min(rates):.3f} to {max(rates):.3f} bpp"
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (None: this process's own); returns its exit code."""
+    command = typer.main.get_command(app)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            command.main(None if argv is None else list(argv), prog_name="python -m leaderboard")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        for failure in getattr(error, "failures", ()):
+            print(f"  {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors that are about the user's files and options, not about the program."""
+    from .cache import CacheError
+    from .datasets import DatasetError
+    from .evaluate import EvaluationError
+    from .results import ResultsError
+    from .workers import WorkerError
+
+    return (CacheError, DatasetError, EvaluationError, ResultsError, WorkerError)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """A warning as one line."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _split(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    """Numbers separated by commas."""
+    try:
+        numbers = [float(part) for part in _split(text)]
+    except ValueError as error:
+        raise typer.BadParameter(f"qualities {text!r} are not numbers") from error
+    if not numbers:
+        raise typer.BadParameter("qualities are empty: name some, separated by commas")
+    return numbers
+
+
+if __name__ == "__main__":
+    sys.exit(main())

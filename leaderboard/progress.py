@@ -1,0 +1,89 @@
+"""How far a run is: one line that is drawn over itself on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import TextIO
+
+BAR = 24
+QUIET_SECONDS = 30.0
+"""Between two lines where there is no terminal."""
+
+
+class Progress:
+    """Points done and left, and the time that the rest will take.
+
+    left: points to measure, per codec. cached: points that were there already. Codecs differ in
+    speed a hundredfold: the time left is reckoned from each codec's points so far.
+    """
+
+    def __init__(
+        self, left: Mapping[str, int], cached: int = 0, stream: TextIO | None = None
+    ) -> None:
+        self._left = Counter(left)
+        self._total = sum(left.values())
+        self._cached = cached
+        self._failed = 0
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._started = time.monotonic()
+        self._said = -QUIET_SECONDS
+        self._stream = sys.stderr if stream is None else stream
+        self._live = self._stream.isatty()
+        if self._total:
+            self._say("starting")
+
+    def point(self, codec: str, label: str, seconds: float | None) -> None:
+        """One point more. seconds: what it took to measure; None if it failed."""
+        self._left[codec] -= 1
+        if seconds is None:
+            self._failed += 1
+        else:
+            self._seconds[codec].append(seconds)
+        self._say(f"{codec} {label}")
+
+    def seconds_left(self) -> float | None:
+        """Estimate for the points left; None before the first one."""
+        known = [value for values in self._seconds.values() for value in values]
+        if not known:
+            return None
+        overall = sum(known) / len(known)
+        total = 0.0
+        for codec, count in self._left.items():
+            values = self._seconds.get(codec)
+            total += count * (sum(values) / len(values) if values else overall)
+        # Points side by side, and time that is no point's, show in the time so far.
+        return total * (time.monotonic() - self._started) / max(sum(known), 1e-9)
+
+    def close(self) -> None:
+        """End the line."""
+        if self._live and self._total:
+            print(file=self._stream, flush=True)
+
+    def _say(self, what: str) -> None:
+        done = self._total - sum(self._left.values())
+        now = time.monotonic() - self._started
+        if not self._live and done < self._total and now - self._said < QUIET_SECONDS:
+            return
+        self._said = now
+        seconds = self.seconds_left()
+        filled = round(BAR * done / self._total)
+        line = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{self._total} points"
+        line += f", {self._cached} known" if self._cached else ""
+        line += f", {self._failed} failed" if self._failed else ""
+        line += "" if seconds is None else f", {clock(seconds)} left"
+        line += f" | {what}"
+        end = "" if self._live else "\n"
+        print(f"\r{line:<100.100}" if self._live else line, end=end, file=self._stream, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 5 s, 3:20 min or 2:05 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

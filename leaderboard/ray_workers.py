@@ -1,0 +1,105 @@
+"""Tasks on a Ray cluster. Ray comes with the extra `cluster`; nothing else needs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .datasets import DatasetError
+from .workers import Answer, Outcome, Task, WorkerError, use_one_thread, work
+
+QUEUED_PER_CPU = 2
+"""Tasks that wait at the cluster for every processor: their pictures take memory there."""
+LOCAL = "local"
+
+
+class RayWorkers:
+    """One task per codec and picture on a cluster, one processor each.
+
+    address: as `ray.init` takes it: `auto` or HOST:PORT of a running cluster, from one of its
+    machines; `local` starts one on this machine for the run. Every machine needs the project
+    installed, with the same libraries. Points come back one by one; nothing is written there.
+    """
+
+    def __init__(self, address: str) -> None:
+        if address.startswith("ray://"):
+            raise WorkerError(
+                f"{address}: Ray's client protocol cannot hand points back one by one; run the "
+                "command on a machine of the cluster with --ray auto"
+            )
+        self.address = address
+
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+        """See `Workers.run`."""
+        ray = _connect(self.address)
+        try:
+            yield from _run(ray, tasks)
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str) -> Any:
+    """The module `ray`, connected."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise WorkerError("Ray is not installed: pip install 'semcomp[cluster]'") from error
+    options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WorkerError(
+            f"no Ray cluster at {address!r} ({reason[:200]}): start one with ray start --head, or "
+            "use --ray local or --jobs"
+        ) from error
+    return ray
+
+
+def _run(ray: Any, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+    remote = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(_remote)
+    limit = max(1, QUEUED_PER_CPU * int(ray.cluster_resources().get("CPU", 1)))
+    pending = deque(task for task in tasks if task.qualities)
+    running: dict[Any, Task] = {}
+    picture: tuple[str, Any] = ("", None)
+    while pending or running:
+        while pending and len(running) < limit:
+            task = pending.popleft()
+            if picture[0] != task.picture.sha256:
+                try:
+                    picture = task.picture.sha256, ray.put(task.picture.load())
+                except DatasetError as error:
+                    for quality in task.qualities:
+                        yield Outcome(task, quality, None, str(error))
+                    continue
+            running[remote.remote(task, picture[1])] = task
+        ready, _ = ray.wait(list(running), num_returns=1)
+        for answers in ready:
+            task = running.pop(answers)
+            try:
+                answer = ray.get(next(answers))
+            except StopIteration:
+                continue
+            except ray.exceptions.RayError as error:
+                reason = str(error).split(". ")[0].split("\n")[0]
+                problem = f"the Ray worker failed ({type(error).__name__}: {reason}): run again"
+                yield Outcome(task, task.qualities[0], None, problem)
+                rest = replace(task, qualities=task.qualities[1:])
+                if rest.qualities:
+                    pending.appendleft(rest)
+                continue
+            yield Outcome(task, *answer)
+            rest = replace(task, qualities=task.qualities[1:])
+            if rest.qualities:
+                running[answers] = rest
+
+
+def _remote(task: Task, image: Any) -> Iterator[Answer]:
+    """A task in a process of the cluster."""
+    use_one_thread()
+    yield from work(task, image)
