@@ -1,4 +1,4 @@
-"""The recurrent codec: ConvLSTM units, binarizer, decoder; presets small, base and paper.
+"""The recurrent codec: its interface, the decoder; presets small, base and paper.
 
 One iteration k, for a picture x of H x W pixels (paper, section 3.2; Toderici et al. 2017)::
 
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .quantizer import BITS, BLOCK, EmbeddedQuantizer, QuantizerTables
-from .recurrence import scan
+from .recurrence import ConvLSTM, precision
+from .recurrence import LSTMState as LSTMState  # runtime and trainer take it from here
 
 CELL = 16
 """Side in pixels of a latent position: 2x2 blocks, 32 bits per iteration."""
@@ -67,71 +68,6 @@ PRESETS = {
     "base": CodecConfig("base", decoder=(256, 384, 256, 96), inputs=96),
     "paper": CodecConfig("paper", decoder=(512, 512, 256, 128), encoder=(64, 256, 512, 512, 512)),
 }
-
-LSTMState = tuple[Tensor, Tensor]
-
-
-class ConvLSTM(nn.Module):
-    """Convolutional LSTM unit (paper, equations 4-6).
-
-    ::
-
-        [f, i, C~, o] = [sigm, sigm, tanh, sigm](conv_in(x_k) + conv_hid(h_{k-1}))
-        c_k = f * c_{k-1} + i * C~
-        h_k = o * tanh(c_k)
-
-    input (B, inputs, H, W) -> output h (B, channels, H / stride, W / stride); the state is (h, c).
-    """
-
-    def __init__(
-        self, inputs: int, channels: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1
-    ) -> None:
-        super().__init__()
-        self.channels = channels
-        self.stride = stride
-        self.conv_in = nn.Conv2d(inputs, 4 * channels, kernel, stride, kernel // 2)
-        self.conv_hid = nn.Conv2d(
-            channels, 4 * channels, hidden_kernel, 1, hidden_kernel // 2, bias=False
-        )
-        assert self.conv_in.bias is not None
-        with torch.no_grad():  # remember by default
-            self.conv_in.bias[:channels].fill_(1.0)
-
-    def forward(
-        self, x: Tensor, state: LSTMState | None, steps: int = 1
-    ) -> tuple[Tensor, LSTMState]:
-        """One iteration, or several whose inputs (steps * B, inputs, H, W) are all known."""
-        gates = self.conv_in(x)
-        if steps > 1:
-            return scan(gates, self.conv_hid.weight, state, steps)
-        if state is not None:
-            gates = gates + self.conv_hid(state[0])
-        forget, enter, candidate, output = gates.chunk(4, 1)
-        memory = torch.sigmoid(enter) * torch.tanh(candidate)
-        if state is not None:
-            memory = memory + torch.sigmoid(forget) * state[1]
-        hidden = torch.sigmoid(output) * torch.tanh(memory)
-        return hidden, (hidden, memory)
-
-
-class _Sign(torch.autograd.Function):
-    """sign(y) in {-1, +1} with a straight-through gradient inside |y| < 2."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, y: Tensor) -> Tensor:
-        ctx.save_for_backward(y)
-        return torch.where(y > 0, 1.0, -1.0).to(y.dtype)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
-        y: Tensor = ctx.saved_tensors[0]  # type: ignore[attr-defined]
-        return grads[0] * (y.abs() < 2)
-
-
-def binarize(y: Tensor) -> Tensor:
-    """Binarizer B: real values -> {-1, +1}, differentiable straight through."""
-    result: Tensor = _Sign.apply(y)  # type: ignore[no-untyped-call]
-    return result
 
 
 @dataclass
@@ -200,9 +136,11 @@ class Decoder(nn.Module):
     def __init__(self, config: CodecConfig, coefficients: int, iterations: int) -> None:
         super().__init__()
         e, f, g, h = config.decoder
-        self.inputs = config.inputs
+        self.config = config
         self.enter = nn.Conv2d(BITS + config.inputs, e, 3, 1, 1, bias=False)
         self.iteration_bias = nn.Parameter(torch.zeros(iterations, e))
+        if config.priming:
+            self.priming_bias = nn.Parameter(torch.zeros(config.priming, e))
         self.unit_e = ConvLSTM(e, e)
         self.unit_f = ConvLSTM(e, f, stride=2)
         self.unit_g = ConvLSTM(e + f // 4, g)
@@ -215,6 +153,10 @@ class Decoder(nn.Module):
                 layer.weight.mul_(0.01)
                 assert layer.bias is not None
                 layer.bias.zero_()
+            if config.gain:
+                self.gains = nn.Conv2d(g, 2, 1)
+                for parameter in self.gains.parameters():
+                    parameter.zero_()
 
     def forward(
         self,
@@ -226,11 +168,13 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Iterations k to k + steps - 1 of B pictures, iteration by iteration in (steps * B, ...).
 
+        Iterations -priming to -1 prime the units: their inputs are zeros.
         Returns corrections (steps * B, 192, H/8, W/8) and (steps * B, 3, H, W), in units of the
         rms error.
         """
-        x = self.enter(torch.cat([bits, linear[:, : self.inputs]], 1))
-        bias = self.iteration_bias[k : k + steps].repeat_interleave(len(x) // steps, 0)
+        x = self.enter(torch.cat([bits, linear[:, : self.config.inputs]], 1))
+        bias = self.iteration_bias[k : k + steps] if k >= 0 else self.priming_bias
+        bias = bias.repeat_interleave(len(x) // steps, 0)
         x = functional.leaky_relu(x + bias[:, :, None, None], 0.1)
         fine, units[0] = self.unit_e(x, units[0], steps)
         coarse, units[1] = self.unit_f(fine, units[1], steps)
@@ -238,7 +182,12 @@ class Decoder(nn.Module):
         joined, units[2] = self.unit_g(joined, units[2], steps)
         quarter = functional.leaky_relu(functional.pixel_shuffle(self.refine(joined), 2), 0.1)
         quarter, units[3] = self.unit_h(quarter, units[3], steps)
-        return self.correct(joined), functional.pixel_shuffle(self.pixels(quarter), 4)
+        coefficients, pixels = self.correct(joined), self.pixels(quarter)
+        if self.config.gain:  # two factors for each block
+            gains = self.gains(joined).clamp(-3, 3).exp()
+            coefficients = coefficients * gains[:, :1]
+            pixels = pixels * functional.interpolate(gains[:, 1:], scale_factor=2.0)
+        return coefficients, functional.pixel_shuffle(pixels, 4)
 
 
 class EmbeddedCodec(nn.Module):
@@ -261,6 +210,12 @@ class EmbeddedCodec(nn.Module):
         shape = (batch, self.quantizer.rms.shape[1], height // BLOCK, width // BLOCK)
         nodes, linear = self.quantizer.initial(image.new_empty(1).expand(shape))
         decoder = DecoderState([None] * 4, nodes, linear)
+        steps = self.config.priming
+        if steps:
+            count = steps * batch
+            bits, zeros = (linear.new_zeros((count, n, *shape[2:])) for n in (BITS, shape[1]))
+            with precision(self.compute, linear):
+                self.decoder(-steps, bits, zeros, decoder.units, steps)
         return EncoderState([]), decoder, self.quantizer.synthesis(linear)
 
     def encode(
@@ -315,7 +270,7 @@ class EmbeddedCodec(nn.Module):
         """
         quantizer = self.quantizer
         start, first = (t[None, :, None, None] for t in (quantizer.start, quantizer.rms[0]))
-        with torch.autocast(linear.device.type, self.compute, self.compute != torch.float32):
+        with precision(self.compute, linear):
             correction, pixels = self.decoder(k, bits, (linear - start) / first, units, steps)
         scale = quantizer.rms[k + 1 : k + 1 + steps].repeat_interleave(len(linear) // steps, 0)
         scale = scale[:, :, None, None]

@@ -40,14 +40,12 @@ from torch.nn import functional
 from .codec import (
     CELL,
     CodecConfig,
-    ConvLSTM,
     DecoderState,
     EmbeddedCodec,
     EncoderState,
-    LSTMState,
-    binarize,
 )
 from .quantizer import BITS, BLOCK, QuantizerTables
+from .recurrence import ConvLSTM, LSTMState, precision
 
 CODE = BITS * (CELL // BLOCK) ** 2
 """Bits of a cell per iteration: 32."""
@@ -55,6 +53,26 @@ SCALE = 128.0
 """Grey levels that the networks see as 1."""
 UNITS = 4
 """LSTM units on each side."""
+
+
+class _Sign(torch.autograd.Function):
+    """sign(y) in {-1, +1} with a straight-through gradient inside |y| < 2."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, y: Tensor) -> Tensor:
+        ctx.save_for_backward(y)
+        return torch.where(y > 0, 1.0, -1.0).to(y.dtype)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        y: Tensor = ctx.saved_tensors[0]  # type: ignore[attr-defined]
+        return grads[0] * (y.abs() < 2)
+
+
+def binarize(y: Tensor) -> Tensor:
+    """Binarizer B: real values -> {-1, +1}, differentiable straight through."""
+    result: Tensor = _Sign.apply(y)  # type: ignore[no-untyped-call]
+    return result
 
 
 class PaperCodec(nn.Module):
@@ -68,6 +86,8 @@ class PaperCodec(nn.Module):
             raise ValueError(f"{config}: need {1 + UNITS} encoder and {UNITS} decoder widths")
         if any(channels % 4 for channels in config.decoder):
             raise ValueError(f"{config}: sub-pixel upsampling needs decoder widths divisible by 4")
+        if config.priming or config.gain:
+            raise ValueError(f"{config}: the paper's network has neither priming nor gains")
         self.config = config
         self.compute = torch.float32
         self.first = nn.Conv2d(3, config.encoder[0], 3, 2, 1)
@@ -126,21 +146,24 @@ class PaperCodec(nn.Module):
         decoder: DecoderState,
     ) -> Tensor:
         """See `Codec.encode`. The weights are the same in every iteration k."""
-        # Detached: gradients through the feedback grow with every iteration.
-        x = self.first((image - previous.detach()) / SCALE)
-        for i, unit in enumerate(self.encoder):
-            x, encoder.units[i] = unit(x, encoder.units[i])
-        code = binarize(torch.tanh(self.code(x)))
+        with precision(self.compute, image):
+            # Detached: gradients through the feedback grow with every iteration.
+            x = self.first((image - previous.detach()) / SCALE)
+            for i, unit in enumerate(self.encoder):
+                x, encoder.units[i] = unit(x, encoder.units[i])
+            x = self.code(x)
+        code = binarize(torch.tanh(x.float()))
         return functional.pixel_shuffle(code, CELL // BLOCK) * mask
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """See `Codec.decode`. The weights are the same in every iteration k."""
-        x: Tensor = self.enter(functional.pixel_unshuffle(bits, CELL // BLOCK))
-        for i, unit in enumerate(self.decoder):
-            x, decoder.units[i] = unit(x, decoder.units[i])
-            x = functional.pixel_shuffle(x, 2)
-        reconstruction: Tensor = self.last(x) * SCALE
-        return reconstruction
+        with precision(self.compute, bits):
+            x: Tensor = self.enter(functional.pixel_unshuffle(bits, CELL // BLOCK))
+            for i, unit in enumerate(self.decoder):
+                x, decoder.units[i] = unit(x, decoder.units[i])
+                x = functional.pixel_shuffle(x, 2)
+            x = self.last(x)
+        return x.float() * SCALE
 
 
 RecurrentCodec = EmbeddedCodec | PaperCodec

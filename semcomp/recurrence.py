@@ -1,4 +1,4 @@
-"""A ConvLSTM's walk over several iterations at once, with its own backward pass.
+"""The ConvLSTM unit, and its walk over several iterations at once with its own backward pass.
 
 Where the inputs of all iterations are known beforehand (an open-loop codec in training), only the
 product with the previous hidden state has to wait for the iteration before. The convolution of the
@@ -18,7 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+LSTMState = tuple[Tensor, Tensor]
+"""h and c of a unit."""
 
 
 def forward_cell(gates: Tensor, memory: Tensor, after: Tensor, hidden: Tensor) -> None:
@@ -109,8 +112,8 @@ class _Scan(torch.autograd.Function):
 
 
 def scan(
-    gates: Tensor, weight: Tensor, state: tuple[Tensor, Tensor] | None, steps: int
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    gates: Tensor, weight: Tensor, state: LSTMState | None, steps: int
+) -> tuple[Tensor, LSTMState]:
     """Walk `steps` iterations.
 
     gates: (steps * B, 4 C, H, W), iteration by iteration, what the convolution of the inputs gives.
@@ -136,3 +139,51 @@ def scan(
         last.reshape(shape).permute(0, 3, 1, 2),
     )
     return outputs, final
+
+
+class ConvLSTM(nn.Module):
+    """Convolutional LSTM unit (paper, equations 4-6).
+
+    ::
+
+        [f, i, C~, o] = [sigm, sigm, tanh, sigm](conv_in(x_k) + conv_hid(h_{k-1}))
+        c_k = f * c_{k-1} + i * C~
+        h_k = o * tanh(c_k)
+
+    input (B, inputs, H, W) -> output h (B, channels, H / stride, W / stride); the state is (h, c).
+    """
+
+    def __init__(
+        self, inputs: int, channels: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.stride = stride
+        self.conv_in = nn.Conv2d(inputs, 4 * channels, kernel, stride, kernel // 2)
+        self.conv_hid = nn.Conv2d(
+            channels, 4 * channels, hidden_kernel, 1, hidden_kernel // 2, bias=False
+        )
+        assert self.conv_in.bias is not None
+        with torch.no_grad():  # remember by default
+            self.conv_in.bias[:channels].fill_(1.0)
+
+    def forward(
+        self, x: Tensor, state: LSTMState | None, steps: int = 1
+    ) -> tuple[Tensor, LSTMState]:
+        """One iteration, or several whose inputs (steps * B, inputs, H, W) are all known."""
+        gates = self.conv_in(x)
+        if steps > 1:
+            return scan(gates, self.conv_hid.weight, state, steps)
+        if state is not None:
+            gates = gates + self.conv_hid(state[0])
+        forget, enter, candidate, output = gates.chunk(4, 1)
+        memory = torch.sigmoid(enter) * torch.tanh(candidate)
+        if state is not None:
+            memory = memory + torch.sigmoid(forget) * state[1]
+        hidden = torch.sigmoid(output) * torch.tanh(memory)
+        return hidden, (hidden, memory)
+
+
+def precision(compute: torch.dtype, like: Tensor) -> torch.autocast:
+    """Context in which networks compute in another type than float32."""
+    return torch.autocast(like.device.type, compute, compute != torch.float32)

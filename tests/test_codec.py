@@ -7,8 +7,10 @@ import json
 import pytest
 import torch
 
-from semcomp.codec import PRESETS, CodecConfig, ConvLSTM, EmbeddedCodec, OpenLoopCodec, binarize
+from semcomp.codec import PRESETS, CodecConfig, EmbeddedCodec, OpenLoopCodec
+from semcomp.paper_codec import binarize
 from semcomp.quantizer import BITS, ITERATIONS
+from semcomp.recurrence import ConvLSTM
 from tests.tables import TINY, quantizer_tables
 
 TABLES = quantizer_tables("codec")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from semcomp.codec import PRESETS, CodecConfig, ConvLSTM, EmbeddedCodec, OpenLoopCodec
+from semcomp.codec import PRESETS, CodecConfig, EmbeddedCodec, OpenLoopCodec
 from semcomp.entropy import ContextTables, EntropyCoder
 from semcomp.paper_codec import PaperCodec, build_codec
 from semcomp.quantizer import BITS, ITERATIONS, QuantizerTables
+from semcomp.recurrence import ConvLSTM
 from semcomp.runtime import TileRun, decode_codes, encode_codes
 from semcomp.training.losses import loss_of
 from semcomp.training.unroll import unroll
