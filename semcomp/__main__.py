@@ -67,7 +67,15 @@ MapFile = Annotated[
 ]
 ClassName = Annotated[
     str | None,
-    typer.Option("--class", help="ImageNet class to look for, instead of the most probable one"),
+    typer.Option("--class", help="class to look for, instead of the most probable one"),
+]
+ClassifierName = Annotated[
+    str | None,
+    typer.Option(
+        "--classifier",
+        help="who makes the map: efficientnet-lite0, vgg16-gap, or a folder that `train "
+        "classifier` wrote [default: efficientnet-lite0]",
+    ),
 ]
 Floor = Annotated[
     int | None,
@@ -89,6 +97,7 @@ def compress(
     model: ModelName = "small",
     map_file: MapFile = None,
     class_name: ClassName = None,
+    classifier: ClassifierName = None,
     floor: Floor = None,
     device: Device = None,
     as_json: Json = False,
@@ -97,7 +106,7 @@ def compress(
     from . import pipeline
     from .image import load_image
 
-    _check_options(allocation, map_file, class_name, floor)
+    _check_options(allocation, map_file, class_name, classifier, floor)
     _check_target(target, source, map_file)
     started = time.perf_counter()
     picture = load_image(source)
@@ -107,7 +116,7 @@ def compress(
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_painted(map_file, picture),
+        semantic_map=_map(map_file, classifier, class_name, picture),
         class_name=class_name,
         device=device,
     )
@@ -205,6 +214,7 @@ def explain(
     model: ModelName = "small",
     map_file: MapFile = None,
     class_name: ClassName = None,
+    classifier: ClassifierName = None,
     floor: Floor = None,
     device: Device = None,
     as_json: Json = False,
@@ -213,7 +223,7 @@ def explain(
     from .explanation import explain as explain_picture
     from .image import load_image
 
-    _check_options(allocation, map_file, class_name, floor)
+    _check_options(allocation, map_file, class_name, classifier, floor)
     picture = load_image(source)
     explanation = explain_picture(
         picture,
@@ -222,7 +232,7 @@ def explain(
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_painted(map_file, picture),
+        semantic_map=_map(map_file, classifier, class_name, picture),
         class_name=class_name,
         device=device,
     )
@@ -283,13 +293,19 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _check_options(
-    allocation: Allocation, map_file: Path | None, class_name: str | None, floor: int | None
+    allocation: Allocation,
+    map_file: Path | None,
+    class_name: str | None,
+    classifier: str | None,
+    floor: int | None,
 ) -> None:
     """Refuse options that would have no effect."""
-    if map_file is not None and class_name is not None:
-        raise typer.BadParameter("give either --map or --class")
-    if allocation is Allocation.uniform and (map_file is not None or class_name is not None):
-        raise typer.BadParameter("--map and --class mean nothing to --allocation uniform")
+    if map_file is not None and (class_name is not None or classifier is not None):
+        raise typer.BadParameter("give either --map, or --class and --classifier")
+    chosen = {"--map": map_file, "--class": class_name, "--classifier": classifier}
+    for name, value in chosen.items():
+        if allocation is Allocation.uniform and value is not None:
+            raise typer.BadParameter(f"{name} means nothing to --allocation uniform")
     if allocation is not Allocation.proportional and floor is not None:
         raise typer.BadParameter("--floor goes with --allocation proportional only")
 
@@ -305,14 +321,20 @@ def _check_target(target: Path, *sources: Path | None) -> None:
         raise OSError(f"there is no folder {target.parent}: make it first")
 
 
-def _painted(map_file: Path | None, picture: np.ndarray) -> SemanticMap | None:
-    """The painted map, one value per block."""
-    if map_file is None:
-        return None
-    from .quantizer import BLOCK
-    from .semantic_map import user_map
+def _map(
+    map_file: Path | None, classifier: str | None, class_name: str | None, picture: np.ndarray
+) -> SemanticMap | None:
+    """The painted map, one value per block, or the map of a classifier that was named."""
+    if map_file is not None:
+        from .quantizer import BLOCK
+        from .semantic_map import user_map
 
-    return user_map(map_file, *picture.shape[:2], cell=BLOCK)
+        return user_map(map_file, *picture.shape[:2], cell=BLOCK)
+    if classifier is not None:
+        from .semantic import analyse, load_classifier
+
+        return analyse(picture, classifier=load_classifier(classifier), class_name=class_name)
+    return None
 
 
 def _record(

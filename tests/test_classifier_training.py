@@ -296,6 +296,21 @@ def test_a_map_of_such_a_network_compresses_a_picture(trained):
     assert levels[1:5, 8:11].mean() > levels[6:, :6].mean()
 
 
+def test_the_command_compresses_with_such_a_network(trained, tmp_path, capsys):
+    source, out = tmp_path / "scene.png", tmp_path / "scene.semc"
+    Image.fromarray(scene(1, 30, 50, 96, np.random.default_rng(3))).save(source)
+    words = ["compress", str(source), str(out), "--device", "cpu", "--json"]
+    assert main([*words, "--classifier", str(trained)]) == 0
+    assert json.loads(capsys.readouterr().out)["class"] == "square"
+    assert main([*words, "--classifier", str(trained), "--class", "disc"]) == 0
+    assert json.loads(capsys.readouterr().out)["class"] == "disc"
+    assert main([*words, "--classifier", "vgg19"]) == 1
+    assert "unknown classifier 'vgg19'" in capsys.readouterr().err
+    painted = [*words, "--classifier", str(trained)]
+    assert main([*painted, "--map", str(source)]) == 2
+    assert main([*painted, "--allocation", "uniform"]) == 2
+
+
 def test_the_name_alone_finds_the_projects_own_weights(trained, tmp_path, monkeypatch):
     load_classifier.cache_clear()
     monkeypatch.setattr(classifiers, "VGG16_GAP_FOLDER", tmp_path / "missing")

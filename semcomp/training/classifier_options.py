@@ -12,6 +12,15 @@ value that turns it off:
     bf16 on a GPU                                    bf16 False
 
 The decay is geometric, the same factor in every step.
+
+Animals against things, 900 pictures of ImageNet (1 of 1,000 classes each), 100 held out, 60 of
+them things; a quarter of the width, crops of 64 pixels, 12 epochs, one seed:
+
+    as the paper says         mean loss 4,621 in the first epoch    60 right: "thing" to all
+    warm-up and clipping      0.71                                  68
+    a rate of 0.001 instead   0.72                                  71
+    batch normalisation       0.77                                  77
+    all three                 0.69                                  76
 """
 
 from __future__ import annotations
