@@ -34,6 +34,7 @@ def train_codec(
     tables: Annotated[
         Path | None, typer.Option(help="checkpoint or weights whose quantizer to take")
     ] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16, of the networks alone")] = "fp32",
     validate_minutes: Annotated[
         float, typer.Option(help="minutes between validations, each with a checkpoint")
     ] = 4.0,
@@ -63,6 +64,7 @@ def train_codec(
         seed=seed,
         device=str(resolve_device(device)),
         validate_minutes=validate_minutes,
+        precision=precision,
         ssim_weight=ssim_weight,
         ms_ssim_weight=ms_ssim_weight,
     )

@@ -1,0 +1,46 @@
+"""Fusing the units' element-wise part with torch.compile.
+
+The convolutions stay the library's own. What remains of a unit's step is a dozen element-wise
+operations on large tensors, which a GPU reads and writes once instead of a dozen times when fused.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from semcomp.recurrence import Cells, backward_cell, forward_cell
+
+from .log import Report
+
+
+def use_compiled_cells(device: torch.device, dtype: torch.dtype, report: Report) -> bool:
+    """Compile the cells and try them; on any failure keep the plain ones and say so.
+
+    dtype: of the gates. The choice holds for the process.
+    """
+    forward, backward = (
+        torch.compile(cell, dynamic=True) for cell in (forward_cell, backward_cell)
+    )
+    try:
+        for channels in (16, 24):  # twice: a second size must not need a second compiler run
+            gates = torch.randn((64, 4 * channels), device=device, dtype=dtype)
+            memory = torch.randn((64, channels), device=device)
+            expected = [gates.clone(), memory.clone(), gates[:, :channels].clone()]
+            after, hidden = torch.empty_like(memory), torch.empty_like(expected[2])
+            forward_cell(expected[0], memory, expected[1], expected[2])
+            forward(gates, memory, after, hidden)
+            memory_grad, gates_grad = memory.clone(), torch.empty_like(gates)
+            backward(gates, after, memory, hidden, memory_grad, gates_grad)
+            if not torch.allclose(hidden.float(), expected[2].float(), atol=2e-2):
+                raise RuntimeError("the compiled cell gives other numbers")
+    except Exception as error:  # whatever a compiler, its cache or its driver may raise
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        report(f"torch.compile does not work here, going on without: {first[:200]}")
+        return False
+    Cells.forward, Cells.backward = forward, backward
+    return True
+
+
+def use_plain_cells() -> None:
+    """Undo `use_compiled_cells`."""
+    Cells.forward, Cells.backward = forward_cell, backward_cell
