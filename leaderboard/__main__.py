@@ -1,4 +1,4 @@
-"""The command `python -m leaderboard`: run.
+"""The command `python -m leaderboard`: run, table and figures.
 
 What is wrong with a file, an option or a point is told on stderr with exit code 1; a wrong command
 line has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from .report_commands import figures, table
+
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",
     add_completion=False,
@@ -21,6 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.command()(table)
+app.command()(figures)
 
 
 @app.callback()
@@ -99,12 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors that are about the user's files and options, not about the program."""
     from .cache import CacheError
+    from .curves import NoCurve
     from .datasets import DatasetError
     from .evaluate import EvaluationError
     from .results import ResultsError
     from .workers import WorkerError
 
-    return (CacheError, DatasetError, EvaluationError, ResultsError, WorkerError)
+    return (CacheError, DatasetError, EvaluationError, NoCurve, ResultsError, WorkerError)
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:

@@ -1,0 +1,112 @@
+"""How codecs and metrics look and what they are called in every figure.
+
+Colours are Okabe and Ito's and Tol's, told apart by colour-blind readers; marks and dashes repeat
+what the colour says. This project's codecs are thick, published curves dashed. A codec has the same
+look in every figure, whatever else is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .curves import Average, MeanCurve, NoCurve, mean_curve
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Look:
+    """label: as shown. colour: hex. dash: as plotly names it. symbol: plotly's. width: pixels."""
+
+    label: str
+    colour: str
+    dash: str = "solid"
+    symbol: str = "circle"
+    width: float = 1.6
+
+
+OURS = ("semantic-rd", "semantic", "semantic0", "george")
+"""This project's codec, by allocation; drawn last, on top."""
+
+_LOOKS = {
+    "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),
+    "semantic": Look("semantic (ours)", "#E69F00", symbol="square", width=3.0),
+    "semantic0": Look("semantic, floor 0 (ours)", "#B07A00", symbol="square-open", width=2.0),
+    "george": Look("george (ours)", "#000000", symbol="diamond", width=3.0),
+    "jpeg": Look("JPEG", "#8C8C8C", symbol="triangle-down"),
+    "webp": Look("WebP", "#CC79A7", symbol="triangle-up"),
+    "avif": Look("AVIF", "#009E73", symbol="cross"),
+    "jxl": Look("JPEG XL", "#882255", symbol="x"),
+    "bpg": Look("BPG 4:2:0", "#0072B2", symbol="square"),
+    "bpg444": Look("BPG 4:4:4", "#56B4E9", symbol="square-open"),
+    "toderici2017": Look("Toderici 2017", "#000000", "dash", "diamond-open"),
+    "johnston2018": Look("Johnston 2018", "#999933", "dash", "circle-open"),
+    "1zb-lstm": Look("LSTM reproduction (1zb)", "#6E6E6E", "dot", "diamond-open"),
+    "bmshj2018-factorized": Look("Ballé 2018, factorized", "#88CCEE", "dashdot", "star"),
+    "bmshj2018-hyperprior": Look("Ballé 2018, hyperprior", "#332288", "dashdot", "star"),
+    "bmshj2018-hyperprior-ms-ssim": Look(
+        "Ballé 2018, hyperprior (MS-SSIM)", "#332288", "dot", "star-open"
+    ),
+    "cheng2020-attn": Look("Cheng 2020", "#AA4499", "dashdot", "hexagram"),
+    "cheng2020-attn-ms-ssim": Look("Cheng 2020 (MS-SSIM)", "#AA4499", "dot", "hexagram-open"),
+}
+# Colours of codecs that are not known here, such as submitted ones.
+_SPARE = ("#117733", "#CC6677", "#44AA99", "#DDCC77", "#661100", "#6699CC")
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "pentagon")
+
+METRIC_NAMES = {
+    "psnr": "PSNR",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "si_ssim": "SI-SSIM",
+    "si_ssim_2": "SI-SSIM (second map)",
+}
+
+
+def look_of(codec: str, kind: str = "recomputed") -> Look:
+    """The look of a codec; of one not known here it follows from the name alone."""
+    if codec in _LOOKS:
+        return _LOOKS[codec]
+    seed = int.from_bytes(hashlib.sha256(codec.encode()).digest()[:4], "big")
+    return Look(
+        codec,
+        _SPARE[seed % len(_SPARE)],
+        "dash" if kind == "published" else "solid",
+        _SYMBOLS[seed // 7 % len(_SYMBOLS)],
+    )
+
+
+def axis_name(metric: str, log_scale: bool) -> str:
+    """Title of the axis of a metric."""
+    name = METRIC_NAMES.get(metric, metric)
+    return f"{name} [dB]" if log_scale or metric == "psnr" else name
+
+
+def curves_shown(
+    frame: pandas.DataFrame,
+    metric: str,
+    codecs: Sequence[str] | None = None,
+    average: Average = "rate",
+) -> tuple[list[MeanCurve], dict[str, str]]:
+    """Mean curves in drawing order, and why the others have none, by codec.
+
+    codecs: which to show, default all. average: see `curves.mean_curve`. Published curves come
+    first, then other codecs, this project's last.
+    """
+    wanted = list(dict.fromkeys(frame["codec"])) if codecs is None else list(codecs)
+    curves, left_out = [], {}
+    for codec in wanted:
+        try:
+            curves.append(mean_curve(frame, codec, metric, average))
+        except NoCurve as error:
+            left_out[codec] = str(error)
+
+    def order(curve: MeanCurve) -> tuple[bool, int]:
+        place = -OURS.index(curve.codec) if curve.codec in OURS else -len(OURS)
+        return curve.averaged != "published", place
+
+    return sorted(curves, key=order), left_out
