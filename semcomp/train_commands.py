@@ -87,9 +87,13 @@ def train_classifier(
             "class [default: caltech-256]"
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="folder for checkpoint, log, weights and card")] = Path(
-        "vgg16-gap"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for checkpoint, log, weights and card [default: vgg16-gap, or the "
+            "checkpoint's]"
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="checkpoint.pt to continue; its options are kept")
     ] = None,
@@ -155,7 +159,7 @@ def train_classifier(
     }
     run.run(
         {name: value for name, value in given.items() if value is not None},
-        out,
+        out or (resume.parent if resume else Path("vgg16-gap")),
         resume=resume,
         dry=dry_run,
         report=lambda line: print(line, flush=True),

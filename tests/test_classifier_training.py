@@ -177,6 +177,13 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     assert [row["step"] for row in timeless[0]] == ["3", "6", "9"]
 
 
+def test_another_file_in_the_logs_place_is_kept(tmp_path):
+    (tmp_path / "log.csv").write_text("my,own,table\n1,2,3\n")
+    with pytest.raises(TrainingError, match="move it away"):
+        train_classifier(trainer_of(), tmp_path, quiet)
+    assert (tmp_path / "log.csv").read_text() == "my,own,table\n1,2,3\n"
+
+
 def test_a_time_box_stops_and_keeps_the_work(tmp_path):
     trainer = trainer_of(replace(TINY, minutes=0.0))
     train_classifier(trainer, tmp_path, quiet)
@@ -358,7 +365,13 @@ def test_the_command_trains_stops_and_goes_on(folder, tmp_path, capsys):
     resume = ["--resume", str(out / "checkpoint.pt")]
     assert main([*words, *resume, "--epochs", "5"]) == 1
     assert "trained with epochs 2, not 5" in capsys.readouterr().err
-    assert main([*words, *resume]) == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "checkpoint.pt").write_bytes(b"of another run")
+    assert main(["train", "classifier", *resume, "--out", str(other)]) == 1
+    assert (other / "checkpoint.pt").read_bytes() == b"of another run"
+    capsys.readouterr()
+    assert main(["train", "classifier", "--device", "cpu", *resume]) == 0
     assert "epoch 2/2" in capsys.readouterr().out
     assert len(rows_of(out)) == 2
     with safe_open(str(out / "vgg16-gap-1-of-1.safetensors"), "pt") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import sys
 import time
 from dataclasses import asdict
@@ -145,7 +146,9 @@ def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:
         per_step = time.monotonic() - start
     epoch = per_step * len(trainer.batches)
     options = trainer.options
-    fit = min(options.minutes * 60 / epoch, float(options.epochs))
+    fit = ""
+    if math.isfinite(options.minutes):
+        fit = f"; {min(options.minutes * 60 / epoch, options.epochs):.1f} fit into the time box"
     return "\n".join(
         [
             f"network    {sum(p.numel() for p in trainer.network.parameters()):,} parameters, "
@@ -155,7 +158,7 @@ def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:
             f"memory     {_memory(trainer.device) / 2**20:,.0f} MiB at most, on {trainer.device}",
             f"speed      {1 / per_step:.2f} steps per second",
             f"time       {epoch / 60:.1f} minutes per epoch, {options.epochs * epoch / 3600:.2f} "
-            f"hours for {options.epochs} epochs; {fit:.1f} epochs fit into the time box",
+            f"hours for {options.epochs} epochs{fit}",
         ]
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from semcomp.files import write_file
 from semcomp.semantic import Accuracy
 
 from .classifier_export import dry_run, export_classifier
@@ -43,10 +45,10 @@ def run(
     options = ClassifierOptions(**given) if state is None else resumed_options(state, given)
     if not dry:
         out.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
-        if state is None and (out / CHECKPOINT).exists():
+        own = out / CHECKPOINT
+        if own.exists() and (resume is None or not own.samefile(resume)):
             raise TrainingError(
-                f"{out} holds a run already: continue it with --resume {out / CHECKPOINT}, or name "
-                "another --out"
+                f"{out} holds a run already: continue it with --resume {own}, or name another --out"
             )
     pictures = load_dataset(options.data, "train", report=report)
     held_out = load_dataset(options.data, "test", report=report)
@@ -91,7 +93,7 @@ def train_classifier(
         per_step = (time.monotonic() - start) / max(1, trainer.step - first_step)
         return _clock((trainer.total_steps - trainer.step) * per_step) + " left"
 
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         while trainer.step < trainer.total_steps and time.monotonic() < end:
             epoch, position = divmod(trainer.step, epoch_steps)
             for pixels, labels in trainer.batches.epoch(epoch, position):
@@ -151,12 +153,16 @@ def _cut_log(log: Path, step: int) -> None:
     """Drop rows after `step`: they belong to work that a kill has undone."""
     if not log.exists():
         return
-    with log.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-    with log.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+    try:
+        with log.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{log} is no log of such a run: move it away") from error
+    write_file(log, text.getvalue().encode())
 
 
 def _accuracy(accuracy: Accuracy | None) -> str:

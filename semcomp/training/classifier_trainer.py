@@ -202,6 +202,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(f"no checkpoint {path}: it is the run's checkpoint.pt") from error
     except Exception as error:  # torch raises what its reader trips over
         raise TrainingError(f"{path} is damaged or no checkpoint: {error}") from error
-    if not isinstance(state, dict) or state.get("kind") != "classifier":
+    parts = {"options", "classes", "fingerprint", "network", "optimizer", "step", "running"}
+    if not isinstance(state, dict) or state.get("kind") != "classifier" or not parts <= set(state):
         raise TrainingError(f"{path} is no checkpoint of `train classifier`")
     return state

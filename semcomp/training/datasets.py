@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcomp.classifiers import imagenet_classes
-from semcomp.files import PICTURE_SUFFIXES, picture_files
+from semcomp.files import PICTURE_SUFFIXES
 from semcomp.image import load_image
 
 from .download import DatasetError, cache_folder, fetch
@@ -150,25 +150,6 @@ def load_dataset(
     if source == "caltech-256":
         return _caltech_256(split, report)
     return _folder(_existing(source), split)
-
-
-def unlabelled_pictures(
-    source: str | Path,
-    split: Split = "train",
-    *,
-    limit: int | None = None,
-    report: Callable[[str], None] = print,
-) -> list[NDArray[np.uint8]]:
-    """Pixels for the codec: of a data set by name, or of all pictures right inside a folder.
-
-    limit: at most so many, spread over the set. Returns uint8 (H, W, 3) each; the folder is
-    divided like one class (HOLD_OUT_EVERY). Raises DatasetError, FileNotFoundError.
-    """
-    if source in ARCHIVES:
-        return load_dataset(source, split, report=report).pictures(limit)
-    paths = picture_files(_existing(source))
-    chosen = [paths[i] for i in _divided(len(paths), split)]
-    return [_load(chosen[i]) for i in _spread(len(chosen), limit)]
 
 
 def _load(item: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
