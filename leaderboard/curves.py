@@ -117,7 +117,10 @@ def score_at(
 def rate_at(
     rates: ArrayLike, scores: ArrayLike, score: ArrayLike, method: Method = "pchip"
 ) -> NDArray[np.float64]:
-    """Rate that one curve needs for given scores, inverse of `score_at`; NaN outside its points."""
+    """Rate that one curve needs for scores: log rate interpolated over score, as BD-rates are.
+
+    NaN outside the curve's points.
+    """
     x, y = front(rates, scores)
     at = np.asarray(score, np.float64)
     if x.size < 2:
@@ -144,7 +147,7 @@ def rows_of(frame: pandas.DataFrame, codec: str) -> pandas.DataFrame:
     own = frame[frame["codec"] == codec]
     if own.empty:
         known = ", ".join(dict.fromkeys(frame["codec"]))
-        raise NoCurve(f"no results of {codec!r}: there are {known or 'none'}")
+        raise NoCurve(f"no results of {codec}: there are {known or 'none'}")
     return own
 
 
@@ -263,8 +266,9 @@ def bytes_saved(
     theirs, ours = image_curves(frame, anchor, metric), image_curves(frame, codec, metric)
     saved = {}
     for image in theirs:
-        target = score_at(*theirs[image], bpp)
-        saved[image] = 1 - float(rate_at(*ours[image], target)) / bpp
+        (anchor_rates, anchor_scores), (rates, scores) = theirs[image], ours[image]
+        target = score_at(anchor_rates, on_log_scale(metric, anchor_scores), bpp)
+        saved[image] = 1 - float(rate_at(rates, on_log_scale(metric, scores), target)) / bpp
     return pandas.Series(saved, name=codec, dtype="float64")
 
 

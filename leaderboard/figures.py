@@ -157,7 +157,7 @@ def _trace(curve: MeanCurve, logs: bool, *, always: bool) -> Any:
     return go.Scatter(
         x=curve.bpp.tolist(),
         y=(scores if logs else curve.score).tolist(),
-        name=look.label,
+        name=html.escape(look.label),
         mode="lines+markers" if len(curve.bpp) <= MANY_POINTS else "lines",
         visible=True if in_view else "legendonly",
         line={"color": look.colour, "width": look.width, "dash": look.dash},

@@ -28,7 +28,7 @@ def read_published(
     stand, or claims single pictures. An empty folder has no curves.
     """
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         results = read_results(path)
         _check(results, path)
         if dataset not in (None, results.dataset):
