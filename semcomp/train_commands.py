@@ -15,18 +15,21 @@ train_app = typer.Typer(no_args_is_help=True, help="Train the codec and the clas
 
 @train_app.command("codec")
 def train_codec(
-    data: Annotated[Path, typer.Option(help="folder of training pictures")],
-    out: Annotated[Path, typer.Option(help="folder for the checkpoint and the log")],
-    minutes: Annotated[float, typer.Option(help="time box; its last part anneals")] = 20.0,
-    preset: Annotated[str, typer.Option(help="small, base or paper")] = "small",
+    data: Annotated[
+        str | None,
+        typer.Option(help="folder of training pictures, or a data set such as cifar-100"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for checkpoint, log and curve")] = Path("run"),
+    recipe: Annotated[
+        str | None, typer.Option(help="small, base or paper; the options below override it")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="time box; its last part anneals [default: 20]")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="network [default: small]")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="checkpoint, or folder of weights, to continue from")
     ] = None,
-    lr: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
-    decay: Annotated[float, typer.Option(help="share of the time box that anneals")] = 0.3,
-    seed: Annotated[int, typer.Option(help="seed of weights, crops and level maps")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 0,
     warm_start: Annotated[
         Path | None,
         typer.Option(help="checkpoint or weights whose network to take where shapes agree"),
@@ -34,40 +37,75 @@ def train_codec(
     tables: Annotated[
         Path | None, typer.Option(help="checkpoint or weights whose quantizer to take")
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16, of the networks alone")] = "fp32",
-    validate_minutes: Annotated[
-        float, typer.Option(help="minutes between validations, each with a checkpoint")
-    ] = 4.0,
-    ssim_weight: Annotated[float, typer.Option(help="weight of log(1 - SSIM) in the loss")] = 0.0,
+    lr: Annotated[float | None, typer.Option(help="learning rate [default: 0.001]")] = None,
+    decay: Annotated[
+        float | None, typer.Option(help="share of the time box that anneals [default: 0.3]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="seed of weights, crops and level maps [default: 0]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 0,
+    precision: Annotated[
+        str | None, typer.Option(help="of the networks: fp32 or bf16 [default: fp32]")
+    ] = None,
+    fuse: Annotated[
+        bool | None, typer.Option("--compile", help="fuse the units' element-wise part")
+    ] = None,
+    ssim_weight: Annotated[
+        float | None, typer.Option(help="weight of log(1 - SSIM) in the loss [default: 0]")
+    ] = None,
     ms_ssim_weight: Annotated[
-        float, typer.Option(help="weight of log(1 - MS-SSIM) in the loss")
-    ] = 0.0,
+        float | None, typer.Option(help="weight of log(1 - MS-SSIM) in the loss [default: 0]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="end after so many steps, and anneal by them")
+    ] = None,
+    validate_minutes: Annotated[
+        float | None, typer.Option(help="between validations, each with a checkpoint [default: 4]")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="any other option of TrainOptions"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only print parameters, memory and speed")
+    ] = False,
 ) -> None:
-    """Train the recurrent codec for a given time; a checkpoint every four minutes."""
+    """Train the recurrent codec for a given time; validated every few minutes, resumable."""
     import torch
 
     from .codec import PRESETS
     from .training.codec_trainer import train
-    from .training.options import TrainOptions
-    from .weights import resolve_device
+    from .training.parallel import training_device
+    from .training.recipes import options_from, parse_setting
 
-    if preset not in PRESETS:
+    if preset is not None and preset not in PRESETS:
         raise typer.BadParameter(f"no preset {preset!r}: use {', '.join(PRESETS)}")
+    given = {
+        "preset": preset,
+        "data": data,
+        "minutes": minutes,
+        "lr": lr,
+        "decay": decay,
+        "seed": seed,
+        "precision": precision,
+        "compile": fuse,
+        "ssim_weight": ssim_weight,
+        "ms_ssim_weight": ms_ssim_weight,
+        "steps": steps,
+        "validate_minutes": validate_minutes,
+    }
+    try:
+        others = dict(parse_setting(words) for words in settings or ())
+        options = options_from(recipe, {**given, **others})
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not options.data:
+        raise typer.BadParameter("no pictures: give a folder with --data")
+    options.device = str(training_device(device))
     if threads:
         torch.set_num_threads(threads)
-    options = TrainOptions(
-        preset=preset,
-        data=str(data),
-        minutes=minutes,
-        lr=lr,
-        decay=decay,
-        seed=seed,
-        device=str(resolve_device(device)),
-        validate_minutes=validate_minutes,
-        precision=precision,
-        ssim_weight=ssim_weight,
-        ms_ssim_weight=ms_ssim_weight,
-    )
     train(
         options,
         out,
@@ -75,94 +113,7 @@ def train_codec(
         lambda line: print(line, flush=True),
         warm_start=warm_start,
         tables=tables,
-    )
-
-
-@train_app.command("classifier")
-def train_classifier(
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="caltech-256, cifar-100, or a folder with a sub-folder of pictures for each "
-            "class [default: caltech-256]"
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="folder for checkpoint, log, weights and card [default: vgg16-gap, or the "
-            "checkpoint's]"
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="checkpoint.pt to continue; its options are kept")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="[default: 100]")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="stop after this time; --resume goes on")
-    ] = None,
-    width: Annotated[
-        float | None, typer.Option(help="share of VGG16's channels [default: 1]")
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="pictures per step [default: 64]")] = None,
-    crop: Annotated[
-        int | None, typer.Option(help="side of the crops [default: 224, or the pictures' own]")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="first rate [default: 0.01]")] = None,
-    final_lr: Annotated[float | None, typer.Option(help="last rate [default: 0.0002]")] = None,
-    warmup: Annotated[
-        float | None, typer.Option(help="epochs in which the rate rises [default: 1]")
-    ] = None,
-    clip: Annotated[
-        float | None, typer.Option(help="largest norm of the gradients, 0: any [default: 1]")
-    ] = None,
-    batch_norm: Annotated[
-        bool | None, typer.Option("--batch-norm/--no-batch-norm", help="[default: on]")
-    ] = None,
-    augment: Annotated[
-        bool | None, typer.Option("--augment/--no-augment", help="random crops [default: on]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="of weights, order, crops [default: 0]")] = None,
-    memory_gib: Annotated[
-        float | None, typer.Option(help="memory for decoded pictures [default: 2]")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="only say what memory and time it would take")
-    ] = False,
-) -> None:
-    """Train the paper's VGG16-like classifier, whose activation maps say what is important."""
-    import torch
-
-    from .training import classifier_run as run
-    from .weights import resolve_device
-
-    if threads:
-        torch.set_num_threads(threads)
-    given = {
-        "data": data,
-        "epochs": epochs,
-        "minutes": minutes,
-        "width": width,
-        "batch": batch,
-        "crop": crop,
-        "lr": lr,
-        "final_lr": final_lr,
-        "warmup": warmup,
-        "clip": clip,
-        "batch_norm": batch_norm,
-        "augment": augment,
-        "seed": seed,
-        "memory_gib": memory_gib,
-        "device": str(resolve_device(device)),
-    }
-    run.run(
-        {name: value for name, value in given.items() if value is not None},
-        out or (resume.parent if resume else Path("vgg16-gap")),
-        resume=resume,
-        dry=dry_run,
-        report=lambda line: print(line, flush=True),
+        dry_run=dry_run,
     )
 
 

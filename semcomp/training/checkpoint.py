@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, fields
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -50,42 +52,74 @@ def restore(trainer: Trainer, state: dict[str, Any]) -> None:
     trainer.validation = state.get("validation", {})
 
 
+def ship(trainer: Trainer, folder: Path) -> str:
+    """Write the averaged networks (fp16) and the tables in parts of at most 16 MiB.
+
+    Returns their digest. `read` takes the folder like a checkpoint, without the optimizer.
+    """
+    from semcomp.parts import write_parts
+
+    tensors = {f"codec.{k}": v.to(torch.float16) for k, v in trainer.average.state_dict().items()}
+    tables = {f"quantizer.{k}": torch.from_numpy(v) for k, v in asdict(trainer.tables).items()}
+    about = {
+        "options": asdict(trainer.options),
+        "config": trainer.codec.config.to_dict(),
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "validation": trainer.validation,
+    }
+    return write_parts(folder, "network", {**tensors, **tables}, {"about": json.dumps(about)})
+
+
 def read(source: Path) -> dict[str, Any]:
-    """A checkpoint's state, or that of a folder of shipped weights.
+    """A checkpoint's state, or that of a folder of weights (`ship`, or those under `assets/`).
 
     A folder has no optimizer, and its averaged weights stand for both.
     Raises FileNotFoundError for neither, ValueError for a file that is no checkpoint.
     """
     if source.is_dir():
-        # Shipped weights need the entropy coder's packages; a checkpoint needs torch alone.
-        from semcomp.weights import load_model
-
-        model = load_model(source.name, "cpu", source.resolve().parent)
-        weights = model.codec.state_dict()
-        return {
-            "config": model.codec.config.to_dict(),
-            "tables": asdict(model.tables),
-            "codec": weights,
-            "average": weights,
-            "step": int(model.card["steps"]),
-            "seconds": float(model.card["hours"]) * 3600,
-        }
+        return _read_folder(source)
     if not source.exists():
         raise FileNotFoundError(f"no checkpoint {source}: give a checkpoint.pt or a weights folder")
     try:
         # Written by `save`, so by whoever trains here: it holds more than tensors.
         state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=False)
         missing = {"options", "tables", "codec", "average", "step"} - set(state)
-    except (RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
         raise ValueError(f"{source} is not a checkpoint, or damaged: {error}") from error
     if missing:
         raise ValueError(f"{source} is not a checkpoint of the codec: it lacks {sorted(missing)}")
     return state
 
 
-def tables_of(source: Path) -> QuantizerTables:
-    """The quantizer of a checkpoint or of a folder of weights."""
-    return QuantizerTables(**read(source)["tables"])
+def _read_folder(folder: Path) -> dict[str, Any]:
+    # Not through `semcomp.weights`: training needs nothing of the entropy coder's.
+    from safetensors.torch import load_file
+
+    from semcomp.parts import read_parts
+
+    parts = sorted(folder.glob("weights-*.safetensors"))
+    if parts:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        about = {**card, "step": card["steps"], "seconds": card["hours"] * 3600}
+        tensors: Weights = {}
+        for part in parts:
+            tensors.update(load_file(part))
+    else:
+        tensors, metadata = read_parts(folder)
+        about = json.loads(metadata["about"])
+    weights = {k.removeprefix("codec."): v.float() for k, v in tensors.items() if k[:6] == "codec."}
+    names = [field.name for field in fields(QuantizerTables)]
+    return {
+        "options": about["options"],
+        "config": about["config"],
+        "tables": {name: tensors[f"quantizer.{name}"].numpy() for name in names},
+        "codec": weights,
+        "average": weights,
+        "step": int(about["step"]),
+        "seconds": float(about["seconds"]),
+        "validation": about.get("validation", {}),
+    }
 
 
 def resume(trainer: Trainer, state: dict[str, Any]) -> None:

@@ -18,17 +18,18 @@ from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
 
 from . import checkpoint
-from .data import center_crops, load_pictures, picture_paths, random_importance, random_levels
+from .compiled import use_compiled_cells
+from .data import random_importance, random_levels, training_pictures
 from .design import design_quantizer, sample_blocks
-from .log import Progress, Report, append_row
+from .dry_run import describe, measure
+from .log import Progress, Report
 from .losses import loss_of
 from .options import TrainOptions, iterations_for
 from .parallel import Processes
 from .pool import PicturePool
 from .unroll import unroll
 from .validation import validate
-
-VALIDATION_SIDE, VALIDATION_CROPS = 192, 24
+from .write import write_progress
 
 
 def config_for(options: TrainOptions) -> CodecConfig:
@@ -72,10 +73,9 @@ class Trainer:
         self.scheduled = 0.0
         self.validation: dict[str, float] = {}
 
-    def batch(self, pool: PicturePool) -> tuple[Tensor, Tensor, Tensor | None, int]:
-        """This process's part of the next batch: image, levels, weights of the L1, iterations."""
+    def batch(self, pool: PicturePool, iterations: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """This process's part of the next batch: image, levels, weights of the L1."""
         options, rng = self.options, self.rng
-        iterations = iterations_for(self.step, rng, options.curriculum)
         world = self.processes.count
         count = max(1, options.work // iterations // world) * world
         own = self.processes.share(count)
@@ -87,21 +87,24 @@ class Trainer:
         weight = None
         if options.importance == "smooth":
             weight = random_importance(count, options.crop, rng)[own].to(self.device)
-        return (
-            pool.cut(crops.part(own), options.crop),
-            levels[own].to(self.device),
-            weight,
-            iterations,
-        )
+        elif options.importance == "cam":
+            weight = pool.cut_weights(crops.part(own), options.crop)
+        return pool.cut(crops.part(own), options.crop), levels[own].to(self.device), weight
 
-    def train_step(self, pool: PicturePool, speed: float) -> Tensor:
-        """One update with the learning rate scaled by `speed`; returns the loss."""
+    def train_step(self, pool: PicturePool, speed: float, iterations: int | None = None) -> Tensor:
+        """One update with the learning rate scaled by `speed`; returns the loss, on the device.
+
+        iterations: None to draw them from the curriculum.
+        """
         options = self.options
-        image, levels, weight, iterations = self.batch(pool)
+        if iterations is None:
+            iterations = iterations_for(self.step, self.rng, options.curriculum)
+        image, levels, weight = self.batch(pool, iterations)
         loss = loss_of(
             unroll(self.codec, image, levels, iterations),
             image,
             weight=weight,
+            plain_l1=options.plain_l1,
             ssim_weight=options.ssim_weight,
             ms_ssim_weight=options.ms_ssim_weight,
             plain_similarity=options.plain_similarity,
@@ -112,13 +115,13 @@ class Trainer:
         self.processes.mean_gradients(self.codec.parameters())
         torch.nn.utils.clip_grad_norm_(self.codec.parameters(), options.clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = options.lr * speed * min(1.0, (self.step + 1) / options.warmup)
+            group["lr"] = options.lr * speed * min(1.0, (self.step + 1) / max(options.warmup, 1))
         self.optimizer.step()
         self.step += 1
         with torch.no_grad():
-            weight_now = 1 - min(options.ema, self.step / (self.step + 10))
+            share = 1 - min(options.ema, self.step / (self.step + 10))
             torch._foreach_lerp_(
-                list(self.average.parameters()), list(self.codec.parameters()), weight_now
+                list(self.average.parameters()), list(self.codec.parameters()), share
             )
         return loss.detach()
 
@@ -143,7 +146,7 @@ def start(
         checkpoint.resume(trainer, state)
         return trainer
     if tables is not None:
-        quantizer = checkpoint.tables_of(tables)
+        quantizer = QuantizerTables(**checkpoint.read(tables)["tables"])
     else:
         quantizer = tables_for(config_for(options), pictures, options.seed)
     trainer = Trainer(options, quantizer, processes)
@@ -161,21 +164,27 @@ def train(
     *,
     warm_start: Path | None = None,
     tables: Path | None = None,
+    dry_run: bool = False,
 ) -> Trainer:
-    """Train for `options.minutes`; writes `out/checkpoint.pt` and `out/log.csv`.
+    """Train for `options.minutes`; writes `out/checkpoint.pt`, `out/log.csv` and `out/curve.png`.
 
-    resume, warm_start, tables: see `start`. Under `torchrun` the first process writes and reports.
+    resume, warm_start, tables: see `start`. dry_run: only measure and report what it would cost.
+    Under `torchrun` the first process validates, writes and reports.
     """
     options.check()
     processes = Processes()
     device = processes.device(torch.device(options.device))
     options = dataclasses.replace(options, device=str(device))
     processes.open(device)
-    training, held_out = picture_paths(Path(options.data))
-    pictures = load_pictures(training, options.crop)
-    validation = center_crops(load_pictures(held_out, VALIDATION_SIDE), VALIDATION_SIDE)
-    validation = validation[:VALIDATION_CROPS].to(device)
+    say = report if processes.first else _silent
+    pictures, validation = training_pictures(options.data, options.crop, say)
+    validation = validation.to(device)
     pool = PicturePool(pictures, device, options.scales, options.crop)
+    if options.importance == "cam":
+        pool.weigh(say)
+    if options.compile:
+        gates = torch.bfloat16 if options.precision == "bf16" else torch.float32
+        use_compiled_cells(device, gates, say)
     trainer = start(
         options,
         pictures,
@@ -183,68 +192,54 @@ def train(
         warm_start=warm_start,
         tables=tables,
         processes=processes,
-        report=report,
+        report=say,
     )
-    if processes.first:
-        out.mkdir(parents=True, exist_ok=True)
+    last_step = options.steps_for(len(pictures))
+    if dry_run:
+        for line in describe(trainer, pool, measure(trainer, pool), last_step):
+            say(line)
+        processes.close()
+        return trainer
+
     budget = options.minutes * 60
+    # A schedule starts with this call, unless several calls share one.
+    shared = options.total_minutes > 0
     whole = options.total_minutes * 60 or budget
-    seconds_before = trainer.seconds
-    # A schedule of its own starts here, unless several calls share one.
-    scheduled_before = trainer.scheduled if options.total_minutes else 0.0
-    first_step, next_validation = trainer.step, 0.0
+    seconds_before, scheduled_before = trainer.seconds, trainer.scheduled if shared else 0.0
+    first_step, base_step = trainer.step, 0 if options.epochs else trainer.step
     losses: list[Tensor] = []
+    next_validation = 0.0
     progress = Progress(processes.first)
     began = time.monotonic()
     while True:
+        # All processes follow the first one's clock.
         elapsed = processes.agree(time.monotonic() - began, device)
         trainer.seconds = seconds_before + elapsed
         trainer.scheduled = scheduled_before + elapsed
-        steps = trainer.step - first_step
-        done = max(
-            elapsed / budget if budget else 1.0, steps / options.steps if options.steps else 0
-        )
+        by_steps = (trainer.step - base_step) / last_step if last_step else 0.0
+        done = max(elapsed / budget if budget else 1.0, by_steps)
+        left = elapsed / done - elapsed if done else math.nan
         if elapsed >= next_validation or done >= 1:
             progress.clear()
             mean = float(torch.stack(losses).mean()) if losses else math.nan
             if losses and not math.isfinite(mean):
                 raise FloatingPointError(
-                    f"the loss is {mean} at step {trainer.step}: resume from {out} with a lower "
-                    "learning rate (--lr)"
+                    f"the loss is {mean} at step {trainer.step}: resume {out / 'checkpoint.pt'} "
+                    "with a lower learning rate (--lr)"
                 )
             if processes.first:
                 trainer.validation = validate(trainer.average, validation)
-                record(trainer, out, mean, report)
+                write_progress(trainer, out, mean, say, left)
             losses = []
             next_validation = elapsed + options.validate_minutes * 60
         if done >= 1:
             processes.close()
             return trainer
-        passed = steps / options.steps if options.steps else trainer.scheduled / whole
+        passed = by_steps if last_step else trainer.scheduled / whole
         losses.append(trainer.train_step(pool, options.speed(passed)))
-        spent = time.monotonic() - began
-        progress.update(
-            done,
-            f"{trainer.step} steps, {(steps + 1) / spent:.2f}/s",
-            spent * (1 / done - 1) if done else 0,
-        )
+        rate = (trainer.step - first_step) / max(time.monotonic() - began, 1e-3)
+        progress.update(done, f"{trainer.step} steps, {rate:.2f} per second", left)
 
 
-def record(trainer: Trainer, out: Path, loss: float, report: Report) -> None:
-    """Write the checkpoint and a row of the log, and report the row."""
-    checkpoint.save(trainer, out / "checkpoint.pt")
-    seconds = round(trainer.seconds)
-    append_row(
-        out / "log.csv",
-        {"step": trainer.step, "seconds": seconds, "loss": loss, **trainer.validation},
-    )
-    row = trainer.validation
-    psnr = " ".join(
-        f"{k.removeprefix('psnr_')}:{v:.3f}" for k, v in row.items() if k[:5] == "psnr_"
-    )
-    rest = " ".join(
-        f"{name} {row[name]:.4f}"
-        for name in ("ms_ssim_2", "ms_ssim_6", "ssim_2", "ssim_6", "map_weighted_psnr")
-        if name in row
-    )
-    report(f"{trainer.step} steps, {seconds} s, loss {loss:.4f}, psnr {psnr}, {rest}")
+def _silent(line: str) -> None:
+    """What a process says that is not the first."""

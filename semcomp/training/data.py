@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,15 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from semcomp.codec import CELL
 from semcomp.files import picture_files
 from semcomp.quantizer import ITERATIONS
 
 HOLD_OUT_EVERY = 26
 """Every 26th picture is kept for validation: 50 of 1,300."""
+NAMED = ("cifar-100", "caltech-256")
+"""Data sets that `semcomp.training.datasets` fetches."""
+VALIDATION_SIDE, VALIDATION_CROPS = 192, 24
 
 
 def picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -32,12 +37,38 @@ def load_pictures(paths: list[Path], minimum: int) -> list[np.ndarray]:
     pictures = []
     for path in paths:
         with Image.open(path) as picture:
-            array = np.asarray(picture.convert("RGB"))
-        if min(array.shape[:2]) >= minimum:
-            pictures.append(array)
-    if not pictures:
-        raise FileNotFoundError(f"no picture has both sides of at least {minimum} pixels")
-    return pictures
+            pictures.append(np.asarray(picture.convert("RGB")))
+    return _at_least(pictures, minimum)
+
+
+def training_pictures(
+    source: str, crop: int, report: Callable[[str], None] = print
+) -> tuple[list[np.ndarray], Tensor]:
+    """Training pictures with both sides of at least `crop`, and centre crops of held-out ones.
+
+    source: a folder, or a data set by name (`semcomp.training.datasets`), whose official test part
+    is then held out. The crops have 192 pixels, or fewer where all pictures are smaller.
+    Raises FileNotFoundError, or DatasetError for a data set that cannot be had.
+    """
+    if not Path(source).is_dir() and source in NAMED:
+        from .datasets import load_dataset
+
+        pictures = load_dataset(source, "train", report=report).pictures()
+        held_out = load_dataset(source, "test", report=report).pictures(4 * VALIDATION_CROPS)
+    else:
+        paths = picture_paths(Path(source))
+        pictures, held_out = load_pictures(paths[0], 1), load_pictures(paths[1], 1)
+    pictures = _at_least(pictures, crop)
+    largest = max(min(picture.shape[:2]) for picture in held_out)
+    side = min(VALIDATION_SIDE, largest // CELL * CELL)
+    return pictures, center_crops(_at_least(held_out, max(side, CELL)), side)[:VALIDATION_CROPS]
+
+
+def _at_least(pictures: list[np.ndarray], side: int) -> list[np.ndarray]:
+    large = [picture for picture in pictures if min(picture.shape[:2]) >= side]
+    if not large:
+        raise FileNotFoundError(f"no picture has both sides of at least {side} pixels")
+    return large
 
 
 def center_crops(pictures: list[np.ndarray], size: int) -> Tensor:

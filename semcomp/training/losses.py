@@ -97,6 +97,7 @@ def loss_of(
     image: Tensor,
     *,
     weight: Tensor | None = None,
+    plain_l1: bool = False,
     ssim_weight: float = 0.0,
     ms_ssim_weight: float = 0.0,
     plain_similarity: bool = False,
@@ -107,6 +108,7 @@ def loss_of(
 
     reconstructions: (K, B, 3, H, W) and image: (B, 3, H, W), in -128..127.
     weight: (B, 1, H, W) of mean 1, the importance of each pixel in the L1 term.
+    plain_l1, plain_similarity: without the logarithms.
     stride: of the SSIM term's windows; a quarter of them says as much at a quarter of the cost.
     mean: over all processes.
     """
@@ -114,7 +116,8 @@ def loss_of(
     difference = (y - image).abs()
     if weight is not None:
         difference = difference * weight
-    loss = _log_of_mean(difference.mean((1, 2, 3, 4)), mean).mean()
+    errors = difference.mean((1, 2, 3, 4))
+    loss = (errors if plain_l1 else _log_of_mean(errors, mean)).mean()
     if not (ssim_weight or ms_ssim_weight):
         return loss
     reference, shown = ((t + 128) / 255 for t in (image, y))

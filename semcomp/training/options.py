@@ -37,18 +37,20 @@ class TrainOptions:
 
     preset, priming, gain: the network (`semcomp.codec.PRESETS`, `CodecConfig`).
     minutes: time box of this call. total_minutes: length of the whole schedule where several calls
-        share one; 0: the time box. steps: end after so many steps; with them the schedule counts
-        steps, not time. 0: no such end.
+        share one; 0: the time box. steps, epochs: end after so many steps, or after as many as
+        show every picture so often; the schedule then counts steps, not time. 0: no such end.
     work: crops times iterations of a step. crop: side in pixels. curriculum: a name of CURRICULA.
     masked: share of the crops under a random level map.
     lr, decay, final: learning rate; the last part of the schedule during which it falls linearly;
         the share of it at the end. warmup: steps in which it rises. clip: bound of the gradient's
         norm. ema: decay of the averaged weights that are exported.
+    plain_l1: the paper's L1 (equation 7) instead of its logarithm.
     ssim_weight, ms_ssim_weight: weights of the terms log(1 - SSIM) and log(1 - MS-SSIM), or of
         1 - SSIM where `plain_similarity`. importance: "none", "smooth" (random weights) or "cam".
     scales: also train on the pictures reduced by these factors. transposes: all eight flips and
         rotations instead of left-right. detail: share of the crops chosen for their detail.
     precision: "fp32" or "bf16" for the networks. compile: fuse the units' element-wise part.
+    validate_minutes: between validations. ship: write the averaged weights in small parts too.
     """
 
     preset: str = "small"
@@ -64,10 +66,12 @@ class TrainOptions:
     device: str = "cpu"
     total_minutes: float = 0.0
     steps: int = 0
+    epochs: int = 0
     final: float = 0.05
     warmup: int = 100
     curriculum: str = "standard"
     masked: float = 0.5
+    plain_l1: bool = False
     ssim_weight: float = 0.0
     ms_ssim_weight: float = 0.0
     plain_similarity: bool = False
@@ -80,6 +84,7 @@ class TrainOptions:
     precision: str = "fp32"
     compile: bool = False
     validate_minutes: float = 4.0
+    ship: bool = False
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> TrainOptions:
@@ -101,6 +106,14 @@ class TrainOptions:
             raise ValueError("masked, detail and decay are shares between 0 and 1")
         if any(not 0.1 <= scale < 1 for scale in self.scales):
             raise ValueError(f"scales {self.scales}: give factors from 0.1 to below 1")
+
+    def steps_for(self, pictures: int) -> int:
+        """Steps after which the run ends, 0 if only its time ends it."""
+        if not self.epochs:
+            return self.steps
+        shares = CURRICULA[self.curriculum][-1][1]
+        batch = sum(share * max(1, self.work // k) for k, share in shares.items())
+        return -int(-self.epochs * pictures // batch)
 
     def speed(self, progress: float) -> float:
         """Factor of the learning rate when `progress` (0..1) of the schedule has passed."""

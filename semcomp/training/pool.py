@@ -7,7 +7,7 @@ own rows of the same batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ DETAIL_CELL = 8
 """Pixels on the side of a cell of the detail map."""
 CANDIDATES = 4
 """Crops of which the most detailed is taken."""
+LEAST = 0.2
+"""Weight of a pixel that means nothing, where the most important has 1."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class PicturePool:
         flat = np.concatenate([picture.reshape(-1, 3) for picture in every])
         self.pixels = torch.from_numpy(flat).to(self.device)
         self._pictures = every
+        self._weights: Tensor | None = None
         self._detail: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -106,8 +109,8 @@ class PicturePool:
             flips[1:] = False
         return Crops(index[place], y[place], x[place], *flips)
 
-    def cut(self, crops: Crops, size: int) -> Tensor:
-        """float32 (B, 3, size, size) in -128..127, channels last in memory."""
+    def _at(self, crops: Crops, size: int) -> Tensor:
+        """Indices (B, size, size) of the crops' pixels."""
         along = np.arange(size)
         rows = crops.y[:, None] + np.where(crops.upend[:, None], along[::-1], along)
         columns = crops.x[:, None] + np.where(crops.mirror[:, None], along[::-1], along)
@@ -117,8 +120,32 @@ class PicturePool:
             for a in (starts, columns, crops.turn)
         )
         at = first[:, :, None] + second[:, None, :]
-        at = torch.where(turn[:, None, None], at.transpose(1, 2), at)
-        return self.pixels[at].permute(0, 3, 1, 2).float().sub_(128)
+        return torch.where(turn[:, None, None], at.transpose(1, 2), at)
+
+    def cut(self, crops: Crops, size: int) -> Tensor:
+        """float32 (B, 3, size, size) in -128..127, channels last in memory."""
+        return self.pixels[self._at(crops, size)].permute(0, 3, 1, 2).float().sub_(128)
+
+    def weigh(self, report: Callable[[str], None] = print) -> None:
+        """Find every picture's semantic map (EfficientNet-Lite0), for `cut_weights`."""
+        from semcomp.semantic import analyse
+        from semcomp.semantic_map import upsample_grey
+
+        maps = []
+        for index, picture in enumerate(self._pictures):
+            if index % 250 == 0:
+                report(f"semantic maps: {index} of {len(self)}")
+            grey = upsample_grey(analyse(picture).grey, *picture.shape[:2])
+            maps.append(np.asarray(grey, np.uint8).reshape(-1))
+        self._weights = torch.from_numpy(np.concatenate(maps)).to(self.device)
+
+    def cut_weights(self, crops: Crops, size: int) -> Tensor:
+        """Importance of the crops' pixels: float32 (B, 1, size, size) of mean 1."""
+        if self._weights is None:
+            raise ValueError("no semantic maps yet: call weigh() first")
+        grey = self._weights[self._at(crops, size)].float()[:, None]
+        weight = LEAST + (1 - LEAST) * grey / 255
+        return weight / weight.mean((1, 2, 3), keepdim=True)
 
     def _details(self, index: np.ndarray, y: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
         """Mean absolute gradient in the crops' cells, any shape."""

@@ -1,0 +1,106 @@
+"""Recipes: sets of training options under a name, and options from words.
+
+small   two CPU cores and an hour or two. Its batch fits the cache of one core.
+base    one modern GPU (80 GB or more) and 25 minutes, in three calls of at most ten that share one
+        schedule. Twice the width of `small`: about 9 million multiplications for a block and
+        iteration, 27 with the gradients; 11 million weights, 22 MB in fp16. bf16 and fused cells;
+        crops gathered on the GPU. 768 crops times iterations in a step are 200,000 blocks, enough
+        to fill the GPU and few enough for some ten thousand steps. With pictures this few,
+        reduced copies and all eight flips count as more of them.
+paper   the paper's own network and training (section 4.1): CIFAR-100, 100 epochs, Adam, learning
+        rate from 0.01 to 0.0005, L1 (equation 7); batches of 32 and 16 iterations, as in
+        Toderici et al. 2017, from whom the paper takes the network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from .options import TrainOptions
+
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "small": {"preset": "small", "minutes": 100.0, "lr": 1.5e-3, "decay": 0.6},
+    "base": {
+        "preset": "base",
+        "minutes": 8.0,
+        "total_minutes": 24.0,
+        "work": 768,
+        "lr": 1e-3,
+        "decay": 0.7,
+        "final": 0.02,
+        "warmup": 300,
+        "ema": 0.999,
+        "ssim_weight": 0.3,
+        "scales": (0.75,),
+        "transposes": True,
+        "precision": "bf16",
+        "compile": True,
+        "validate_minutes": 2.0,
+        "ship": True,
+    },
+    "paper": {
+        "preset": "paper",
+        "data": "cifar-100",
+        "minutes": math.inf,
+        "epochs": 100,
+        "crop": 32,
+        "work": 512,
+        "curriculum": "paper",
+        "masked": 0.0,
+        "lr": 0.01,
+        "decay": 1.0,
+        "final": 0.05,
+        "plain_l1": True,
+        "validate_minutes": 10.0,
+    },
+}
+
+
+def options_from(recipe: str | None, given: Mapping[str, Any]) -> TrainOptions:
+    """Options of a recipe (None: the defaults), overridden by those given that are not None.
+
+    Raises ValueError for an unknown recipe or option.
+    """
+    if recipe is not None and recipe not in RECIPES:
+        raise ValueError(f"no recipe {recipe!r}: use {', '.join(RECIPES)}")
+    chosen = dict(RECIPES[recipe]) if recipe else {}
+    chosen.update({name: value for name, value in given.items() if value is not None})
+    unknown = set(chosen) - {field.name for field in fields(TrainOptions)}
+    if unknown:
+        raise ValueError(f"no training option {', '.join(sorted(unknown))}")
+    options = replace(TrainOptions(), **chosen)
+    options.check()
+    return options
+
+
+def parse_setting(words: str) -> tuple[str, Any]:
+    """`name=value` -> an option's name and its value in the option's type.
+
+    Raises ValueError for an unknown name or a value of another type.
+    """
+    name, equals, text = words.partition("=")
+    defaults = asdict(TrainOptions())
+    if not equals or name not in defaults:
+        raise ValueError(f"{words!r}: write NAME=VALUE with one of {', '.join(sorted(defaults))}")
+    default = defaults[name]
+    try:
+        if isinstance(default, bool):
+            return name, {"true": True, "false": False}[text.lower()]
+        if isinstance(default, tuple):
+            return name, tuple(float(part) for part in text.split(",") if part)
+        return name, type(default)(text)
+    except (KeyError, ValueError) as error:
+        kind = "true or false" if isinstance(default, bool) else type(default).__name__
+        raise ValueError(f"{words!r}: {name} needs a value of type {kind}") from error
+
+
+def differences(options: TrainOptions) -> dict[str, Any]:
+    """The options that differ from the defaults, apart from where the data lies."""
+    return {
+        field.name: getattr(options, field.name)
+        for field in fields(TrainOptions)
+        if getattr(options, field.name) != field.default and field.name not in ("data", "device")
+    }
