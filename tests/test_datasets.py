@@ -118,7 +118,7 @@ def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch, t
         load_dataset("cifar-100", report=quiet)
     place = tmp_path / "cifar-100" / "cifar-100-python.tar.gz"
     assert f"put it at {place}" in str(caught.value)
-    assert archive.sha256 in str(caught.value)
+    assert archive.sha256 in str(caught.value) and archive.page in str(caught.value)
 
 
 # Folders

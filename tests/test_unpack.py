@@ -84,6 +84,21 @@ def test_a_link_cannot_be_walked_through(tmp_path):
     assert not (tmp_path / "evil.jpg").exists()
 
 
+def test_another_process_was_quicker(tmp_path):
+    archive = tar_of(tmp_path / "a.tar", ("a.jpg", b"one"))
+    unpack(archive, tmp_path / "out")
+    unpack(archive, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "out"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    archive = tar_of(tmp_path / "a.tar", ("a.jpg", b"one"))
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DatasetError, match="cannot unpack .* SEMCOMP_CACHE_DIR"):
+        unpack(archive, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "out"]
+
+
 def test_many_files_are_refused(tmp_path):
     archive = tar_of(tmp_path / "a.tar", *((f"{i}.jpg", b"") for i in range(11)))
     with pytest.raises(DatasetError, match="more than 10 files"):

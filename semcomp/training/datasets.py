@@ -73,9 +73,13 @@ class LabelledPictures:
 
 @dataclass(frozen=True)
 class Archive:
-    """A published archive. limit, unpacked: most bytes to fetch, and to unpack it to."""
+    """A published archive and the page that describes it.
+
+    limit, unpacked: most bytes to fetch, and to unpack it to. files: most members.
+    """
 
     url: str
+    page: str
     sha256: str
     limit: int
     unpacked: int
@@ -93,6 +97,7 @@ class Archive:
             home / PurePosixPath(self.url).name,
             sha256=self.sha256,
             limit=self.limit,
+            page=self.page,
             report=report,
         )
         report(f"unpacking {archive}")
@@ -111,6 +116,7 @@ class Archive:
 ARCHIVES = {
     "cifar-100": Archive(
         url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        page="https://www.cs.toronto.edu/~kriz/cifar.html",
         sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
         limit=200_000_000,
         unpacked=250_000_000,
@@ -119,6 +125,7 @@ ARCHIVES = {
     ),
     "caltech-256": Archive(
         url="https://data.caltech.edu/records/nyy15-4j048/files/256_ObjectCategories.tar",
+        page="https://data.caltech.edu/records/nyy15-4j048",
         sha256="08ff01b03c65566014ae88eb0490dbe4419fc7ac4de726ee1163e39fd809543e",
         limit=1_500_000_000,
         unpacked=1_500_000_000,

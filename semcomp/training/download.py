@@ -57,6 +57,7 @@ def fetch(
     *,
     sha256: str,
     limit: int,
+    page: str = "",
     report: Callable[[str], None] = print,
     attempts: int = 4,
     timeout: float = 30.0,
@@ -65,13 +66,15 @@ def fetch(
     """The file `target`, downloaded from `url` if it is not there; returns `target`.
 
     sha256: what the file must have, whether it was downloaded or put there by hand.
-    limit: most bytes accepted. timeout: seconds of silence after which a try counts as failed.
+    limit: most bytes accepted. page: where the file is described, for messages. timeout: seconds of silence after which a try counts as failed.
     pause: seconds before the second try; doubled before each further one.
 
     Raises DatasetError without a network, for a wrong hash, for more than `limit` bytes, and
     where nothing can be written; the message says where to put the file by hand.
     """
-    by_hand = f"Or fetch {url} by other means and put it at {target} (SHA-256 {sha256})."
+    by_hand = f"Or fetch it by other means and put it at {target} (SHA-256 {sha256})."
+    if page:
+        by_hand += f" It is described at {page}."
     if target.exists():
         if sha256_of(target) == sha256:
             return target

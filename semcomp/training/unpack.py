@@ -54,11 +54,22 @@ def extract_tar(
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 shutil.copyfileobj(member, file, CHUNK)
-        unfinished.rename(folder)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker
+                raise
+    except DatasetError:
+        raise
     except FileExistsError as error:
         raise DatasetError(f"{archive} holds two files of one name: fetch it again") from error
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(f"{archive} is damaged ({error}): remove it, fetch it again") from error
+    except OSError as error:
+        raise DatasetError(
+            f"cannot unpack {archive} to {folder}: {error.strerror or error}. Free space there, or "
+            "name another folder with SEMCOMP_CACHE_DIR"
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
