@@ -94,7 +94,7 @@ def test_another_process_was_quicker(tmp_path):
 def test_a_place_that_cannot_be_written(tmp_path):
     archive = tar_of(tmp_path / "a.tar", ("a.jpg", b"one"))
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(DatasetError, match="cannot unpack .* SEMCOMP_CACHE_DIR"):
+    with pytest.raises(DatasetError, match=r"cannot unpack .* SEMCOMP_CACHE_DIR"):
         unpack(archive, tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "out"]
 

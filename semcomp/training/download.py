@@ -66,8 +66,9 @@ def fetch(
     """The file `target`, downloaded from `url` if it is not there; returns `target`.
 
     sha256: what the file must have, whether it was downloaded or put there by hand.
-    limit: most bytes accepted. page: where the file is described, for messages. timeout: seconds of silence after which a try counts as failed.
-    pause: seconds before the second try; doubled before each further one.
+    limit: most bytes accepted. page: where the file is described, for messages.
+    timeout: seconds of silence after which a try counts as failed. pause: seconds before the
+    second try; doubled before each further one.
 
     Raises DatasetError without a network, for a wrong hash, for more than `limit` bytes, and
     where nothing can be written; the message says where to put the file by hand.
