@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .classifier_command import train_classifier
 from .commands import bench
 from .files import write_file
 from .train_commands import train_app
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 app.command()(bench)
+train_app.command("classifier")(train_classifier)
 app.add_typer(train_app, name="train")
 
 PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM"}

@@ -139,27 +139,36 @@ class Stopped(Exception):
     """A kill."""
 
 
-def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):
+def kill_at(patch, trainer: ClassifierTrainer, owner: object, name: str, step: int) -> None:
+    """Let `owner.name` raise once the trainer is at `step`."""
+    usual = getattr(owner, name)
+
+    def killed(*words):
+        if trainer.step == step:
+            raise Stopped
+        return usual(*words)
+
+    patch.setattr(owner, name, killed)
+
+
+@pytest.mark.parametrize("kill", ["in an epoch", "before its row", "after its row"])
+def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, kill):
     whole = trainer_of()
     train_classifier(whole, tmp_path / "whole", quiet)
 
     first = trainer_of()
-    monkeypatch.setattr(classifier_run, "CHECKPOINT_SECONDS", 0.0)  # after every step
-    step = ClassifierTrainer.train_step
-
-    def killed(self, pixels, labels):
-        if self.step == 5:  # in the middle of the second epoch
-            raise Stopped
-        return step(self, pixels, labels)
-
-    monkeypatch.setattr(ClassifierTrainer, "train_step", killed)
-    with pytest.raises(Stopped):
-        train_classifier(first, tmp_path / "parts", quiet)
-    monkeypatch.setattr(ClassifierTrainer, "train_step", step)
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier_run, "CHECKPOINT_SECONDS", 0.0)  # after every step
+        place = {
+            "in an epoch": (ClassifierTrainer, "train_step", 5),
+            "before its row": (classifier_run, "_end_of_epoch", 6),
+            "after its row": (ClassifierTrainer, "save", 6),
+        }[kill]
+        kill_at(patch, first, *place)
+        with pytest.raises(Stopped):
+            train_classifier(first, tmp_path / "parts", quiet)
     state = read_checkpoint(tmp_path / "parts" / "checkpoint.pt")
     assert state["step"] == 5
-    with (tmp_path / "parts" / "log.csv").open("a") as file:
-        file.write("2,6,1,1,1,1,1,1\n")  # a row of work that the kill undid
     second = trainer_of(resumed_options(state, {}))
     second.load(state)
     train_classifier(second, tmp_path / "parts", quiet)

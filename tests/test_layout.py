@@ -54,6 +54,7 @@ ORDER = [
     "training",
     "commands",
     "train_commands",
+    "classifier_command",
     "__main__",
 ]
 

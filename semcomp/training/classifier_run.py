@@ -102,7 +102,8 @@ def train_classifier(
                 trainer.seconds = earlier + now - start
                 if now >= end:
                     break
-                if now - saved > CHECKPOINT_SECONDS:
+                # the last step's checkpoint is written with the epoch's row below, not before it
+                if now - saved > CHECKPOINT_SECONDS and trainer.step % epoch_steps:
                     trainer.save(out / CHECKPOINT)
                     saved = now
                 if now - shown > 30:
