@@ -29,7 +29,7 @@ from .results import (
     read_results,
     write_results,
 )
-from .workers import LocalWorkers, Outcome, Task, Workers
+from .workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
 
 __all__ = ["CacheError", "EvaluationError", "Failure", "evaluate"]
 
@@ -84,9 +84,9 @@ def evaluate(
 ) -> list[Results]:
     """Measure codecs on a data set and write `OUT/CODEC.json` for each.
 
-    jobs: processes on this machine. ray: address of a Ray cluster to use in their place (see
-    `leaderboard.ray_workers`). qualities: in place of each codec's own grid. progress: makes the
-    `Progress` that is told of every point; None for silence.
+    jobs: processes on this machine; 0 measures in this one. ray: address of a Ray cluster to use in
+    their place (see `leaderboard.ray_workers`). qualities: in place of each codec's own grid.
+    progress: makes the `Progress` that is told of every point; None for silence.
 
     Returns the results of the points asked for, in the order of the codecs. The files also keep the
     rows that an earlier run has written of the same data set with the same codec, code and metrics,
@@ -175,7 +175,7 @@ def _tasks(points: Sequence[_Point]) -> list[Task]:
 
 def _workers(jobs: int, ray: str | None) -> Workers:
     if ray is None:
-        return LocalWorkers(jobs)
+        return LocalWorkers(jobs) if jobs else InThisProcess()
     from .ray_workers import RayWorkers
 
     return RayWorkers(ray)

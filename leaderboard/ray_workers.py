@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .datasets import DatasetError
-from .workers import Answer, Outcome, Task, WorkerError, use_one_thread, work
+from .workers import Answer, Outcome, Task, WorkerError, lost, use_one_thread, work
 
 QUEUED_PER_CPU = 2
 """Tasks that wait at the cluster for every processor: their pictures take memory there."""
@@ -74,8 +74,7 @@ def _run(ray: Any, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
                 try:
                     picture = task.picture.sha256, ray.put(task.picture.load())
                 except DatasetError as error:
-                    for quality in task.qualities:
-                        yield Outcome(task, quality, None, str(error))
+                    yield from lost(task, str(error))
                     continue
             running[remote.remote(task, picture[1])] = task
         ready, _ = ray.wait(list(running), num_returns=1)

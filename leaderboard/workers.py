@@ -104,6 +104,21 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
+class InThisProcess:
+    """No workers: for a few quick points. A codec that crashes ends the run."""
+
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+        """See `Workers.run`."""
+        for task in tasks:
+            try:
+                image = task.picture.load()
+            except DatasetError as error:
+                yield from lost(task, str(error))
+                continue
+            for answer in work(task, image):
+                yield Outcome(task, *answer)
+
+
 class LocalWorkers:
     """Processes of this machine, started afresh, each with one torch thread."""
 
@@ -126,7 +141,7 @@ class LocalWorkers:
                         image = task.picture.load()
                     except DatasetError as error:
                         idle.append(process)
-                        yield from _lost(task, str(error))
+                        yield from lost(task, str(error))
                         continue
                     process.start(task, image)
                     busy.append(process)
@@ -248,7 +263,8 @@ def _next_task(pending: deque[Task], process: _Process, busy: Sequence[_Process]
     return task
 
 
-def _lost(task: Task, problem: str) -> Iterator[Outcome]:
+def lost(task: Task, problem: str) -> Iterator[Outcome]:
+    """Outcomes of a task that cannot be begun."""
     for quality in task.qualities:
         yield Outcome(task, quality, None, problem)
 

@@ -12,7 +12,7 @@ class AvifCodec:
 
     name = "avif"
     settings = "aom, 4:2:0, speed 4; quality is libavif's, 0..100"
-    qualities = (12, 20, 30, 40, 50, 60, 70, 76, 82, 88, 92)
+    qualities = (8, 14, 20, 30, 40, 50, 60, 70, 80, 85, 90)
 
     @property
     def version(self) -> str:

@@ -17,7 +17,7 @@ class JxlCodec:
 
     name = "jxl"
     settings = "lossy VarDCT, effort 7, bare codestream; quality is libjxl's, 0..99"
-    qualities = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 93)
+    qualities = (0, 5, 10, 20, 30, 45, 60, 70, 80, 85, 90, 93, 95)
 
     @property
     def version(self) -> str:

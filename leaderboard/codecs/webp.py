@@ -12,7 +12,7 @@ class WebpCodec:
 
     name = "webp"
     settings = "lossy, method 6; quality is libwebp's, 0..100"
-    qualities = (0, 5, 15, 30, 50, 65, 75, 82, 88, 92, 95)
+    qualities = (0, 1, 5, 10, 25, 40, 50, 60, 70, 80, 85, 90, 95)
 
     @property
     def version(self) -> str:
