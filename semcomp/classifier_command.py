@@ -54,6 +54,9 @@ def train_classifier(
     augment: Annotated[
         bool | None, typer.Option("--augment/--no-augment", help="random crops [default: on]")
     ] = None,
+    bf16: Annotated[
+        bool | None, typer.Option("--bf16/--no-bf16", help="half precision on a GPU [default: on]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, order, crops [default: 0]")] = None,
     memory_gib: Annotated[
         float | None, typer.Option(help="memory for decoded pictures [default: 2]")
@@ -85,6 +88,7 @@ def train_classifier(
         "clip": clip,
         "batch_norm": batch_norm,
         "augment": augment,
+        "bf16": bf16,
         "seed": seed,
         "memory_gib": memory_gib,
         "device": str(resolve_device(device)),

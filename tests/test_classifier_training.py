@@ -383,6 +383,8 @@ def test_the_command_trains_stops_and_goes_on(folder, tmp_path, capsys):
     assert main(["train", "classifier", "--device", "cpu", *resume]) == 0
     assert "epoch 2/2" in capsys.readouterr().out
     assert len(rows_of(out)) == 2
+    with Image.open(out / "curve.png") as curve:
+        assert curve.width > 2 * curve.height
     with safe_open(str(out / "vgg16-gap-1-of-1.safetensors"), "pt") as file:
         assert json.loads(file.metadata()["config"])["class_names"] == list(SHAPES)
     assert str(tmp_path) not in (out / "card.json").read_text()

@@ -27,9 +27,9 @@ PART_NAME = "vgg16-gap"
 
 
 def halved(network: Vgg16Gap) -> dict[str, Tensor]:
-    """The network's tensors with kernels in fp16; statistics and biases keep their type.
+    """The network's tensors with kernels in fp16; the few others keep their type.
 
-    Variances of deep layers without normalisation exceed what fp16 holds, and are small anyway.
+    Variances, which batch normalisation keeps, may exceed what fp16 holds.
     """
     tensors = {}
     for name, tensor in network.state_dict().items():

@@ -15,12 +15,15 @@ import torch
 from semcomp.files import write_file
 from semcomp.semantic import Accuracy
 
+from . import curves
+from .classifier_curve import draw_accuracy
 from .classifier_export import dry_run, export_classifier
 from .classifier_options import ClassifierOptions, TrainingError, learning_rate, resumed_options
 from .classifier_trainer import ClassifierTrainer, read_checkpoint
 from .datasets import load_dataset
 
 CHECKPOINT = "checkpoint.pt"
+LOG = "log.csv"
 CHECKPOINT_SECONDS = 240.0
 """A kill costs at most this much work."""
 COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", "train_top1", "top1", "top5")
@@ -35,7 +38,7 @@ def run(
     dry: bool = False,
     report: Callable[[str], None] = print,
 ) -> None:
-    """`python -m semcomp train classifier`: data, training, weights with their card in `out`.
+    """`python -m semcomp train classifier`: data, training, weights with card and curve in `out`.
 
     given: fields of `ClassifierOptions`; the others keep their default, or with `resume` (a
     checkpoint) what they were. dry: only report memory and speed, write nothing.
@@ -64,6 +67,8 @@ def run(
     )
     train_classifier(trainer, out, report)
     card = export_classifier(trainer, out)
+    if curves.available() and (out / LOG).exists():
+        draw_accuracy(out / LOG, out / "curve.png")
     if trainer.step < trainer.total_steps:
         report(
             f"stopped after step {trainer.step:,} of {trainer.total_steps:,}: go on with "
@@ -82,7 +87,7 @@ def train_classifier(
     diverges; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
-    log = out / "log.csv"
+    log = out / LOG
     _cut_log(log, trainer.step)
     options, epoch_steps = trainer.options, len(trainer.batches)
     start, earlier, first_step = time.monotonic(), trainer.seconds, trainer.step
