@@ -63,10 +63,12 @@ class CodecConfig:
         return cls(**fields)
 
 
+# `plain` is `paper` at a quarter of its width, for trials.
 PRESETS = {
     "small": CodecConfig("small", decoder=(128, 192, 128, 48)),
     "base": CodecConfig("base", decoder=(256, 384, 256, 96), inputs=96),
     "paper": CodecConfig("paper", decoder=(512, 512, 256, 128), encoder=(64, 256, 512, 512, 512)),
+    "plain": CodecConfig("plain", decoder=(128, 128, 64, 32), encoder=(16, 64, 128, 128, 128)),
 }
 
 

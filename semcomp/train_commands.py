@@ -117,6 +117,49 @@ def train_codec(
     )
 
 
+@train_app.command("ablation")
+def train_ablation(
+    data: Annotated[str, typer.Option(help="folder of training pictures")],
+    out: Annotated[Path, typer.Option(help="folder for ablation.json and ABLATION.md")] = Path(
+        "assets/ablations"
+    ),
+    start: Annotated[
+        Path | None,
+        typer.Option(help="checkpoint or weights that all start from [default: random weights]"),
+    ] = None,
+    variants: Annotated[
+        str | None, typer.Option(help="names, separated by commas [default: all]")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="of each variant; CPU seconds on a CPU")] = 300.0,
+    steps: Annotated[int, typer.Option(help="of each variant, instead of seconds")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="an option of all variants"),
+    ] = None,
+) -> None:
+    """Compare training choices: every variant from the same start, seed and budget."""
+    import torch
+
+    from .training.ablation import VARIANTS, Budget, run_ablation
+    from .training.parallel import training_device
+    from .training.recipes import options_from, parse_setting
+
+    names = list(VARIANTS) if variants is None else [name.strip() for name in variants.split(",")]
+    try:
+        given = dict(parse_setting(words) for words in settings or ())
+        base = options_from(None, {"curriculum": "late", "warmup": 20, "decay": 0.5, **given})
+        base.data, base.device = data, str(training_device(device))
+        if threads:
+            torch.set_num_threads(threads)
+        budget = Budget(seconds, steps)
+        table = run_ablation(base, out, names, budget, start, lambda s: print(s, flush=True))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    print(table.read_text(encoding="utf-8"))
+
+
 @train_app.command("entropy")
 def train_entropy(
     checkpoint: Annotated[Path, typer.Option(help="checkpoint of `train codec`")],

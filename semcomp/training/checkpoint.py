@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from semcomp.codec import PRESETS
 from semcomp.quantizer import QuantizerTables
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def ship(trainer: Trainer, folder: Path) -> str:
 def read(source: Path) -> dict[str, Any]:
     """A checkpoint's state, or that of a folder of weights (`ship`, or those under `assets/`).
 
+    Keys: options, config, tables, codec, average, step, seconds, validation; and of a checkpoint
+    optimizer, rng, torch_rng, scheduled.
+
     A folder has no optimizer, and its averaged weights stand for both.
     Raises FileNotFoundError for neither, ValueError for a file that is no checkpoint.
     """
@@ -89,6 +93,8 @@ def read(source: Path) -> dict[str, Any]:
         raise ValueError(f"{source} is not a checkpoint, or damaged: {error}") from error
     if missing:
         raise ValueError(f"{source} is not a checkpoint of the codec: it lacks {sorted(missing)}")
+    # Older checkpoints name the preset alone.
+    state.setdefault("config", PRESETS[state["options"]["preset"]].to_dict())
     return state
 
 
