@@ -92,8 +92,9 @@ def evaluate(
     rows that an earlier run has written of the same data set with the same codec, code and metrics,
     so that measuring one picture again loses no other.
 
-    Raises EvaluationError after everything else is done and written if points have failed,
-    CacheError and ResultsError where nothing can be written, WorkerError without workers.
+    Raises EvaluationError after everything else is done and written if points have failed, or at
+    once on Ctrl-C, CacheError and ResultsError where nothing can be written, WorkerError without
+    workers.
     """
     cache = PointCache(out)
     points = _wanted(codecs, dataset, qualities, cache)
@@ -116,6 +117,12 @@ def evaluate(
                 if bar is not None:
                     seconds = None if outcome.point is None else outcome.seconds
                     bar.point(name[0], f"{name[1]} {name[2]}", seconds)
+        except KeyboardInterrupt:
+            known = sum(point.known is not None for point in points)
+            raise EvaluationError(
+                f"stopped: {known} of {len(points)} points are finished and kept in {out}; the "
+                "same command goes on from there"
+            ) from None
         finally:
             outcomes.close()
             if bar is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from .workers import Answer, Outcome, Task, WorkerError, lost, use_one_thread, w
 QUEUED_PER_CPU = 2
 """Tasks that wait at the cluster for every processor: their pictures take memory there."""
 LOCAL = "local"
+KNOCK_SECONDS = 10.0
 
 
 class RayWorkers:
@@ -51,6 +53,7 @@ def _connect(address: str) -> Any:
         raise WorkerError("Ray is not installed: pip install 'semcomp[cluster]'") from error
     options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -59,6 +62,13 @@ def _connect(address: str) -> Any:
             "use --ray local or --jobs"
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def _run(ray: Any, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
