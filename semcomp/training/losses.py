@@ -62,13 +62,16 @@ def ssim_terms(x: Tensor, y: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
 def ms_ssim_terms(x: Tensor, y: Tensor) -> Tensor:
     """MS-SSIM over as many of the five scales as fit (four at 128 pixels).
 
-    Arguments as `ssim_terms`. The scales' published weights are scaled to sum 1.
+    Arguments as `ssim_terms`. The scales' weights are the published ones,
+    made larger where there are fewer.
     Returns (K, B, C).
     """
     scales = 1
     while scales < len(MS_WEIGHTS) and min(x.shape[-2:]) >> scales >= WINDOW:
         scales += 1
-    weights = [w / sum(MS_WEIGHTS[:scales]) for w in MS_WEIGHTS[:scales]]
+    # Fewer keep the sum of all five (1.0001 as published).
+    total = sum(MS_WEIGHTS) / sum(MS_WEIGHTS[:scales])
+    weights = [w * total for w in MS_WEIGHTS[:scales]]
     product = torch.ones((), device=x.device)
     for scale, weight in enumerate(weights):
         full, contrast = ssim_terms(x, y)
