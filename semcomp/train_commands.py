@@ -150,13 +150,13 @@ def train_ablation(
     try:
         given = dict(parse_setting(words) for words in settings or ())
         base = options_from(None, {"curriculum": "late", "warmup": 20, "decay": 0.5, **given})
-        base.data, base.device = data, str(training_device(device))
-        if threads:
-            torch.set_num_threads(threads)
-        budget = Budget(seconds, steps)
-        table = run_ablation(base, out, names, budget, start, lambda s: print(s, flush=True))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    base.data, base.device = data, str(training_device(device))
+    if threads:
+        torch.set_num_threads(threads)
+    budget = Budget(seconds, steps)
+    table = run_ablation(base, out, names, budget, start, lambda s: print(s, flush=True))
     print(table.read_text(encoding="utf-8"))
 
 

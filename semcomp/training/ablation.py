@@ -22,6 +22,7 @@ from semcomp.files import write_file
 from semcomp.quantizer import QuantizerTables
 
 from . import checkpoint
+from .classifier_options import TrainingError
 from .codec_trainer import Trainer, config_for, tables_for
 from .data import training_pictures
 from .log import Report
@@ -111,8 +112,11 @@ def run_variant(
         trainer = Trainer(options, QuantizerTables(**start["tables"]))
     if start is not None and not variant.scratch:
         checkpoint.warm_start(trainer, dict(start))
+    large = [picture for picture in pictures if min(picture.shape[:2]) >= options.crop]
+    if not large:
+        raise TrainingError(f"no picture has both sides of at least {options.crop} pixels")
     pool = PicturePool(
-        [p for p in pictures if min(p.shape[:2]) >= options.crop],
+        large,
         trainer.device,
         options.scales,
         options.crop,
@@ -158,11 +162,11 @@ def run_ablation(
     """Run variants one after another; writes `out/ablation.json` and `out/ABLATION.md`.
 
     A variant that the file already has, with the same start, budget and options, is kept. Returns
-    the table's path. Raises ValueError for unknown names.
+    the table's path. Raises TrainingError for unknown names.
     """
     unknown = sorted(set(names) - set(VARIANTS))
     if unknown:
-        raise ValueError(f"no variant {', '.join(unknown)}: use {', '.join(VARIANTS)}")
+        raise TrainingError(f"no variant {', '.join(unknown)}: use {', '.join(VARIANTS)}")
     pictures, validation = training_pictures(base.data, min(base.crop, 64), report)
     state = None if start is None else checkpoint.read(start)
     setting: dict[str, Any] = {

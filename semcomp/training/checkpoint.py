@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from semcomp.codec import PRESETS
 from semcomp.quantizer import QuantizerTables
 
+from .classifier_options import TrainingError
+
 if TYPE_CHECKING:
     from .codec_trainer import Trainer
 
@@ -79,7 +81,7 @@ def read(source: Path) -> dict[str, Any]:
     optimizer, rng, torch_rng, scheduled.
 
     A folder has no optimizer, and its averaged weights stand for both.
-    Raises FileNotFoundError for neither, ValueError for a file that is no checkpoint.
+    Raises FileNotFoundError for neither, TrainingError for a file that is no checkpoint.
     """
     if source.is_dir():
         return _read_folder(source)
@@ -90,9 +92,11 @@ def read(source: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=False)
         missing = {"options", "tables", "codec", "average", "step"} - set(state)
     except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
-        raise ValueError(f"{source} is not a checkpoint, or damaged: {error}") from error
+        raise TrainingError(f"{source} is not a checkpoint, or damaged: {error}") from error
     if missing:
-        raise ValueError(f"{source} is not a checkpoint of the codec: it lacks {sorted(missing)}")
+        raise TrainingError(
+            f"{source} is not a checkpoint of the codec: it lacks {sorted(missing)}"
+        )
     # Older checkpoints name the preset alone.
     state.setdefault("config", PRESETS[state["options"]["preset"]].to_dict())
     return state
@@ -131,7 +135,7 @@ def _read_folder(folder: Path) -> dict[str, Any]:
 def resume(trainer: Trainer, state: dict[str, Any]) -> None:
     """Continue a checkpoint, or shipped weights with a new optimizer.
 
-    Raises ValueError if the network is another than the state's.
+    Raises TrainingError if the network is another than the state's.
     """
     try:
         if "optimizer" in state:
@@ -140,7 +144,7 @@ def resume(trainer: Trainer, state: dict[str, Any]) -> None:
         for network in (trainer.codec, trainer.average):
             network.load_state_dict(state["average"])
     except RuntimeError as error:
-        raise ValueError(
+        raise TrainingError(
             f"these weights are of another network than {trainer.codec.config}; start from them "
             f"with --warm-start ({str(error).splitlines()[-1].strip()})"
         ) from error
@@ -158,7 +162,7 @@ def warm_start(trainer: Trainer, state: dict[str, Any]) -> list[str]:
         name: tensor for name, tensor in source.items() if _shape(own.get(name)) == tensor.shape
     }
     if not taken:
-        raise ValueError(f"no weight of {trainer.codec.config} has its shape in the given state")
+        raise TrainingError(f"no weight of {trainer.codec.config} has its shape in the given state")
     networks: tuple[nn.Module, ...] = (trainer.codec, trainer.average)
     for network in networks:
         network.load_state_dict({**own, **taken})

@@ -18,6 +18,7 @@ from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
 
 from . import checkpoint
+from .classifier_options import TrainingError
 from .compiled import use_compiled_cells
 from .data import random_importance, random_levels, training_pictures
 from .design import design_quantizer, sample_blocks
@@ -223,7 +224,7 @@ def train(
             progress.clear()
             mean = float(torch.stack(losses).mean()) if losses else math.nan
             if losses and not math.isfinite(mean):
-                raise FloatingPointError(
+                raise TrainingError(
                     f"the loss is {mean} at step {trainer.step}: resume {out / 'checkpoint.pt'} "
                     "with a lower learning rate (--lr)"
                 )

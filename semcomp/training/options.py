@@ -10,6 +10,8 @@ import numpy as np
 
 from semcomp.quantizer import ITERATIONS
 
+from .classifier_options import TrainingError
+
 Shares = Mapping[int, float]
 """Number of iterations -> share of the steps that run so many."""
 
@@ -94,19 +96,19 @@ class TrainOptions:
         return cls(**{name: value for name, value in plain.items() if name in known})
 
     def check(self) -> None:
-        """Raise ValueError for a combination that cannot be trained."""
+        """Raise TrainingError for a combination that cannot be trained."""
         if self.curriculum not in CURRICULA:
-            raise ValueError(f"no curriculum {self.curriculum!r}: use {', '.join(CURRICULA)}")
+            raise TrainingError(f"no curriculum {self.curriculum!r}: use {', '.join(CURRICULA)}")
         if self.importance not in ("none", "smooth", "cam"):
-            raise ValueError(f"importance {self.importance!r}: use none, smooth or cam")
+            raise TrainingError(f"importance {self.importance!r}: use none, smooth or cam")
         if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision {self.precision!r}: use fp32 or bf16")
+            raise TrainingError(f"precision {self.precision!r}: use fp32 or bf16")
         if self.crop % 16 or self.crop < 16:
-            raise ValueError(f"crops of {self.crop} pixels: use a multiple of 16")
+            raise TrainingError(f"crop {self.crop}: use a multiple of 16 pixels")
         if not 0 <= self.masked <= 1 or not 0 <= self.detail <= 1 or not 0 <= self.decay <= 1:
-            raise ValueError("masked, detail and decay are shares between 0 and 1")
+            raise TrainingError("masked, detail and decay are shares between 0 and 1")
         if any(not 0.1 <= scale < 1 for scale in self.scales):
-            raise ValueError(f"scales {self.scales}: give factors from 0.1 to below 1")
+            raise TrainingError(f"scales {self.scales}: give factors from 0.1 to below 1")
 
     def steps_for(self, pictures: int) -> int:
         """Steps after which the run ends, 0 if only its time ends it."""

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, distributed
 
+from .classifier_options import TrainingError
+
 
 def training_device(name: str | None) -> torch.device:
     """The device named, else `SEMCOMP_DEVICE`, else a GPU if there is one, else the CPU.
 
     As `semcomp.weights.resolve_device`, but without the entropy coder's packages, which a machine
-    that only trains may lack. Raises ValueError for a device that is unknown or not here.
+    that only trains may lack. Raises TrainingError for a device that is unknown or not here.
     """
     chosen = name or os.environ.get("SEMCOMP_DEVICE")
     if not chosen:
@@ -25,11 +27,11 @@ def training_device(name: str | None) -> torch.device:
     try:
         device = torch.device(chosen)
     except RuntimeError as error:
-        raise ValueError(f"no device {chosen!r}: use cpu or cuda") from error
+        raise TrainingError(f"no device {chosen!r}: use cpu or cuda") from error
     if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"no training on {chosen!r}: use cpu or cuda")
+        raise TrainingError(f"no training on {chosen!r}: use cpu or cuda")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device here: use --device cpu")
+        raise TrainingError("there is no CUDA device here: use --device cpu")
     return device
 
 

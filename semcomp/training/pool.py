@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .classifier_options import TrainingError
+
 DETAIL_CELL = 8
 """Pixels on the side of a cell of the detail map."""
 CANDIDATES = 4
@@ -59,7 +61,7 @@ class PicturePool:
         minimum: int = 16,
     ) -> None:
         if not pictures:
-            raise ValueError("no pictures to train on")
+            raise TrainingError("no pictures to train on")
         every = list(pictures)
         for scale in scales:
             for picture in pictures:
@@ -142,7 +144,7 @@ class PicturePool:
     def cut_weights(self, crops: Crops, size: int) -> Tensor:
         """Importance of the crops' pixels: float32 (B, 1, size, size) of mean 1."""
         if self._weights is None:
-            raise ValueError("no semantic maps yet: call weigh() first")
+            raise TrainingError("no semantic maps yet: call weigh() first")
         grey = self._weights[self._at(crops, size)].float()[:, None]
         weight = LEAST + (1 - LEAST) * grey / 255
         return weight / weight.mean((1, 2, 3), keepdim=True)

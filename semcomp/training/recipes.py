@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from .classifier_options import TrainingError
 from .options import TrainOptions
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -62,15 +63,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 def options_from(recipe: str | None, given: Mapping[str, Any]) -> TrainOptions:
     """Options of a recipe (None: the defaults), overridden by those given that are not None.
 
-    Raises ValueError for an unknown recipe or option.
+    Raises TrainingError for an unknown recipe or option.
     """
     if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"no recipe {recipe!r}: use {', '.join(RECIPES)}")
+        raise TrainingError(f"no recipe {recipe!r}: use {', '.join(RECIPES)}")
     chosen = dict(RECIPES[recipe]) if recipe else {}
     chosen.update({name: value for name, value in given.items() if value is not None})
     unknown = set(chosen) - {field.name for field in fields(TrainOptions)}
     if unknown:
-        raise ValueError(f"no training option {', '.join(sorted(unknown))}")
+        raise TrainingError(f"no training option {', '.join(sorted(unknown))}")
     options = replace(TrainOptions(), **chosen)
     options.check()
     return options
@@ -79,12 +80,14 @@ def options_from(recipe: str | None, given: Mapping[str, Any]) -> TrainOptions:
 def parse_setting(words: str) -> tuple[str, Any]:
     """`name=value` -> an option's name and its value in the option's type.
 
-    Raises ValueError for an unknown name or a value of another type.
+    Raises TrainingError for an unknown name or a value of another type.
     """
     name, equals, text = words.partition("=")
     defaults = asdict(TrainOptions())
     if not equals or name not in defaults:
-        raise ValueError(f"{words!r}: write NAME=VALUE with one of {', '.join(sorted(defaults))}")
+        raise TrainingError(
+            f"{words!r}: write NAME=VALUE with one of {', '.join(sorted(defaults))}"
+        )
     default = defaults[name]
     try:
         if isinstance(default, bool):
@@ -94,7 +97,7 @@ def parse_setting(words: str) -> tuple[str, Any]:
         return name, type(default)(text)
     except (KeyError, ValueError) as error:
         kind = "true or false" if isinstance(default, bool) else type(default).__name__
-        raise ValueError(f"{words!r}: {name} needs a value of type {kind}") from error
+        raise TrainingError(f"{words!r}: {name} needs a value of type {kind}") from error
 
 
 def differences(options: TrainOptions) -> dict[str, Any]:
