@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import leaderboard.codecs
 from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.jxl import _size
+from leaderboard.datasets import load_dataset
+from leaderboard.evaluate import evaluate
 from semcomp.image import load_image
 from semcomp.metrics import psnr
 
@@ -44,6 +49,29 @@ def test_names() -> None:
     assert CODECS["jpeg"] is CODECS["jpeg"]
     with pytest.raises(KeyError, match="no codec 'gif': use one of jpeg, webp"):
         _ = CODECS["gif"]
+
+
+def test_guide_to_add_a_codec_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class that the guide shows works, and is all there is to write beside its line."""
+    guide = str(leaderboard.codecs.__doc__)
+    block = guide.split("::\n\n", 1)[1].split("\nand one line in", 1)[0]
+    (tmp_path / "png_of_the_guide.py").write_text(textwrap.dedent(block))
+    monkeypatch.syspath_prepend(tmp_path)
+    codec = importlib.import_module("png_of_the_guide").PaletteCodec()
+    assert isinstance(codec, Codec)
+    sizes, scores = [], []
+    for bits in codec.qualities:
+        file = codec.encode(PICTURE, bits)
+        sizes.append(len(file))
+        scores.append(psnr(np.asarray(PICTURE), np.asarray(codec.decode(file))))
+    assert sizes == sorted(sizes) and scores == sorted(scores)
+    with pytest.raises(CodecError):
+        codec.encode(PICTURE, 9)
+    (tmp_path / "pictures").mkdir()
+    PICTURE.save(tmp_path / "pictures" / "cat.png")
+    dataset = load_dataset(tmp_path / "pictures")
+    (found,) = evaluate([codec], dataset, tmp_path / "out", jobs=0, qualities=[4])
+    assert [row.bytes for row in found.rows] == [sizes[3]]
 
 
 def test_codecs_are_loaded_when_asked_for() -> None:

@@ -1,76 +1,49 @@
 """Codecs of the benchmark behind one protocol, by name.
 
 `CODECS["jpeg"].encode(image, 75)`; a codec and its libraries are loaded when it is first asked for.
+
+To add a codec, write one class with what `leaderboard.codecs.base.Codec` lists, in a module of its
+own here, such as ``png.py``::
+
+    from importlib.metadata import version
+
+    from PIL import Image
+
+    from leaderboard.codecs.base import read_pillow, rgb, whole_quality, write_pillow
+
+
+    class PaletteCodec:
+        \"\"\"PNG of few colours. quality: bits per pixel of the palette.\"\"\"
+
+        name = "png"
+        settings = "median cut, no dithering; quality is the palette's bits per pixel"
+        qualities = (1, 2, 3, 4, 5, 6, 7, 8)
+        version = f"Pillow {version('pillow')}"
+
+        def encode(self, image: Image.Image, quality: float) -> bytes:
+            bits = whole_quality(self.name, quality, 1, 8)
+            few = rgb(image).quantize(2**bits, dither=Image.Dither.NONE)
+            return write_pillow(few, "PNG", optimize=True)
+
+        def decode(self, data: bytes) -> Image.Image:
+            return read_pillow(data, "PNG")
+
+and one line in `CODECS` below: ``"png": _codec("png", "PaletteCodec"),``. The contract tests and
+``python -m leaderboard run --codecs png`` find it there. If work on a picture can be shared by its
+qualities, offer `session` too (`leaderboard.codecs.base.Session`); `sizes` itemises a file, and
+`weights_sha256` names weights.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from .base import Codec, CodecError
 
 __all__ = ["CODECS", "Codec", "CodecError"]
-
-
-def _jpeg() -> Codec:
-    from .jpeg import JpegCodec
-
-    return JpegCodec()
-
-
-def _webp() -> Codec:
-    from .webp import WebpCodec
-
-    return WebpCodec()
-
-
-def _avif() -> Codec:
-    from .avif import AvifCodec
-
-    return AvifCodec()
-
-
-def _jxl() -> Codec:
-    from .jxl import JxlCodec
-
-    return JxlCodec()
-
-
-def _bpg() -> Codec:
-    from .bpg import BpgCodec
-
-    return BpgCodec("bpg")
-
-
-def _bpg444() -> Codec:
-    from .bpg import BpgCodec
-    from .bpg_hevc import CHROMA_444
-
-    return BpgCodec("bpg444", CHROMA_444)
-
-
-def _george() -> Codec:
-    from .semcomp import SemcompCodec
-
-    return SemcompCodec("george", "uniform")
-
-
-def _semantic() -> Codec:
-    from .semcomp import SemcompCodec
-
-    return SemcompCodec("semantic", "proportional")
-
-
-def _semantic0() -> Codec:
-    from .semcomp import SemcompCodec
-
-    return SemcompCodec("semantic0", "proportional", floor=0)
-
-
-def _semantic_rd() -> Codec:
-    from .semcomp import SemcompCodec
-
-    return SemcompCodec("semantic-rd", "rd")
 
 
 class _Registry(Mapping[str, Codec]):
@@ -97,18 +70,30 @@ class _Registry(Mapping[str, Codec]):
         return len(self._makers)
 
 
+def _make(module: str, name: str, *arguments: Any, **options: Any) -> Codec:
+    codec: Codec = getattr(importlib.import_module(f".{module}", __name__), name)(
+        *arguments, **options
+    )
+    return codec
+
+
+def _codec(module: str, name: str, *arguments: Any, **options: Any) -> Callable[[], Codec]:
+    """Makes a codec of a class in a module of this folder, which is imported only then."""
+    return partial(_make, module, name, *arguments, **options)
+
+
 CODECS: Mapping[str, Codec] = _Registry(
     {
-        "jpeg": _jpeg,
-        "webp": _webp,
-        "avif": _avif,
-        "jxl": _jxl,
-        "bpg": _bpg,
-        "bpg444": _bpg444,
-        "george": _george,
-        "semantic": _semantic,
-        "semantic0": _semantic0,
-        "semantic-rd": _semantic_rd,
+        "jpeg": _codec("jpeg", "JpegCodec"),
+        "webp": _codec("webp", "WebpCodec"),
+        "avif": _codec("avif", "AvifCodec"),
+        "jxl": _codec("jxl", "JxlCodec"),
+        "bpg": _codec("bpg", "BpgCodec", "bpg"),
+        "bpg444": _codec("bpg", "BpgCodec", "bpg444", chroma=3),  # HEVC's chroma_format_idc
+        "george": _codec("semcomp", "SemcompCodec", "george", "uniform"),
+        "semantic": _codec("semcomp", "SemcompCodec", "semantic", "proportional"),
+        "semantic0": _codec("semcomp", "SemcompCodec", "semantic0", "proportional", floor=0),
+        "semantic-rd": _codec("semcomp", "SemcompCodec", "semantic-rd", "rd"),
     }
 )
 """Every codec by its name."""
