@@ -170,11 +170,12 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Iterations k to k + steps - 1 of B pictures, iteration by iteration in (steps * B, ...).
 
+        bits, linear: (steps * B, 8 or `inputs`, H/8, W/8), linear in units of the first rms error.
         Iterations -priming to -1 prime the units: their inputs are zeros.
         Returns corrections (steps * B, 192, H/8, W/8) and (steps * B, 3, H, W), in units of the
         rms error.
         """
-        x = self.enter(torch.cat([bits, linear[:, : self.config.inputs]], 1))
+        x = self.enter(torch.cat([bits, linear], 1))
         bias = self.iteration_bias[k : k + steps] if k >= 0 else self.priming_bias
         bias = bias.repeat_interleave(len(x) // steps, 0)
         x = functional.leaky_relu(x + bias[:, :, None, None], 0.1)
@@ -215,7 +216,8 @@ class EmbeddedCodec(nn.Module):
         steps = self.config.priming
         if steps:
             count = steps * batch
-            bits, zeros = (linear.new_zeros((count, n, *shape[2:])) for n in (BITS, shape[1]))
+            inputs = (BITS, self.config.inputs)
+            bits, zeros = (linear.new_zeros((count, n, *shape[2:])) for n in inputs)
             with precision(self.compute, linear):
                 self.decoder(-steps, bits, zeros, decoder.units, steps)
         return EncoderState([]), decoder, self.quantizer.synthesis(linear)
@@ -270,10 +272,11 @@ class EmbeddedCodec(nn.Module):
         after each, (steps * B, 8 or 192, Hb, Wb), iteration by iteration. Moves `units`.
         Returns the reconstructions (steps * B, 3, H, W).
         """
-        quantizer = self.quantizer
-        start, first = (t[None, :, None, None] for t in (quantizer.start, quantizer.rms[0]))
+        quantizer, seen = self.quantizer, self.config.inputs
+        start, first = (t[None, :seen, None, None] for t in (quantizer.start, quantizer.rms[0]))
         with precision(self.compute, linear):
-            correction, pixels = self.decoder(k, bits, (linear - start) / first, units, steps)
+            inputs = (linear[:, :seen] - start) / first
+            correction, pixels = self.decoder(k, bits, inputs, units, steps)
         scale = quantizer.rms[k + 1 : k + 1 + steps].repeat_interleave(len(linear) // steps, 0)
         scale = scale[:, :, None, None]
         coefficients = linear + correction * scale

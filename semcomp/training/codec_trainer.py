@@ -183,6 +183,10 @@ def train(
     pool = PicturePool(pictures, device, options.scales, options.crop)
     if options.importance == "cam":
         pool.weigh(say)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        # The bits of training are those of files: the transform runs in full fp32.
+        torch.backends.cudnn.allow_tf32 = False
     if options.compile:
         gates = torch.bfloat16 if options.precision == "bf16" else torch.float32
         use_compiled_cells(device, gates, say)

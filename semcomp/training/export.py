@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from semcomp.codec import PRESETS, Codec
+from semcomp.codec import Codec, CodecConfig
 from semcomp.entropy import ContextTables
 from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
 from semcomp.weights import load_contexts, save_model
 
+from .checkpoint import read
 from .data import load_pictures, picture_paths
 from .entropy_fit import collect_codes, fit_contexts
 
@@ -36,16 +37,20 @@ def export_model(
 ) -> str:
     """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
 
-    The entropy tables are those already in `out` if they were fitted to the same quantizer and
-    `reuse`; else they are fitted to `pictures` training pictures of `data`.
+    checkpoint: of a run, or the folder of weights that its option `ship` wrote.
+    With `reuse` the entropy tables are those in `out` or in a folder beside it, if they were fitted
+    to the same quantizer; else they are fitted to `pictures` training pictures of `data`.
     Returns the weights' SHA-256 in hex.
     """
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = read(checkpoint)
     tables = QuantizerTables(**state["tables"])
-    codec = build_codec(PRESETS[state["options"]["preset"]], tables)
+    codec = build_codec(CodecConfig.from_dict(state["config"]), tables)
     codec.load_state_dict(state["average"])
     codec.eval().requires_grad_(False)
-    contexts = load_contexts(out, tables) if reuse else None
+    # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
+    shared = [] if codec.closed_loop else sorted(out.parent.glob("*/"))
+    stored = [load_contexts(folder, tables) for folder in (out, *shared)] if reuse else []
+    contexts = next((found for found in stored if found is not None), None)
     if contexts is None:
         contexts = fit_tables(
             codec, tables, Path(data or state["options"]["data"]), pictures, steps, report

@@ -15,11 +15,12 @@ from semcomp.codec import Codec, EmbeddedCodec, LSTMState
 from semcomp.quantizer import BITS, EmbeddedQuantizer
 
 
-@lru_cache(maxsize=8)
-def _slots_by_depth(schedule: tuple[int, ...]) -> list[list[int]]:
+@lru_cache(maxsize=16)
+def _groups(schedule: tuple[int, ...], device: torch.device) -> list[tuple[Tensor, Tensor]]:
     """Slots grouped by how many bits their coefficient has received before: at most eight groups.
 
     Slots of one group refine different coefficients, so a group is one vector operation.
+    Returns (slots, coefficients) of each, int64 on the device.
     """
     seen: dict[int, int] = {}
     groups: list[list[int]] = []
@@ -28,7 +29,9 @@ def _slots_by_depth(schedule: tuple[int, ...]) -> list[list[int]]:
         if depth == len(groups):
             groups.append([])
         groups[depth].append(slot)
-    return groups
+    every = torch.tensor(schedule, device=device)
+    slots = [torch.tensor(group, device=device) for group in groups]
+    return [(group, every[group]) for group in slots]
 
 
 @torch.no_grad()
@@ -44,16 +47,16 @@ def linear_path(
     """
     # Channels last: a slot's table row is then looked up along the innermost dimension.
     coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
-    schedule = torch.tensor(quantizer.schedule[: BITS * iterations], device=image.device)
+    groups = _groups(tuple(quantizer.schedule[: BITS * iterations]), image.device)
     batch, rows, columns, channels = coefficients.shape
     above = torch.empty(
-        (batch, rows, columns, len(schedule)), dtype=torch.int64, device=image.device
+        (batch, rows, columns, BITS * iterations), dtype=torch.int64, device=image.device
     )
     change = torch.empty(above.shape, device=image.device)
     nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
-    for group in _slots_by_depth(tuple(quantizer.schedule[: BITS * iterations])):
-        slots = torch.tensor(group, device=image.device)
-        chosen = schedule[slots]
+    refined = torch.empty(BITS * iterations, dtype=torch.int64, device=image.device)
+    for slots, chosen in groups:
+        refined[slots] = chosen
         node = nodes[..., chosen]
         at = slots * quantizer.thresholds.shape[1] + node
         bit = (coefficients[..., chosen] > quantizer.thresholds.take(at)).long()
@@ -72,7 +75,7 @@ def linear_path(
     for k in range(iterations):
         now = linear[k]
         now.copy_(previous)
-        now.index_add_(3, schedule[BITS * k : BITS * (k + 1)], change[..., k, :])
+        now.index_add_(3, refined[BITS * k : BITS * (k + 1)], change[..., k, :])
         previous = now
     bits = bits.permute(3, 0, 1, 2, 4).contiguous().to(image.dtype)
     return bits.permute(0, 1, 4, 2, 3), linear.permute(0, 1, 4, 2, 3)
