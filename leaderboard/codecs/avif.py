@@ -11,7 +11,7 @@ class AvifCodec:
     """AVIF, 4:2:0, speed 4."""
 
     name = "avif"
-    settings = "aom, 4:2:0, speed 4; quality is libavif's, 0..100"
+    settings = "aom, 4:2:0, speed 4, one tile; quality is libavif's, 0..100"
     qualities = (8, 14, 20, 30, 40, 50, 60, 70, 80, 85, 90)
 
     @property
@@ -27,9 +27,16 @@ class AvifCodec:
         step = whole_quality(self.name, quality, 0, 100)
         if not features.check("avif"):
             raise CodecError("this Pillow was built without AVIF: install one from PyPI's wheels")
-        # One thread: the number of tiles must not depend on the machine.
+        # The number of tiles must not depend on the machine, and one tile is the smallest file.
         return write_pillow(
-            image, "AVIF", quality=step, speed=4, subsampling="4:2:0", codec="aom", max_threads=1
+            image,
+            "AVIF",
+            quality=step,
+            speed=4,
+            subsampling="4:2:0",
+            codec="aom",
+            max_threads=1,
+            autotiling=False,
         )
 
     def decode(self, data: bytes) -> Image.Image:
