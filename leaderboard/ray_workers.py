@@ -23,8 +23,9 @@ class RayWorkers:
     """One task per codec and picture on a cluster, one processor each.
 
     address: as `ray.init` takes it: `auto` or HOST:PORT of a running cluster, from one of its
-    machines; `local` starts one on this machine for the run. Every machine needs the project
-    installed, with the same libraries. Points come back one by one; nothing is written there.
+    machines (with HOST:PORT Ray sends a token only if RAY_AUTH_MODE=token says so); `local` starts
+    one on this machine for the run. Every machine needs the project installed, with the same
+    libraries. Points come back one by one; nothing is written there.
     """
 
     def __init__(self, address: str) -> None:
@@ -59,7 +60,7 @@ def _connect(address: str) -> Any:
         reason = " ".join(str(error).split())
         raise WorkerError(
             f"no Ray cluster at {address!r} ({reason[:200]}): start one with ray start --head, or "
-            "use --ray local or --jobs"
+            "use --ray local or --jobs; where the cluster asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     return ray
 
