@@ -1,4 +1,4 @@
-"""The command `python -m leaderboard`: run, table and figures.
+"""The command `python -m leaderboard`: run, table, figures and study.
 
 What is wrong with a file, an option or a point is told on stderr with exit code 1; a wrong command
 line has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from .report_commands import figures, table
+from .study_commands import study
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.command()(table)
 app.command()(figures)
+app.command()(study)
 
 
 @app.callback()
@@ -105,13 +107,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors that are about the user's files and options, not about the program."""
     from .cache import CacheError
+    from .codecs import CodecError
     from .curves import NoCurve
     from .datasets import DatasetError
     from .evaluate import EvaluationError
     from .results import ResultsError
+    from .studies import StudyError
     from .workers import WorkerError
 
-    return (CacheError, DatasetError, EvaluationError, NoCurve, ResultsError, WorkerError)
+    return (
+        *(CacheError, CodecError, DatasetError, EvaluationError),
+        *(NoCurve, ResultsError, StudyError, WorkerError),
+    )
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:

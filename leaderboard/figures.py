@@ -27,7 +27,7 @@ MANY_POINTS = 40
 _TICKS = (*(0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), *(0.98, 0.99, 0.995, 0.998, 0.999, 0.9995))
 # Published curves beyond these two can be switched on in the legend.
 _PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018")
-_TEXT, _GRID = "#262626", "#E3E3E3"
+TEXT, GRID = "#262626", "#E3E3E3"
 
 
 def rd_figure(
@@ -60,8 +60,8 @@ def rd_figure(
         figure.add_trace(_trace(curve, logs, always=codecs is not None))
     figure.update_layout(
         template="plotly_white",
-        title={"text": title, "x": 0, "xref": "paper"} if title else None,
-        font={"family": "system-ui, sans-serif", "size": 13, "color": _TEXT},
+        title={"text": html.escape(title), "x": 0, "xref": "paper"} if title else None,
+        font={"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
         margin={"l": 8, "r": 8, "t": 44 if title else 12, "b": 8},
         height=680,
         hovermode="closest",
@@ -80,7 +80,7 @@ def rd_figure(
     figure.update_xaxes(
         title="rate, whole file [bits per pixel]",
         range=[low, high],
-        gridcolor=_GRID,
+        gridcolor=GRID,
         zeroline=False,
         automargin=True,
         ticks="outside",
@@ -90,7 +90,7 @@ def rd_figure(
     figure.update_yaxes(
         title=axis_name(metric, logs),
         range=_score_range(curves, logs, low, high),
-        gridcolor=_GRID,
+        gridcolor=GRID,
         zeroline=False,
         automargin=True,
         **(_log_ticks() if logs else {}),
@@ -98,30 +98,37 @@ def rd_figure(
     return figure
 
 
-def page(figure: plotly.graph_objects.Figure, notes: Mapping[str, str] | None = None) -> str:
-    """An HTML page of a figure, for a folder that holds `plotly.min.js` (`plotly_js`).
+def page(
+    figures: plotly.graph_objects.Figure | Sequence[plotly.graph_objects.Figure],
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """An HTML page of figures, for a folder that holds `plotly.min.js` (`plotly_js`).
 
-    notes: name -> text, listed below the figure; names and texts are escaped.
+    notes: name -> text, listed below the figures; names and texts are escaped.
     """
-    chart = figure.to_html(
-        full_html=False,
-        include_plotlyjs="directory",
-        default_width="100%",
-        config={"displaylogo": False, "responsive": True},
+    listed = list(figures) if isinstance(figures, Sequence) else [figures]
+    charts = "\n".join(
+        figure.to_html(
+            full_html=False,
+            include_plotlyjs="directory" if index == 0 else False,
+            default_width="100%",
+            config={"displaylogo": False, "responsive": True},
+        )
+        for index, figure in enumerate(listed)
     )
-    title = figure.layout.title.text or "Rate-distortion curves"
+    title = html.escape(html.unescape(listed[0].layout.title.text or "Rate-distortion curves"))
     items = "\n".join(
         f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>"
         for name, text in (notes or {}).items()
     )
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body {{ font: 14px/1.4 system-ui, sans-serif; color: {_TEXT}; background: #fff;
+body {{ font: 14px/1.4 system-ui, sans-serif; color: {TEXT}; background: #fff;
   margin: 0 auto; max-width: 64rem; padding: .5rem; overflow-wrap: anywhere; }}
 </style></head><body>
-{chart}
+{charts}
 <ul>
 {items}
 </ul>

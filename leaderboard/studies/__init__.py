@@ -1,0 +1,33 @@
+"""The studies of the benchmark: each a module whose `run` measures real files and gives a `Study`.
+
+`python -m leaderboard study NAME --out DIR` writes its figure (PNG and HTML) and its table
+(Markdown and CSV).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from .base import Context, Study, StudyError, write_study
+
+__all__ = ["STUDIES", "Context", "Study", "StudyError", "find_study", "write_study"]
+
+STUDIES = {
+    "iterations": "quality after every iteration, and where the gain levels off",
+    "figure7": "rate-distortion curves of MS-SSIM and SI-SSIM (the paper's Figure 7)",
+    "figure6": "pictures at equal bytes with two marked regions (the paper's Figure 6)",
+    "metric-agreement": "SROCC, KROCC, PLCC and rMSE of SI-SSIM against SSIM",
+    "floor": "the floor of `proportional`, from 0 (the paper's text) to the level itself",
+    "maps": "whether the ranking holds under another classifier's map, inside and outside",
+}
+"""Names and what they show."""
+
+
+def find_study(name: str) -> Callable[[Context], Study]:
+    """The study of a name. Raises StudyError for an unknown one."""
+    if name not in STUDIES:
+        raise StudyError(f"no study {name!r}: use one of {', '.join(STUDIES)}")
+    module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+    run: Callable[[Context], Study] = module.run
+    return run

@@ -1,0 +1,73 @@
+"""The paper's Figure 7: rate-distortion curves of (a) MS-SSIM and (b) SI-SSIM.
+
+Its codecs are JPEG, BPG, George's (uniform levels) and its own (proportional); `semantic-rd` and
+the published curve of George's original are drawn beside them. Reads results; every picture counts
+at matched rates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..bdrate import compare
+from ..curves import NoCurve, pictures
+from ..figures import rd_figure
+from ..look import METRIC_NAMES, look_of
+from ..published import read_published
+from ..results import to_frame
+from ..static import rd_chart
+from ..tables import equal_rates
+from .base import Context, Study, StudyError
+
+if TYPE_CHECKING:
+    import pandas
+
+CODECS = ("jpeg", "bpg", "george", "semantic", "semantic-rd")
+PUBLISHED = "toderici2017"
+METRICS = ("ms_ssim", "si_ssim")
+_ANCHOR = "george"
+
+
+def run(context: Context) -> Study:
+    """Draw the results. Raises StudyError where the paper's codecs are not among them."""
+    results = [each for each in context.measured() if each.name in CODECS]
+    lacking = [name for name in CODECS if name not in {each.name for each in results}]
+    if lacking:
+        raise StudyError(
+            f"no results of {', '.join(lacking)}: python -m leaderboard run --codecs "
+            f"{','.join(lacking)} adds them"
+        )
+    count = len(pictures(to_frame(results)))
+    beside = [
+        each
+        for each in read_published(dataset=context.dataset.name, pictures=count)
+        if each.name == PUBLISHED
+    ]
+    results.sort(key=lambda each: CODECS.index(each.name))
+    frame = to_frame([*results, *beside])
+    shown = list(dict.fromkeys(frame["codec"]))
+    notes = [f"Means over {count} pictures at matched rates; the rate is the whole file's."]
+    for codec in shown:
+        for metric in METRICS:
+            if codec == _ANCHOR or frame.loc[frame["codec"] == codec, metric].isna().all():
+                continue
+            notes.append(_against_uniform(frame, codec, metric))
+    charts = [rd_figure(frame, m, codecs=shown, title=METRIC_NAMES[m]) for m in METRICS]
+    return Study(
+        "figure7",
+        "Rate-distortion curves of MS-SSIM and SI-SSIM (the paper's Figure 7)",
+        equal_rates(frame, METRICS),
+        charts,
+        rd_chart(frame, METRICS, codecs=shown),
+        notes,
+    )
+
+
+def _against_uniform(frame: pandas.DataFrame, codec: str, metric: str) -> str:
+    label = f"{look_of(codec).label} against {look_of(_ANCHOR).label}, {METRIC_NAMES[metric]}"
+    try:
+        found = compare(frame, codec, _ANCHOR, metric)
+    except NoCurve as error:
+        return f"{label}: no BD-rate, {error}"
+    interval = "" if found.low is None else f", 95% interval {found.low:+.1f} to {found.high:+.1f}%"
+    return f"{label}: BD-rate {found.percent:+.1f}%{interval}"

@@ -1,0 +1,137 @@
+"""The floor of `proportional`: what every block gets before importance counts.
+
+0 is the paper's text (unimportant blocks may vanish), the level itself is `uniform`. Every floor is
+compared at the bytes of the uniform file of the same picture, so that only their place differs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..codecs.base import open_session
+from ..codecs.semcomp import SemcompCodec
+from ..curves import decibels
+from ..scores import reference
+from .base import Context, Study
+from .matching import FileSearch, scores_at
+from .panels import Panel, Series, interactive, still
+
+if TYPE_CHECKING:
+    import pandas
+
+LEVELS = (6, 12)
+"""Uniform levels whose bytes are the budget."""
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Floors as shares of the average level."""
+_COLOURS = {6: "#0072B2", 12: "#D55E00"}
+
+
+class _Floored(SemcompCodec):
+    """`proportional` whose floor is a share of the level, rounded down."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__("semantic", "proportional")
+        self.share = share
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        floor = int(self.share * quality)
+        codec = SemcompCodec("semantic", "proportional", floor=floor)
+        return open_session(codec, image).encode(quality)
+
+
+def run(context: Context) -> Study:
+    """Measure all pictures. Raises CodecError."""
+    import pandas
+
+    rows = pandas.DataFrame.from_records(list(chain(*context.each(measure))))
+    scores = ["level", "bpp", "ms_ssim", "si_ssim", "si_ssim_2", "ssim", "psnr"]
+    table = rows.groupby(["budget", "floor"])[scores].mean().reset_index()
+    for metric in ("ms_ssim", "si_ssim"):
+        last = table.groupby("budget")[metric].transform("last")
+        table[f"{metric} to floor 1"] = table[metric] - last
+    missed = rows.loc[~rows["reached"]]
+    notes = [
+        f"Means over {rows['image'].nunique()} pictures, all at the bytes of the uniform file: "
+        "floor 0 is the paper's text, 1 all but uniform levels.",
+        *_trade(table),
+    ]
+    if len(missed):
+        notes.append(f"The bytes were out of reach {len(missed)} times; the nearest file counts.")
+    panels = [_panel(table, "dB"), _panel(table, "")]
+    return Study(
+        "floor",
+        "The floor of `proportional` at equal bytes",
+        table,
+        [interactive(panel) for panel in panels],
+        still(panels),
+        notes,
+        {"floor": 2, "level": 2, "psnr": 2},
+    )
+
+
+def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """One record per budget and floor of a picture: what was used, and all scores."""
+    picture, original = Image.fromarray(image), reference(image)
+    uniform = SemcompCodec("george", "uniform")
+    budgets = {level: len(uniform.encode(picture, level)) for level in LEVELS}
+    records = []
+    for share in SHARES:
+        codec = _Floored(share)
+        search = FileSearch.of(codec, partial(codec.encode, picture))
+        for level, budget in budgets.items():
+            match = search.match(budget)
+            records.append(
+                {
+                    "image": name,
+                    "budget": f"uniform {level}",
+                    "floor": share,
+                    "level": match.nearest[0],
+                    "bpp": 8 * budget / (image.shape[0] * image.shape[1]),
+                    "reached": match.reached,
+                    **scores_at(codec, match, original),
+                }
+            )
+    return records
+
+
+def _trade(table: pandas.DataFrame) -> list[str]:
+    """What the default floor gives up and gains against the other two ends."""
+    notes = []
+    for budget, own in table.groupby("budget", sort=False):
+        rows = own.set_index("floor")
+        zero, half, one = (rows.loc[share] for share in (0.0, 0.5, 1.0))
+        notes.append(
+            f"At the bytes of {budget}: floor 0 to 0.5 changes MS-SSIM by "
+            f"{half['ms_ssim'] - zero['ms_ssim']:+.4f} and SI-SSIM by "
+            f"{half['si_ssim'] - zero['si_ssim']:+.4f}; 0.5 to 1 by "
+            f"{one['ms_ssim'] - half['ms_ssim']:+.4f} and {one['si_ssim'] - half['si_ssim']:+.4f}."
+        )
+    return notes
+
+
+def _panel(table: pandas.DataFrame, unit: str) -> Panel:
+    """SI-SSIM against MS-SSIM, a line from floor 0 to 1 for each budget."""
+    scale = decibels if unit else np.asarray
+    name = f" [{unit}]" if unit else ""
+    series = []
+    for level in LEVELS:
+        own = table[table["budget"] == f"uniform {level}"]
+        series.append(
+            Series(
+                f"bytes of uniform {level}",
+                scale(own["ms_ssim"]).tolist(),
+                scale(own["si_ssim"]).tolist(),
+                _COLOURS[level],
+                "lines+markers",
+                texts=[f"{share:g}" for share in own["floor"]],
+            )
+        )
+    return Panel(
+        f"Floor 0 to 1{', in dB' * bool(unit)}", f"MS-SSIM{name}", f"SI-SSIM{name}", series
+    )

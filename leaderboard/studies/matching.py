@@ -1,0 +1,128 @@
+"""Files of a given size: the quality is searched for, picture by picture, in real files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codecs import Codec
+from ..codecs.semcomp import SemcompCodec
+from ..scores import Reference, score
+from .base import StudyError
+
+_WHOLE = {"jpeg": (1, 95), "webp": (0, 100), "avif": (0, 100), "bpg": (0, 51), "bpg444": (0, 51)}
+"""Codecs of whole qualities, and their ends."""
+_LEVELS = (0.5, 24.0)
+CLOSE = 0.005
+"""Files this near to a size are of that size: half a per cent, some 0.0003 in MS-SSIM."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The files on both sides of a size. below, above: (quality, file); the same where the search
+    ran into the codec's end, and `reached` is False there."""
+
+    target: int
+    below: tuple[float, bytes]
+    above: tuple[float, bytes]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the size lies between the two."""
+        return len(self.below[1]) <= self.target <= len(self.above[1])
+
+    @property
+    def nearest(self) -> tuple[float, bytes]:
+        """Quality and file of the side nearer in size."""
+        return min(self.below, self.above, key=lambda side: abs(len(side[1]) - self.target))
+
+
+class FileSearch:
+    """One picture's files of one codec by size; every quality is encoded once at most.
+
+    encode: quality -> file; a higher quality gives a file no smaller. It may have small dents, and
+    the files found are on either side of the size all the same. low, high, step: the qualities.
+    """
+
+    def __init__(
+        self, encode: Callable[[float], bytes], low: float, high: float, step: float
+    ) -> None:
+        self._encode = encode
+        self._low, self._step = low, step
+        self._last = round((high - low) / step)
+        self._files: dict[int, bytes] = {}
+
+    @classmethod
+    def of(cls, codec: Codec, encode: Callable[[float], bytes], step: float = 0.05) -> FileSearch:
+        """Over all qualities of a codec. step: of this project's levels, others count in ones.
+
+        Raises StudyError for a codec whose ends are not known.
+        """
+        if isinstance(codec, SemcompCodec):
+            return cls(encode, *_LEVELS, step)
+        if codec.name not in _WHOLE:
+            raise StudyError(
+                f"no search over the qualities of {codec.name}: add its ends to _WHOLE"
+            )
+        return cls(encode, *_WHOLE[codec.name], 1)
+
+    def match(self, target: int) -> Match:
+        """The neighbouring qualities whose files hold `target` bytes between them."""
+        first, last = 0, self._last
+        if self._size(first) >= target:
+            return Match(target, self._file(first), self._file(first))
+        if self._size(last) <= target:
+            return Match(target, self._file(last), self._file(last))
+        straight = True
+        while last - first > 1:
+            # Straight lines over log size come close, halving makes sure that it ends soon.
+            middle = (first + last) // 2
+            if straight:
+                low, high = (np.log(self._size(end)) for end in (first, last))
+                part = (np.log(target) - low) / (high - low)
+                middle = min(max(first + round(part * (last - first)), first + 1), last - 1)
+            straight = not straight
+            if self._size(middle) <= target:
+                first = middle
+            else:
+                last = middle
+        return Match(target, self._file(first), self._file(last))
+
+    def _file(self, index: int) -> tuple[float, bytes]:
+        quality = round(self._low + index * self._step, 4)
+        if index not in self._files:
+            self._files[index] = self._encode(quality)
+        return quality, self._files[index]
+
+    def _size(self, index: int) -> int:
+        return len(self._file(index)[1])
+
+
+def scores_at(
+    codec: Codec,
+    match: Match,
+    reference: Reference,
+    score_file: Callable[[NDArray[np.uint8]], dict[str, float]] | None = None,
+) -> dict[str, float]:
+    """Scores at the size looked for: between the two files, over the log of their bytes.
+
+    score_file: decoded pixels -> scores; default all of `leaderboard.results.METRICS`. The nearest
+    file's scores count alone if it is within `CLOSE` of the size, or the size is out of reach.
+    """
+
+    def scored(data: bytes) -> dict[str, float]:
+        decoded = np.asarray(codec.decode(data))
+        if score_file is not None:
+            return score_file(decoded)
+        return {k: np.nan if v is None else v for k, v in score(reference, decoded).items()}
+
+    off = abs(len(match.nearest[1]) / match.target - 1)
+    if not match.reached or off <= CLOSE:
+        return scored(match.nearest[1])
+    small, large = np.log([len(match.below[1]), len(match.above[1])])
+    part = float((np.log(match.target) - small) / (large - small))
+    first, second = scored(match.below[1]), scored(match.above[1])
+    return {name: (1 - part) * first[name] + part * second[name] for name in first}

@@ -1,0 +1,59 @@
+"""The command `study`: one study over a data set, its figure and its table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets" / "results"
+
+
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="iterations, figure7, figure6, metric-agreement, floor or maps", metavar="NAME"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="folder to write into", metavar="DIR")],
+    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="results that figure7 and metric-agreement read "
+            "[default: assets/results/DATASET if it is there]",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes, one picture each")] = 1,
+    images: Annotated[
+        str | None, typer.Option(help="only these pictures, separated by commas")
+    ] = None,
+) -> None:
+    """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png."""
+    from .datasets import load_dataset
+    from .results import ResultsError
+    from .studies import Context, find_study, write_study
+
+    run = find_study(name)
+    chosen = None if images is None else [each.strip() for each in images.split(",")]
+    loaded = load_dataset(dataset, chosen)
+    committed = ASSETS / loaded.name
+    if results is None and any(committed.glob("*.json")):
+        results = committed
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    found = run(Context(loaded, results, jobs, report))
+    try:
+        for path in write_study(found, out):
+            print(path)
+    except OSError as error:
+        raise ResultsError(
+            f"cannot write into {out}: {error.strerror or error}; name a folder that can be written"
+        ) from error
