@@ -124,7 +124,8 @@ def loss_of(
     if not (ssim_weight or ms_ssim_weight):
         return loss
     reference, shown = ((t + 128) / 255 for t in (image, y))
-    reference = reference.contiguous()  # a window's products want rows, not channels, innermost
+    # The windows' products want rows, not channels, innermost.
+    reference, shown = reference.contiguous(), shown.contiguous()
     terms = []
     if ssim_weight:
         terms.append((ssim_weight, ssim_terms(reference, shown, stride)[0]))
