@@ -130,35 +130,26 @@ class LocalWorkers:
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """See `Workers.run`."""
         pending = deque(task for task in tasks if task.qualities)
-        idle: list[_Process] = []
-        busy: list[_Process] = []
+        # All at once: each takes seconds to load its libraries.
+        processes = [_Process() for _ in range(min(self.jobs, len(pending)))]
         try:
-            while pending or busy:
-                while pending and len(busy) < self.jobs:
-                    process = idle.pop() if idle else _Process()
-                    task = _next_task(pending, process, busy)
-                    try:
-                        image = task.picture.load()
-                    except DatasetError as error:
-                        idle.append(process)
-                        yield from lost(task, str(error))
-                        continue
-                    process.start(task, image)
-                    busy.append(process)
-                for process in _ready(busy):
-                    outcome, rest = process.receive()
+            while pending or any(process.task for process in processes):
+                for process in processes:
+                    if process.idle:
+                        yield from _give(process, pending, processes)
+                for process in _ready(processes):
+                    outcome, left = process.receive()
                     if outcome is not None:
                         yield outcome
-                    if rest is not None:  # the process has died
-                        busy.remove(process)
+                    if left is not None:  # it has died
+                        processes.remove(process)
                         process.stop()
-                        if rest.qualities:
-                            pending.appendleft(rest)
-                    elif process.task is None:
-                        busy.remove(process)
-                        idle.append(process)
+                        if left.qualities:
+                            pending.appendleft(left)
+                        if pending:
+                            processes.append(_Process())
         finally:
-            for process in (*busy, *idle):
+            for process in processes:
                 process.stop()
 
 
@@ -181,6 +172,11 @@ class _Process:
         self.picture = ""
 
     @property
+    def idle(self) -> bool:
+        """Whether it waits for a task."""
+        return self._awake and self.task is None
+
+    @property
     def pipe(self) -> Connection:
         """Where its answers come from."""
         return self._pipe
@@ -193,16 +189,19 @@ class _Process:
             self._pipe.send((task, image))
 
     def receive(self) -> tuple[Outcome | None, Task | None]:
-        """(the next outcome if there is one, what is left of the task if the process has died)."""
-        task = self.task
-        assert task is not None
+        """(the next outcome if there is one, what is left of the task if the process has died).
+
+        Raises WorkerError if it has died before it was ready.
+        """
         try:
             answer = self._pipe.recv()
         except (EOFError, OSError):
-            return self._died(task)
+            return self._died()
         if answer is None:
             self._awake = True
             return None, None
+        task = self.task
+        assert task is not None
         self.task = replace(task, qualities=task.qualities[1:])
         if not self.task.qualities:
             self.task = None
@@ -214,7 +213,7 @@ class _Process:
         self._process.terminate()
         self._process.join()
 
-    def _died(self, task: Task) -> tuple[Outcome, Task]:
+    def _died(self) -> tuple[Outcome, Task]:
         self._process.join(10)
         code = self._process.exitcode
         if code is not None and code < 0:
@@ -222,7 +221,8 @@ class _Process:
         else:
             end = f"ended with exit code {code}"
         hint = "out of memory? use fewer --jobs" if code == -signal.SIGKILL else "see its output"
-        if not self._awake:
+        task = self.task
+        if task is None:
             raise WorkerError(f"a worker process {end} while it was starting: {hint}")
         problem = f"the worker process {end}: {hint}, and run the command again"
         outcome = Outcome(task, task.qualities[0], None, problem)
@@ -244,15 +244,31 @@ def _serve(pipe: Connection) -> None:
         return
 
 
-def _ready(busy: Sequence[_Process]) -> list[_Process]:
-    """Processes with something to say; waits for one."""
-    pipes = wait([process.pipe for process in busy])
-    return [process for process in busy if process.pipe in pipes]
+def _ready(processes: Sequence[_Process]) -> list[_Process]:
+    """Processes with something to say; waits for one unless all are idle."""
+    pipes = [process.pipe for process in processes if not process.idle]
+    speaking = wait(pipes) if pipes else []
+    return [process for process in processes if process.pipe in speaking]
 
 
-def _next_task(pending: deque[Task], process: _Process, busy: Sequence[_Process]) -> Task:
+def _give(
+    process: _Process, pending: deque[Task], processes: Sequence[_Process]
+) -> Iterator[Outcome]:
+    """Start an idle process on a task; yields what becomes of those that cannot be begun."""
+    while pending:
+        task = _next_task(pending, process, processes)
+        try:
+            image = task.picture.load()
+        except DatasetError as error:
+            yield from lost(task, str(error))
+            continue
+        process.start(task, image)
+        return
+
+
+def _next_task(pending: deque[Task], process: _Process, processes: Sequence[_Process]) -> Task:
     """Take a task of the picture that a process knows, else of one that nobody is at."""
-    taken = {other.picture for other in busy}
+    taken = {other.picture for other in processes if other.task is not None}
     for task in pending:
         if task.picture.sha256 == process.picture:
             break
