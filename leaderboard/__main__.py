@@ -1,4 +1,4 @@
-"""The command `python -m leaderboard`: run, table, figures and study.
+"""The command `python -m leaderboard`: run, check, table, figures and study.
 
 What is wrong with a file, an option or a point is told on stderr with exit code 1; a wrong command
 line has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from .check_command import check
 from .report_commands import figures, table
 from .study_commands import study
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 
+app.command()(check)
 app.command()(table)
 app.command()(figures)
 app.command()(study)
