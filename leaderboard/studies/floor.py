@@ -85,7 +85,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
         codec = _Floored(share)
         search = FileSearch.of(codec, partial(codec.encode, picture))
         for level, budget in budgets.items():
-            match = search.match(budget)
+            match = search.match(budget, start=level)
             records.append(
                 {
                     "image": name,

@@ -32,6 +32,7 @@ RATES = (0.25, 0.5)
 """Bits per pixel at which the codecs are compared."""
 TOP = 0.2
 """Share of the pixels that count as important."""
+_RANGE = f"{min(RATES):g} to {max(RATES):g} bpp"
 _COLUMNS = ("SI-SSIM, first map", "SI-SSIM, second map", "SSIM inside", "SSIM outside")
 
 
@@ -140,18 +141,19 @@ def _verdicts(table: pandas.DataFrame) -> list[str]:
 
 
 def _maps_panel(table: pandas.DataFrame) -> Panel:
+    first, second = _COLUMNS[:2]
+    difference = table[second] - table[first]
     return Panel(
-        "SI-SSIM under both maps",
+        f"SI-SSIM under both maps, {_RANGE}",
         "SI-SSIM, first map (the codec's own)",
-        "SI-SSIM, second map",
-        _points(table, *_COLUMNS[:2]),
-        identity=True,
+        "second map minus first",
+        _points(table.assign(difference=difference), first, "difference"),
     )
 
 
 def _regions_panel(table: pandas.DataFrame) -> Panel:
     return Panel(
-        "Important fifth under the second map",
+        f"Important fifth (second map), {_RANGE}",
         "SSIM outside",
         "SSIM inside",
         _points(table, _COLUMNS[3], _COLUMNS[2]),
@@ -160,6 +162,7 @@ def _regions_panel(table: pandas.DataFrame) -> Panel:
 
 
 def _points(table: pandas.DataFrame, x: str, y: str) -> list[Series]:
+    """A line per codec from the lowest rate to the highest."""
     series = []
     for codec, own in table.dropna(subset=[x, y]).groupby("codec", sort=False):
         look = look_of(codec)
@@ -173,7 +176,6 @@ def _points(table: pandas.DataFrame, x: str, y: str) -> list[Series]:
                 width=1.0,
                 size=9.0,
                 symbol=look.symbol,
-                texts=[f"{rate:g}" for rate in own["bpp"]],
             )
         )
     return series

@@ -69,27 +69,48 @@ class FileSearch:
             )
         return cls(encode, *_WHOLE[codec.name], 1)
 
-    def match(self, target: int) -> Match:
-        """The neighbouring qualities whose files hold `target` bytes between them."""
-        first, last = 0, self._last
-        if self._size(first) >= target:
-            return Match(target, self._file(first), self._file(first))
-        if self._size(last) <= target:
-            return Match(target, self._file(last), self._file(last))
-        straight = True
-        while last - first > 1:
-            # Straight lines over log size come close, halving makes sure that it ends soon.
-            middle = (first + last) // 2
-            if straight:
-                low, high = (np.log(self._size(end)) for end in (first, last))
-                part = (np.log(target) - low) / (high - low)
-                middle = min(max(first + round(part * (last - first)), first + 1), last - 1)
+    def match(self, target: int, start: float | None = None) -> Match:
+        """The neighbouring qualities whose files hold `target` bytes between them.
+
+        start: where to look first, default the middle: high qualities are slow to encode, so the
+        ends are not asked unless the search gets there.
+        """
+        middle = self._last / 2 if start is None else (start - self._low) / self._step
+        stride = max(1, self._last // 12)
+        probe = min(max(round(middle), 0), self._last)
+        straight = False
+        while True:
+            self._file(probe)
+            last = min((i for i in self._files if self._size(i) > target), default=None)
+            if last is None:  # none is larger
+                first = max(self._files)
+                if first == self._last:
+                    return Match(target, self._file(first), self._file(first))
+                probe, stride = min(self._last, first + stride), 2 * stride
+                continue
+            # A dent may leave small files beyond a larger one: the first crossing counts.
+            under = [i for i in self._files if i < last]
+            if not under:
+                if last == 0:
+                    return Match(target, self._file(0), self._file(0))
+                probe, stride = max(0, last - stride), 2 * stride
+                continue
+            first = max(under)
+            if last - first < 2:
+                return Match(target, self._file(first), self._file(last))
             straight = not straight
-            if self._size(middle) <= target:
-                first = middle
-            else:
-                last = middle
-        return Match(target, self._file(first), self._file(last))
+            probe = self._between(first, last, target, straight)
+
+    def _between(self, first: int, last: int, target: int, straight: bool) -> int:
+        """Where to look next between two files.
+
+        Straight lines over log size come close; halving now and then makes sure that it ends soon.
+        """
+        if not straight:
+            return (first + last) // 2
+        low, high = (np.log(self._size(end)) for end in (first, last))
+        part = float((np.log(target) - low) / (high - low))
+        return min(max(first + round(part * (last - first)), first + 1), last - 1)
 
     def _file(self, index: int) -> tuple[float, bytes]:
         quality = round(self._low + index * self._step, 4)
