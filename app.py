@@ -1,11 +1,13 @@
 """The demo in the browser: `python app.py`, or `build()` for the page without a server.
 
 Here are the page and its endpoints /compress, /decompress, /explain and /score; what they do stands
-in `semcomp.demo`. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+in `semcomp.demo`. The leaderboard's tab and endpoint are made by `leaderboard.page`. Host and port
+come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
 """
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -15,6 +17,9 @@ from semcomp.demo import events, look, words, work  # isort: skip - before gradi
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
+
+from leaderboard import page as leaderboard
+from leaderboard.page_view import TAB
 
 MAX_FILE_SIZE = "40mb"
 KEEP_FILES = (600, 3600)
@@ -31,20 +36,22 @@ ALLOCATIONS = [
 SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
 
 
-def build() -> gr.Blocks:
-    """The page, ready to launch."""
+def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
+    """The page, ready to launch. results: folder of the leaderboard's."""
     page = gr.Blocks(
         title="Semantic image compression", analytics_enabled=False, delete_cache=KEEP_FILES
     )
     with page:
         gr.HTML(words.HEADER)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
                 made = _compress_tab(page)
             with gr.Tab("Open a file"):
                 _open_tab(made)
             with gr.Tab("Score"):
                 _score_tab()
+            with gr.Tab("Leaderboard", id=TAB):
+                leaderboard.build_tab(page, tabs, results)
         gr.HTML(words.FOOTER)
         _endpoints()
     return page
@@ -207,7 +214,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
     """Serve the page; kwargs go to gradio. Returns what gradio's `launch` returns."""
     return page.queue(max_size=40, default_concurrency_limit=8).launch(
         theme=look.theme(),
-        css=look.CSS,
+        css=look.CSS + leaderboard.CSS,
         js=look.JS,
         head=look.HEAD,
         ssr_mode=False,

@@ -1,0 +1,160 @@
+"""The leaderboard's tab inside the demo's page: its components, and which event each starts.
+
+Events that only read results skip the queue, so that nobody waits for somebody else's picture;
+decoding pictures takes its turn with the demo's networks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from . import page_words as words
+from .page_board import FOLDER
+from .page_events import BROWSER_JS, Events, decode_on_gpu
+from .page_look import CSS
+from .page_view import MAX_RATE, MAX_TEXT, TARGETS
+
+__all__ = ["CSS", "FOLDER", "build_tab"]
+
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+    "api_visibility": "private",
+}
+"""Events that read what is in memory."""
+SCALES = [("Decibels", "db"), ("Plain", "plain")]
+
+
+def build_tab(page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER) -> None:
+    """Fill the tab at hand, whose id is `page_view.TAB`.
+
+    page: whose loading reads the link. tabs: where a link opens this tab. folder: of results, see
+    `page_board.load_boards`.
+    """
+    events = Events(folder)
+    with gr.Column(elem_id="board"):
+        gr.HTML(words.INTRO)
+        notice = gr.HTML(elem_id="board-notice")
+        dataset, metric, scale, codecs, low, high, plot, left_out = _curves()
+        anchor, text, table, files = _ranking()
+        picture, target, points, sample = _one_picture(folder, dataset)
+        link = gr.Textbox(
+            label="Link to this view",
+            interactive=False,
+            buttons=["copy"],
+            max_lines=1,
+            elem_id="board-link",
+        )
+        with gr.Accordion("How these numbers are made", open=False):
+            made = gr.Markdown(words.MADE, elem_id="board-made")
+        said, browser = gr.JSON(visible=False), gr.State()
+    controls: list[Any] = [
+        *(dataset, metric, scale, codecs, anchor, low, high, text, picture, target)
+    ]
+    curves, ranks = [notice, plot, left_out], [table, *files]
+    shown = [*controls, *sample, made, *curves, *ranks, points, link]
+    asked = [*controls, browser]
+    page.load(events.open, said, [browser, tabs, *shown], js=BROWSER_JS, **QUICK)
+    dataset.input(events.switch, [dataset, browser], shown, **QUICK)
+    for triggers, function, outputs in (
+        ([metric, scale, codecs, low, high], events.draw, curves),
+        ([metric, anchor, text], events.rank, ranks),
+        ([picture, target], events.look, [points]),
+        (controls[1:], events.share, [link]),
+    ):
+        gr.on([each.input for each in triggers], function, asked, outputs, **QUICK)
+    _endpoint(events)
+
+
+def _curves() -> tuple[Any, ...]:
+    with gr.Row():
+        dataset = gr.Dropdown([], label="Pictures", min_width=130, elem_id="board-dataset")
+        metric = gr.Dropdown([], label="Score", min_width=130, elem_id="board-score")
+        scale = gr.Radio(SCALES, value="db", label="Scale", min_width=230, elem_id="board-scale")
+        low = _rate("From (bits per pixel)", 0, "board-low")
+        high = _rate("To (bits per pixel)", 0, "board-high")
+    plot = gr.Plot(show_label=False, label="Rate-distortion curves", elem_id="board-plot")
+    left_out = gr.HTML()
+    codecs = gr.CheckboxGroup([], label="Curves", elem_id="board-codecs")
+    return dataset, metric, scale, codecs, low, high, plot, left_out
+
+
+def _ranking() -> tuple[Any, ...]:
+    gr.HTML("<h2>Ranking</h2>")
+    with gr.Row():
+        anchor = gr.Dropdown([], label="Compared with", elem_id="board-anchor", min_width=220)
+        text = gr.Textbox(
+            label="Filter",
+            placeholder="a codec, published, incomplete",
+            max_length=MAX_TEXT,
+            elem_id="board-filter",
+            min_width=220,
+        )
+    table = gr.HTML(elem_id="board-table")
+    with gr.Row(elem_classes="files"):
+        files = [
+            gr.DownloadButton(label, size="md", min_width=150, elem_id=f"board-{name}")
+            for label, name in (
+                ("Table (CSV)", "csv"),
+                ("All rows (CSV)", "rows"),
+                ("Everything (JSON)", "json"),
+            )
+        ]
+    return anchor, text, table, files
+
+
+def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
+    gr.HTML("<h2>One picture</h2>")
+    with gr.Row():
+        picture = gr.Dropdown([], label="Picture", elem_id="board-picture", min_width=220)
+        target = _rate("Bits per pixel", TARGETS[0], "board-target", TARGETS[1])
+    points = gr.HTML(elem_id="board-points")
+    hint = gr.HTML()
+    sample = gr.Dropdown([], label="Sample picture", elem_id="board-sample", visible=False)
+    wanted = gr.CheckboxGroup(
+        [], label="Decode at no more bytes than that", info=words.DECODE, elem_id="board-wanted"
+    )
+    go = gr.Button("Show the decoded pictures", variant="primary", elem_id="board-decode")
+    missing = gr.HTML()
+    pictures = gr.Gallery(
+        label="Decoded pictures at equal bytes",
+        columns=2,
+        height="auto",
+        object_fit="contain",
+        format="png",
+        interactive=False,
+        buttons=["download", "fullscreen"],
+        elem_id="equal",
+    )
+    go.click(
+        partial(decode_on_gpu, folder),
+        [dataset, picture, target, sample, wanted],
+        [pictures, missing],
+        concurrency_id="model",
+        concurrency_limit=1,
+        api_visibility="private",
+    )
+    return picture, target, points, [sample, hint, wanted]
+
+
+def _endpoint(events: Events) -> None:
+    with gr.Group(visible=False):
+        dataset, metric, anchor = (gr.Textbox("", label=n) for n in ("Data set", "Score", "Anchor"))
+        gr.Button().click(
+            events.api,
+            [dataset, metric, anchor],
+            gr.JSON(label="Ranking"),
+            queue=False,
+            api_name="leaderboard",
+        )
+
+
+def _rate(label: str, least: float, name: str, most: float = MAX_RATE) -> gr.Number:
+    return gr.Number(
+        label=label, minimum=least, maximum=most, step=0.05, min_width=120, elem_id=name
+    )
