@@ -196,13 +196,14 @@ def _chart(name: str, group: Group) -> plotly.graph_objects.Figure:
                 col=column,
             )
     figure.update_xaxes(visible=False, matches="x")
-    figure.update_yaxes(visible=False, matches="y")
+    # At any width the picture stays under its title.
+    figure.update_yaxes(visible=False, matches="y", constrain="domain", constraintoward="top")
     height, width = shown[0].pixels.shape[:2]
     figure.update_layout(
         title={"text": name, "x": 0, "xref": "paper"},
         font={"family": "system-ui, sans-serif", "size": 12, "color": TEXT},
         margin={"l": 4, "r": 4, "t": 90, "b": 4},
-        height=int(rows * (480 * height / width + 60)) + 90,
+        height=int(rows * (320 * height / width + 50)) + 90,
         dragmode="zoom",
     )
     figure.update_annotations(font_size=11)

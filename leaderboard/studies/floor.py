@@ -51,9 +51,9 @@ def run(context: Context) -> Study:
 
     rows = pandas.DataFrame.from_records(list(chain(*context.each(measure))))
     scores = ["level", "bpp", "ms_ssim", "si_ssim", "si_ssim_2", "ssim", "psnr"]
-    table = rows.groupby(["budget", "floor"])[scores].mean().reset_index()
+    table = rows.groupby(["uniform level", "floor"])[scores].mean().reset_index()
     for metric in ("ms_ssim", "si_ssim"):
-        last = table.groupby("budget")[metric].transform("last")
+        last = table.groupby("uniform level")[metric].transform("last")
         table[f"{metric} to floor 1"] = table[metric] - last
     missed = rows.loc[~rows["reached"]]
     notes = [
@@ -89,7 +89,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
             records.append(
                 {
                     "image": name,
-                    "budget": f"uniform {level}",
+                    "uniform level": level,
                     "floor": share,
                     "level": match.nearest[0],
                     "bpp": 8 * budget / (image.shape[0] * image.shape[1]),
@@ -103,11 +103,11 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
 def _trade(table: pandas.DataFrame) -> list[str]:
     """What the default floor gives up and gains against the other two ends."""
     notes = []
-    for budget, own in table.groupby("budget", sort=False):
+    for level, own in table.groupby("uniform level"):
         rows = own.set_index("floor")
         zero, half, one = (rows.loc[share] for share in (0.0, 0.5, 1.0))
         notes.append(
-            f"At the bytes of {budget}: floor 0 to 0.5 changes MS-SSIM by "
+            f"At the bytes of uniform level {level}: floor 0 to 0.5 changes MS-SSIM by "
             f"{half['ms_ssim'] - zero['ms_ssim']:+.4f} and SI-SSIM by "
             f"{half['si_ssim'] - zero['si_ssim']:+.4f}; 0.5 to 1 by "
             f"{one['ms_ssim'] - half['ms_ssim']:+.4f} and {one['si_ssim'] - half['si_ssim']:+.4f}."
@@ -121,7 +121,7 @@ def _panel(table: pandas.DataFrame, unit: str) -> Panel:
     name = f" [{unit}]" if unit else ""
     series = []
     for level in LEVELS:
-        own = table[table["budget"] == f"uniform {level}"]
+        own = table[table["uniform level"] == level]
         series.append(
             Series(
                 f"bytes of uniform {level}",

@@ -51,7 +51,8 @@ def run(context: Context) -> Study:
     )
     notes = [
         f"{whole['pairs']} files of {frame['image'].nunique()} pictures: "
-        + ", ".join(f"{each} {whole[each]:.4f}" for each in ("SROCC", "KROCC", "PLCC", "rMSE")),
+        + ", ".join(f"{each} {whole[each]:.4f}" for each in ("SROCC", "KROCC", "PLCC", "rMSE"))
+        + ".",
         _largest(frame),
     ]
     return Study(
