@@ -54,7 +54,8 @@ def series(rows: list[dict[str, str]], panel: str) -> dict[str, list[tuple[float
 def draw_curves(log: Path, picture: Path) -> None:
     """Write the learning curve of `log` (CSV) as a PNG: loss, PSNR, MS-SSIM, SSIM over steps.
 
-    Raises ImportError without matplotlib.
+    Scores are drawn as gains over their first value, which the legend gives: levels lie decibels
+    apart, and what a run teaches is tenths of one. Raises ImportError without matplotlib.
     """
     from matplotlib.figure import Figure
 
@@ -66,12 +67,15 @@ def draw_curves(log: Path, picture: Path) -> None:
                 continue
             steps, values = zip(*points, strict=True)
             dashed = "--" if label == "level map" else "-"
+            if panel != "loss":
+                label = f"{label} ({values[0]:.2f})"
+                values = tuple(value - values[0] for value in values)
             axes.plot(steps, values, dashed, color=colour, label=label, marker=".", linewidth=1.4)
-        axes.set_title(title, loc="left")
+        axes.set_title(title if panel == "loss" else f"{title}, gained since the start", loc="left")
         axes.set_xlabel("steps")
         axes.grid(alpha=0.3)
-        if panel == "psnr":
-            axes.legend(fontsize=8, ncols=3)
+        if panel != "loss" and axes.lines:
+            axes.legend(fontsize=7, ncols=3, framealpha=0.6)
     partial = picture.with_suffix(".partial")
     figure.savefig(partial, format="png")
     partial.replace(picture)
