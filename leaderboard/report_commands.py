@@ -56,6 +56,11 @@ def table(
     parts.append(("Mean scores at equal rates", tables.shown(equal)))
     _write(out / "rates.csv", tables.csv(equal))
     text = "\n".join(f"## {heading}\n\n{tables.markdown(each)}" for heading, each in parts)
+    if (frame["kind"] == "published").any():
+        text += (
+            "\nPublished means are compared with the anchor's means per quality setting, "
+            "all others picture by picture.\n"
+        )
     _write(out / "table.md", text)
     _write(out / "table.html", tables.html_page(f"Codecs on {dataset}", parts))
 

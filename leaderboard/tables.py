@@ -45,10 +45,10 @@ def ranked(
     bd_low, bd_high (per cent), overlap (0..1), encode_s, decode_s (mean processor seconds of a
     picture, of what was measured here), images, note.
 
-    Published means stand at their BD-rate without a rank; those that do not state the metric are
-    left out. Whatever has no BD-rate (incomplete
-    results, thin overlap) stands at the end without one, and `note` says why. Raises NoCurve for an
-    anchor that is not there or incomplete.
+    Published means stand at their BD-rate (means per setting against the anchor's, see
+    `bdrate.compare`) without a rank; those that do not state the metric are left out. Whatever has
+    no BD-rate (incomplete results, thin overlap) stands at the end without one, and `note` says
+    why. Raises NoCurve for an anchor that is not there or incomplete.
     """
     import pandas
 
