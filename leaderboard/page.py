@@ -123,6 +123,7 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
     missing = gr.HTML()
     pictures = gr.Gallery(
         label="Decoded pictures at equal bytes",
+        show_label=False,
         columns=2,
         height="auto",
         object_fit="contain",

@@ -136,16 +136,17 @@ def _load(
             "--dataset kodak --out assets/results/kodak"
         )
     boards = {}
-    for dataset, results in sorted(found.items()):
-        count = len(pictures(to_frame(results)))
+    for dataset, measured in sorted(found.items()):
+        count = len(pictures(to_frame(measured)))
         try:
             others = read_published(published, dataset, count)
         except ResultsError as error:
             others = []
-            problems.append(f"Published curves are left out: {_without_folders(error, published)}")
-        names = {each.name for each in results}
+            told = _without_folders(error, published / "*")
+            problems.append(f"Published curves are left out: {told}")
+        names = {each.name for each in measured}
         ordered = [
-            *sorted(results, key=_place),
+            *sorted(measured, key=_place),
             *(each for each in others if each.name not in names),
         ]
         boards[dataset] = Board(dataset, tuple(ordered), to_frame(ordered))

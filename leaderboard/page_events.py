@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from gradio.utils import get_upload_folder
-from PIL import Image
 
 from semcomp.demo.events import on_gpu
 from semcomp.demo.work import samples
@@ -38,6 +34,7 @@ from .page_board import (
     ranking,
     rows_csv,
 )
+from .page_files import picture_file, text_file
 from .page_look import dressed
 from .page_pictures import AT_FIRST, MOST, Made, find_picture, has_pixels, make, runnable
 from .page_view import TAB, View, is_link, target_of, view_of
@@ -164,12 +161,15 @@ class Events:
         table, problem = _ranking(board, view)
         stem = f"{view.dataset}-{view.metric}"
         whole = everything(board, view.metric, view.anchor)
-        files = (_file(f"{view.dataset}-rows.csv", rows_csv(board)), _file(f"{stem}.json", whole))
+        files = (
+            text_file(f"{view.dataset}-rows.csv", rows_csv(board)),
+            text_file(f"{stem}.json", whole),
+        )
         if table is None or view.anchor is None:
             return words.notice([problem]), None, *files
         shown = matching(table, view.text)
         made = words.ranking_html(shown, board, view.metric, view.anchor, _is(browser, "dark"))
-        return made, _file(f"{stem}-against-{view.anchor}.csv", tables.csv(shown)), *files
+        return made, text_file(f"{stem}-against-{view.anchor}.csv", tables.csv(shown)), *files
 
     def _look(self, view: View, lost: list[str], browser: Browser) -> str:
         board = self._boards().boards.get(view.dataset)
@@ -194,7 +194,7 @@ def decode(
     try:
         pixels = find_picture(place, name or "")
         height, width = pixels.shape[:2]
-        shown = [(_png(f"{name}-original", pixels), f"Original, {width} × {height} pixels")]
+        shown = [(picture_file(f"{name}-original", pixels), f"Original, {width} × {height} pixels")]
         yield shown, ""
         rate = target if target_of(target) is not None else float("nan")
         missing: list[str] = []
@@ -203,7 +203,7 @@ def decode(
             if made.decoded is None:
                 missing.append(f"{label}: {made.reason}.")
             else:
-                file = _png(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
+                file = picture_file(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
                 shown = [*shown, (file, _caption(label, made, height * width))]
             yield shown, words.notice(missing)
     except (CodecError, DatasetError) as error:
@@ -299,33 +299,3 @@ def _link(view: View, browser: Browser) -> str:
 
 def _is(browser: Browser, key: str) -> bool:
     return bool((browser or {}).get(key))
-
-
-def _file(name: str, text: str) -> str:
-    """A file to download, in the folder that is swept."""
-    data = text.encode("utf-8")
-    path = _swept(data) / _safe(name)
-    if not path.is_file():
-        path.write_bytes(data)
-    path.touch()  # the sweeper goes by age
-    return str(path)
-
-
-def _png(name: str, pixels: np.ndarray) -> str:
-    """A picture's file, without loss, in the folder that is swept."""
-    path = _swept(pixels.tobytes()) / f"{_safe(name)}.png"
-    if not path.is_file():
-        Image.fromarray(pixels).save(path, compress_level=3)
-    path.touch()
-    return str(path)
-
-
-def _swept(data: bytes) -> Path:
-    folder = Path(get_upload_folder()) / sha256(data).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _safe(name: str) -> str:
-    """A file's name; data sets and codecs are named by results files."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:100].lstrip(".")

@@ -77,7 +77,8 @@ CSS = """
   #board table.cards td[data-label=Codec]::before { content: none; }
   #board table.cards tr.nearest td[data-label=Codec], #board table.cards td:has(.none) {
     display: none; }
-  #board table.cards td[data-label^=BD] { grid-column: span 2; }
+  #board table.cards td[data-label^=BD], #board table.cards td[data-label*=second] {
+    grid-column: span 2; }
   #equal .grid-container { grid-template-columns: minmax(0, 1fr) !important; }
 }
 """

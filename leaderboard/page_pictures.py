@@ -136,7 +136,7 @@ def _make(
 
 def _step(codec: Codec) -> float:
     """Between the qualities that are searched: this project's levels may be fractions."""
-    return 0.05 if isinstance(codec, SemcompCodec) else 1
+    return 0.1 if isinstance(codec, SemcompCodec) else 1
 
 
 def _span(board: Board | None, codec: str, name: str, target: int) -> tuple[float, float] | None:

@@ -51,7 +51,10 @@ NO_PIXELS = """
 <p class="quiet">The pictures of this data set are not on this server, so the codecs below show a
 sample picture instead. To have Kodak's here, set SEMCOMP_KODAK_DIR.</p>
 """
-DECODE = "Each codec's largest file within the target. The slow ones take up to a minute."
+DECODE = (
+    "Each codec's largest file within the target; coarse quality steps leave some smaller. "
+    "Our own codecs take longest."
+)
 
 
 def commands(board: Board) -> str:
