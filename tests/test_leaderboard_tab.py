@@ -68,9 +68,10 @@ def test_the_endpoint_gives_the_ranking(url: str, folder: Path) -> None:
 def open_tab(browser: Browser, address: str, width: int = 1280) -> Page:
     """The leaderboard as a link opens it, drawn."""
     page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.set_default_timeout(180_000)  # a busy machine takes its time
     page.goto(address)
-    page.wait_for_selector("#board-table table", timeout=60_000)
-    page.wait_for_selector("#board-plot .main-svg", timeout=60_000)
+    page.wait_for_selector("#board-table table")
+    page.wait_for_selector("#board-plot .main-svg")
     return page
 
 
@@ -117,9 +118,7 @@ def test_pictures_are_decoded_on_demand(browser: Browser, url: str) -> None:
     for name in ("BPG 4:2:0", "george (ours)", "semantic (ours)"):
         page.locator("#board-wanted").get_by_label(name).uncheck()
     page.locator("#board-decode").click()
-    page.wait_for_function(
-        "document.querySelectorAll('#equal .thumbnail-item img').length === 2", timeout=60_000
-    )
+    page.wait_for_function("document.querySelectorAll('#equal .thumbnail-item img').length === 2")
     sources = page.locator("#equal img").evaluate_all("all => all.map(image => image.src)")
     assert all(source.endswith(".png") for source in sources)
     assert "JPEG:" in page.locator("#equal").inner_text()
