@@ -67,7 +67,7 @@ def build_tab(page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER) -> None:
         ([picture, target], events.look, [points]),
         (controls[1:], events.share, [link]),
     ):
-        gr.on([each.input for each in triggers], function, asked, outputs, **QUICK)
+        gr.on([_changed(each) for each in triggers], function, asked, outputs, **QUICK)
     _endpoint(events)
 
 
@@ -153,6 +153,11 @@ def _endpoint(events: Events) -> None:
             queue=False,
             api_name="leaderboard",
         )
+
+
+def _changed(control: Any) -> Any:
+    """The event of a visitor's change: a field of text does not report pasted text as input."""
+    return control.change if isinstance(control, gr.Textbox | gr.Number) else control.input
 
 
 def _rate(label: str, least: float, name: str, most: float = MAX_RATE) -> gr.Number:
