@@ -67,7 +67,8 @@ def build_tab(page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER) -> None:
         ([picture, target], events.look, [points]),
         (controls[1:], events.share, [link]),
     ):
-        gr.on([_changed(each) for each in triggers], function, asked, outputs, **QUICK)
+        changes = [change for each in triggers for change in _changes(each)]
+        gr.on(changes, function, asked, outputs, **QUICK)
     _endpoint(events)
 
 
@@ -155,9 +156,11 @@ def _endpoint(events: Events) -> None:
         )
 
 
-def _changed(control: Any) -> Any:
-    """The event of a visitor's change: a field of text does not report pasted text as input."""
-    return control.change if isinstance(control, gr.Textbox | gr.Number) else control.input
+def _changes(control: Any) -> list[Any]:
+    """The events of a visitor's change, pasted text included; never those of values set here."""
+    if isinstance(control, gr.Textbox | gr.Number):
+        return [control.input, control.submit, control.blur]
+    return [control.input]
 
 
 def _rate(label: str, least: float, name: str, most: float = MAX_RATE) -> gr.Number:
