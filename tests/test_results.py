@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.__main__ import main
+from leaderboard.codecs import CODECS
+from leaderboard.results import read_folder
 from semcomp.bench import read_rows, table
 from semcomp.weights import load_model
 
@@ -27,6 +30,32 @@ def test_results_are_of_the_committed_weights(path):
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_readme_shows_the_results(path):
     assert table(read_rows(path)[1]) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_benchmark_results_are_of_the_committed_weights_and_whole():
+    found = read_folder(ROOT / "assets" / "results" / "kodak")
+    assert {"jpeg", "webp", "avif", "jxl", "bpg", "bpg444"} < {each.name for each in found}
+    assert {"george", "semantic", "semantic-rd"} < {each.name for each in found}
+    for each in found:
+        assert each.kind == "recomputed" and each.provenance["dirty"] is False
+        assert each.provenance["weights"] == getattr(CODECS[each.name], "weights_sha256", None)
+        assert len(each.rows) == 24 * len(each.qualities)
+
+
+def test_readme_shows_the_ranking(tmp_path):
+    """The README's tables are what its own command writes."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = next(
+        line for line in readme.splitlines() if line.startswith("python -m leaderboard table")
+    )
+    words = command.split()[3:]
+    words[words.index("--out") + 1] = str(tmp_path)
+    words[words.index("--results") + 1] = str(ROOT / words[words.index("--results") + 1])
+    assert main(words) == 0
+    written = (tmp_path / "table.md").read_text(encoding="utf-8")
+    tables = [part for part in written.split("\n\n") if part.startswith("| ")]
+    assert len(tables) == 3
+    assert all(part.strip() in readme for part in tables)
 
 
 def test_entropy_coding_saves_a_quarter():
