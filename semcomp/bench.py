@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -265,10 +265,7 @@ def write_card(rows: Sequence[Row], model: Model, folder: Path) -> None:
         "table": [_mean_row(group) for group in _groups(rows)],
     }
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    validation = ", ".join(
-        f"{name.removeprefix('psnr_')}: {value:.2f}"
-        for name, value in card.get("validation", {}).items()
-    )
+    validation = _validation_lines(card.get("validation", {}))
     page = f"""# Weights `{card["name"]}`
 
 - SHA-256 over the parts: `{model.digest}`; model id in files: `{model.digest[:8]}`
@@ -277,7 +274,8 @@ def write_card(rows: Sequence[Row], model: Model, folder: Path) -> None:
 - Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}; options
   `{json.dumps(card["options"])}`
 - Commit: `{card["commit"]}`
-- Validation, PSNR in dB of held-out training crops after k iterations: {validation}
+- Validation on held-out training crops after k iterations, and under level maps:
+{validation}
 
 Measured on {card["measured"]["pictures"]} pictures from real files
 (`python -m semcomp bench FOLDER --card`), means over the pictures; bpp counts the whole file;
@@ -286,6 +284,20 @@ top_psnr and top_ssim are taken over the fifth of the blocks with the highest im
 {table(rows)}
 """
     (folder / "CARD.md").write_text(page, encoding="utf-8")
+
+
+def _validation_lines(scores: Mapping[str, float]) -> str:
+    """A list item per score, its levels in one line."""
+    titles = {"psnr": "PSNR in dB", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "map": "level maps"}
+    lines = []
+    for prefix, title in titles.items():
+        values = ", ".join(
+            f"{name.removeprefix(f'{prefix}_')}: {value:.{2 if 'psnr' in name else 4}f}"
+            for name, value in scores.items()
+            if name.startswith(f"{prefix}_")
+        )
+        lines += [f"  - {title}: {values}"] if values else []
+    return "\n".join(lines)
 
 
 def read_rows(path: Path) -> tuple[str, list[Row]]:
