@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from .arguments import split_names, split_numbers
 from .check_command import check
 from .report_commands import figures, table
 from .study_commands import study
@@ -62,7 +63,7 @@ def run(
     from .evaluate import evaluate
     from .progress import Progress
 
-    names = list(CODECS) if codecs is None else _split(codecs)
+    names = list(CODECS) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in CODECS]
     if unknown or not names:
         raise typer.BadParameter(
@@ -72,11 +73,11 @@ def run(
         raise typer.BadParameter("give either --jobs or --ray")
     results = evaluate(
         [CODECS[name] for name in dict.fromkeys(names)],
-        load_dataset(dataset, None if images is None else _split(images)),
+        load_dataset(dataset, None if images is None else split_names(images)),
         out,
         jobs=jobs,
         ray=ray,
-        qualities=None if qualities is None else _numbers(qualities),
+        qualities=None if qualities is None else _qualities(qualities),
         progress=Progress,
     )
     for result in results:
@@ -128,17 +129,9 @@ def _show_warning(message: Warning | str, *_: object) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _split(text: str) -> list[str]:
-    """Names separated by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _numbers(text: str) -> list[float]:
-    """Numbers separated by commas."""
-    try:
-        numbers = [float(part) for part in _split(text)]
-    except ValueError as error:
-        raise typer.BadParameter(f"qualities {text!r} are not numbers") from error
+def _qualities(text: str) -> list[float]:
+    """The qualities asked for; at least one."""
+    numbers = split_numbers("qualities", text)
     if not numbers:
         raise typer.BadParameter("qualities are empty: name some, separated by commas")
     return numbers

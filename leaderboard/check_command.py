@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from .arguments import split_names
+
 SHOWN = 20
 """Differences told in full."""
 
@@ -39,14 +41,14 @@ def check(
     from .results import ResultsError, read_folder
 
     stated = {each.name: each for each in read_folder(results)}
-    names = list(stated) if codecs is None else [n.strip() for n in codecs.split(",") if n.strip()]
+    names = list(stated) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in stated or name not in CODECS]
     if unknown or not names:
         raise ResultsError(
             f"cannot recompute {', '.join(unknown) or 'nothing'}: {results} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
-    pictures = load_dataset(dataset, None if images is None else images.split(","))
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
     qualities = common_qualities([stated[name] for name in names])
     found = []
     with ExitStack() as stack:

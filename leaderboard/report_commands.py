@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import split_names, split_numbers
+
 if TYPE_CHECKING:
     import pandas
 
@@ -43,7 +45,7 @@ def table(
 
     if method not in METHODS:
         raise typer.BadParameter(f"no interpolation {method!r}: use {' or '.join(METHODS)}")
-    at = _numbers("rates", rates)
+    at = split_numbers("rates", rates)
     frame, _, dataset = _read(results, published, codecs, keep=anchor)
     wanted = _measured(frame, _metrics(metrics))
     parts = []
@@ -91,7 +93,7 @@ def figures(
 
     if average not in AVERAGES:
         raise typer.BadParameter(f"no average {average!r}: use {' or '.join(AVERAGES)}")
-    view = _numbers("rates", rates)
+    view = split_numbers("rates", rates)
     if len(view) != 2 or not 0 <= view[0] < view[1]:
         raise typer.BadParameter(f"rates {rates!r}: expected two ascending, such as 0,1.6")
     frame, sources, dataset = _read(results, published, codecs)
@@ -143,7 +145,7 @@ def _read(
     others = read_published(dataset=datasets[0], pictures=count) if published else []
     every = [*measured, *others]
     if codecs is not None:
-        names = [*_split(codecs), *([keep] if keep else [])]
+        names = [*split_names(codecs), *([keep] if keep else [])]
         unknown = sorted(set(names) - {each.name for each in every})
         if unknown:
             raise ResultsError(
@@ -157,7 +159,7 @@ def _read(
 def _metrics(text: str) -> list[str]:
     from .results import METRICS
 
-    wanted = _split(text)
+    wanted = split_names(text)
     unknown = [name for name in wanted if name not in METRICS]
     if unknown or not wanted:
         raise typer.BadParameter(
@@ -177,17 +179,6 @@ def _measured(frame: pandas.DataFrame, metrics: list[str]) -> list[str]:
     if not found:
         raise NoCurve(f"no results have {' or '.join(metrics)}")
     return found
-
-
-def _numbers(name: str, text: str) -> list[float]:
-    try:
-        return [float(part) for part in _split(text)]
-    except ValueError as error:
-        raise typer.BadParameter(f"{name} {text!r} are not numbers") from error
-
-
-def _split(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _write(path: Path, content: str | bytes) -> None:
