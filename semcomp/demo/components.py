@@ -1,0 +1,31 @@
+"""Components and event settings that the tabs share."""
+
+from typing import Any
+
+import gradio as gr
+
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
+"""Events that run a network take turns; everything else is not made to wait for them."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+"""Events of the page, left out of the API's description."""
+ALLOCATIONS = [
+    ("Uniform: the same everywhere", "uniform"),
+    ("Proportional: follows importance", "proportional"),
+    ("Rate-distortion: importance, and what a bit buys", "rd"),
+]
+
+
+def upload(label: str, value: Any = None, **kwargs: Any) -> gr.Image:
+    """A picture from the visitor; its file is read by `semcomp.image`, not by the component."""
+    sources: Any = ["upload", "clipboard"]
+    return gr.Image(
+        value, label=label, type="filepath", format="png", sources=sources, buttons=[], **kwargs
+    )
+
+
+def shown(label: str, alt: str, **kwargs: Any) -> gr.Image:
+    """A picture the page shows: PNG, never a lossy copy of it."""
+    buttons: Any = ["download", "fullscreen"]
+    return gr.Image(
+        label=label, alt_text=alt, format="png", interactive=False, buttons=buttons, **kwargs
+    )
