@@ -1,0 +1,205 @@
+"""What a submitter says of the method: who made it, where it is, what it needs beside the files."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from .problems import Problem, Rejected, shown
+from .shape import KODAK
+
+LENGTHS = {
+    "name": 80,
+    "authors": 300,
+    "link": 300,
+    "code": 300,
+    "licence": 100,
+    "notes": 2000,
+    "contact": 200,
+    "dataset": 60,
+}
+"""Longest texts, in characters."""
+REQUIRED = ("name", "authors", "contact")
+"""Texts that must not be empty."""
+BYTES = ("side_information_bytes", "model_bytes")
+"""Sizes that must be stated, if only as null."""
+MOST_BYTES = 10**13
+
+_LINKS = ("link", "code")
+_MARKUP = re.compile(r"<\s*[a-zA-Z/!?]")
+_CONTACT = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
+# Format characters that words need: joiners of Arabic, Indic and emoji, and the soft hyphen.
+_JOINERS = "\u200c\u200d\u00ad"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as its submitter describes it.
+
+    name, authors, licence: short texts. link, code: addresses of the paper or page and of the
+    code, http or https, or empty. notes: text of several lines. contact: how the maintainers reach
+    the submitter; never shown, and empty wherever a method is shown. side_information_bytes: what
+    a decoder needs for each picture and the files do not hold; model_bytes: size of the decoder's
+    weights; None where the submitter does not know. dataset: whose pictures were coded.
+
+    All texts are hostile: they are escaped wherever they are shown.
+    """
+
+    name: str
+    authors: str = ""
+    link: str = ""
+    code: str = ""
+    licence: str = ""
+    notes: str = ""
+    contact: str = ""
+    side_information_bytes: int | None = None
+    model_bytes: int | None = None
+    dataset: str = KODAK
+
+    @classmethod
+    def from_json(cls, data: Any) -> Method:
+        """Inverse of `to_json(contact=True)`. Raises Rejected with every problem at once.
+
+        Texts are trimmed and brought to Unicode's composed form (NFC).
+        """
+        if not isinstance(data, Mapping):
+            raise Rejected(
+                [Problem("method", None, shown(data), "an object with name, authors, contact, ...")]
+            )
+        known = {field.name for field in fields(cls)}
+        problems = [
+            Problem("method", None, shown(key), f"only {', '.join(sorted(known))}")
+            for key in data
+            if key not in known
+        ]
+        values: dict[str, Any] = {}
+        for name in LENGTHS:
+            value = data.get(name, KODAK if name == "dataset" else "")
+            found = _text_problem(name, value)
+            if found:
+                problems.append(Problem(f"method {name}", None, shown(value), found))
+            else:
+                values[name] = _tidy(value)
+        for name in BYTES:
+            found = _bytes_problem(name, data)
+            if found:
+                problems.append(Problem(f"method {name}", None, shown(data.get(name)), found))
+            else:
+                values[name] = data[name]
+        if problems:
+            raise Rejected(problems)
+        return cls(**values)
+
+    def to_json(self, contact: bool = False) -> dict[str, Any]:
+        """The fields by name; `Method(**method.to_json())` gives it back without the contact.
+
+        contact: whether to give that one, which is nobody's to see.
+        """
+        data = asdict(self)
+        if not contact:
+            del data["contact"]
+        return data
+
+
+def _tidy(text: str) -> str:
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+
+
+def _text_problem(name: str, value: Any) -> str | None:
+    """What a text should have been, or None if it is right."""
+    if not isinstance(value, str):
+        return "text" if value is not None else 'text, or "" for none'
+    if len(value) > 4 * LENGTHS[name]:  # before any work on it
+        return f"at most {LENGTHS[name]} characters"
+    text = _tidy(value)
+    if any(_unseen(c) and not (c == "\n" and name == "notes") for c in text):
+        return "text without control characters, line breaks or hidden marks"
+    if len(text) > LENGTHS[name]:
+        return f"at most {LENGTHS[name]} characters"
+    if name in (*REQUIRED, "dataset") and not any(c.isalnum() for c in text):
+        return "the data set's name" if name == "dataset" else _wanted(name)
+    if name in _LINKS:
+        return _link_problem(text)
+    if name == "contact" and not _CONTACT.fullmatch(text):
+        return _wanted(name)
+    if name != "notes" and _MARKUP.search(text):
+        return "plain text without HTML"
+    if name == "name" and _taken(text):
+        return f"a name of its own, such as '{text} (our settings)': the board has a {text} already"
+    return None
+
+
+def _wanted(name: str) -> str:
+    return {
+        "name": "the method's name",
+        "authors": "who made the method",
+        "contact": "an e-mail address for the maintainers' questions (never shown)",
+    }[name]
+
+
+def _unseen(character: str) -> bool:
+    """Whether a character cannot be seen or changes how others are read."""
+    if character in _JOINERS:
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _link_problem(text: str) -> str | None:
+    wanted = "an address such as https://example.org/paper, or nothing"
+    if not text:
+        return None
+    if re.search(r"[\s<>\"'\\`{}|^]", text):
+        return f"{wanted}: no spaces, quotes or brackets"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return wanted
+    if parts.scheme not in ("http", "https"):
+        return f"{wanted}: http and https only"
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        return f"{wanted}: no name or password in it"
+    if not re.fullmatch(r"[^.]+(\.[^.]+)+\.?", host) or _is_address(host) or host == "localhost":
+        return f"{wanted}: a public host's name"
+    return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _taken(name: str) -> bool:
+    """Whether a name is that of a codec or a published curve of this repository's own board."""
+    from ..codecs import CODECS
+    from ..look import look_of
+    from ..published import FOLDER
+
+    own = [*CODECS, *(path.stem for path in FOLDER.glob("*.json"))]
+    labels = [look_of(each, "").label for each in own]
+    return _key(name) in {_key(each) for each in [*own, *labels]}
+
+
+def _key(name: str) -> str:
+    """A name as readers tell it from others: no case, no width, no spaces."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _bytes_problem(name: str, data: Mapping[Any, Any]) -> str | None:
+    wanted = "a whole number of bytes (0 for none), or null if you do not know"
+    if name not in data:
+        return wanted
+    value = data[name]
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return wanted
+    return None if 0 <= value <= MOST_BYTES else f"{wanted}: 0 to {MOST_BYTES}"

@@ -1,0 +1,58 @@
+"""A data set as far as a submission is checked against it: names and sizes of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+
+KODAK = "kodak"
+"""`leaderboard.datasets.KODAK`, without the time that module takes to load."""
+
+PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
+_PORTRAIT = frozenset({4, 9, 10, 17, 18, 19})
+"""Numbers of Kodak's pictures that stand upright, 512x768; the others are 768x512."""
+
+
+@dataclass(frozen=True)
+class DatasetShape:
+    """name: of the data set. sizes: (width, height) in pixels by the picture's name."""
+
+    name: str
+    sizes: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def kodak(cls) -> DatasetShape:
+        """Kodak's 24; the pictures themselves need not be there."""
+        numbers = range(1, 25)
+        sizes = {f"kodim{n:02}": (512, 768) if n in _PORTRAIT else (768, 512) for n in numbers}
+        return cls(KODAK, sizes)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DatasetShape:
+        """A data set whose pictures are at hand. Raises DatasetError if one has changed."""
+        shapes = {picture.name: picture.load().shape for picture in dataset.pictures}
+        return cls(dataset.name, {name: (w, h) for name, (h, w, _) in shapes.items()})
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures' names, in the data set's order."""
+        return tuple(self.sizes)
+
+    def pixels(self, image: str) -> int:
+        """Width times height of a picture. Raises KeyError for one that it does not have."""
+        width, height = self.sizes[image]
+        return width * height
+
+    def find(self, text: str) -> str | None:
+        """The picture that a name means, whatever its case and with or without a suffix."""
+        wanted = text.strip().casefold()
+        for suffix in ("", *PICTURE_SUFFIXES):
+            stem = wanted.removesuffix(suffix)
+            for image in self.sizes:
+                if image.casefold() == stem:
+                    return image
+        return None
