@@ -1,6 +1,7 @@
 """Embedded tree quantizer: which coefficient each of a block's bits refines, and how.
 
-A block is 8x8 RGB pixels = 192 numbers. A fixed orthonormal basis (a Karhunen-Loeve transform)
+A block is 8x8 RGB pixels = 192 numbers, taken after a filter across the blocks' borders
+(`overlap.py`). A fixed orthonormal basis (a Karhunen-Loeve transform)
 turns them into 192 coefficients, and a fixed *schedule* says, for each of the block's 24 x 8 = 192
 bit slots, which coefficient the slot refines. Every coefficient has a binary tree of intervals:
 the bit says whether the value lies above the threshold of the tree node reached so far, and each
@@ -25,15 +26,16 @@ the same on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-BLOCK = 8
-"""Side of a block in pixels (paper, section 3.3)."""
+from .overlap import BLOCK as BLOCK  # others take it from here
+from .overlap import across_borders, no_overlap
+
 COEFFICIENTS = 3 * BLOCK * BLOCK
 """Numbers in an RGB block: 192."""
 BITS = 8
@@ -60,6 +62,7 @@ class QuantizerTables:
     values: int16 (192, 256), slot x child node, in 1/8 grey levels.
     rms: float32 (25, 192), root mean square error of each coefficient after k iterations on
         training blocks, in grey levels; scales the networks' inputs and outputs.
+    overlap: float32 (8, 8), the filter across block borders before the basis (`overlap.py`).
     """
 
     basis: np.ndarray
@@ -68,6 +71,7 @@ class QuantizerTables:
     thresholds: np.ndarray
     values: np.ndarray
     rms: np.ndarray
+    overlap: np.ndarray = field(default_factory=no_overlap)
 
     @property
     def depth(self) -> np.ndarray:
@@ -140,6 +144,8 @@ class EmbeddedQuantizer(torch.nn.Module):
     values: Tensor
     rms: Tensor
     scales: Tensor
+    overlap: Tensor
+    overlap_inverse: Tensor
 
     def __init__(self, tables: QuantizerTables) -> None:
         super().__init__()
@@ -153,19 +159,25 @@ class EmbeddedQuantizer(torch.nn.Module):
             "values": tables.values.astype(np.float32) / UNIT,
             "rms": np.maximum(tables.rms, 0.25),
             "scales": slot_scales(tables),
+            "overlap": tables.overlap,
+            "overlap_inverse": np.linalg.inv(tables.overlap.astype(np.float64)).astype(np.float32),
         }
+        self.lapped = not np.array_equal(tables.overlap, no_overlap())
         for name, array in floats.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), False)
 
     def analysis(self, image: Tensor) -> Tensor:
         """Pixels float (B, 3, H, W) in -128..127 -> coefficients (B, 192, H/8, W/8)."""
+        if self.lapped:
+            image = across_borders(image, self.overlap)
         blocks = functional.pixel_unshuffle(image, BLOCK)
         return functional.conv2d(blocks, self.basis.t()[:, :, None, None])
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
         """Inverse of `analysis`: (B, 192, Hb, Wb) -> (B, 3, 8 Hb, 8 Wb)."""
         blocks = functional.conv2d(coefficients, self.basis[:, :, None, None])
-        return functional.pixel_shuffle(blocks, BLOCK)
+        image = functional.pixel_shuffle(blocks, BLOCK)
+        return across_borders(image, self.overlap_inverse) if self.lapped else image
 
     def initial(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """State (nodes, linear) before the first bit, shaped like coefficients `like`."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .codec import CELL, Codec, LSTMState, OpenLoopCodec
 from .image import to_uint8
+from .overlap import REACH
 from .quantizer import BITS, BLOCK, ITERATIONS
 
 TILE = 1024
@@ -110,6 +111,11 @@ def _crop_units(units: list[LSTMState | None], window: Window, outer: Window) ->
             units[i] = (_crop(state[0], window, outer), _crop(state[1], window, outer))
 
 
+def _without_rim(start: int, end: int, whole: int) -> slice:
+    """Pixels start to end of a tile, counted from start, less `REACH` at ends inside the tile."""
+    return slice(REACH if start else 0, end - start - (REACH if end < whole else 0))
+
+
 class TileRun:
     """One tile's codec state, moved iteration by iteration by an encoder or a decoder."""
 
@@ -154,7 +160,7 @@ class TileRun:
         sent = self.codec.encode(
             k, image[:, :, y, x], self.reconstruction[:, :, y, x], mask, self.encoder, self.decoder
         )
-        self.reconstruction[:, :, y, x] = self.codec.decode(k, sent, self.decoder)
+        self._write(self.codec.decode(k, sent, self.decoder))
         bits[:, blocks[0], blocks[1]] = sent[0].to(torch.int8).cpu().numpy()
         return bits
 
@@ -162,12 +168,21 @@ class TileRun:
         """One iteration from bits int8 (8, Hb, Wb); moves `reconstruction`."""
         if not self.shrink(np.any(bits, 0)):
             return
-        y, x = self.window.scaled(CELL)
         blocks = self.window.scaled(CELL // BLOCK)
         sent = torch.from_numpy(bits[:, blocks[0], blocks[1]].astype(np.float32))
-        self.reconstruction[:, :, y, x] = self.codec.decode(
-            k, sent.to(self.device)[None], self.decoder
-        )
+        self._write(self.codec.decode(k, sent.to(self.device)[None], self.decoder))
+
+    def _write(self, decoded: Tensor) -> None:
+        """Put the window's picture (1, 3, H, W) into the tile's.
+
+        Where the window ends inside the tile, the transform's overlap with what lies outside is
+        missing: that rim, which no active block touches, keeps its last reconstruction.
+        """
+        y, x = self.window.scaled(CELL)
+        height, width = self.reconstruction.shape[2:]
+        rows = _without_rim(y.start, y.stop, height)
+        columns = _without_rim(x.start, x.stop, width)
+        self.reconstruction[:, :, y, x][:, :, rows, columns] = decoded[:, :, rows, columns]
 
 
 @torch.inference_mode()
@@ -185,19 +200,19 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
     for core, outer in tiles(*image.shape[2:]):
         rows, columns = core.scaled(CELL // BLOCK)
         sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
+        y, x = outer.scaled(CELL)
+        inner = core.within(outer).scaled(CELL // BLOCK)
         if codec.closed_loop:
-            y, x = outer.scaled(CELL)
             run = TileRun(codec, (y.stop - y.start, x.stop - x.start), image.device)
             tile = image[:, :, y, x].contiguous(memory_format=torch.channels_last)
             active = levels[outer.scaled(CELL // BLOCK)]
-            inner = core.within(outer).scaled(CELL // BLOCK)
             bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
         else:
             assert isinstance(codec, OpenLoopCodec)
-            y, x = core.scaled(CELL)
+            # With its halo: the transform reaches over the core's edge.
             bits = codec.quantize(image[:, :, y, x], iterations)[0].to(torch.int8).cpu().numpy()
-            codes[:, :, rows, columns] = bits * sent[:, None]
+            codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
     return codes
 
 

@@ -101,10 +101,13 @@ def load_contexts(folder: Path, tables: QuantizerTables) -> ContextTables | None
     tensors: dict[str, np.ndarray] = {}
     for part in _parts(folder):
         tensors.update(load_tensors(part.read_bytes()))
-    for field in fields(QuantizerTables):
-        stored = tensors.get(f"quantizer.{field.name}")
-        if stored is None or not np.array_equal(stored, getattr(tables, field.name)):
-            return None
+    try:
+        stored = _quantizer_tables(tensors)
+    except TypeError:  # fields that only another version knows
+        return None
+    names = [field.name for field in fields(QuantizerTables)]
+    if not all(np.array_equal(getattr(stored, n), getattr(tables, n)) for n in names):
+        return None
     return ContextTables(**{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)})
 
 
@@ -187,15 +190,19 @@ def _read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, card
 
 
+def _quantizer_tables(tensors: Mapping[str, np.ndarray]) -> QuantizerTables:
+    """The quantizer's tables among the tensors; weights older than a field take its default."""
+    stored = {f.name: tensors.get(f"quantizer.{f.name}") for f in fields(QuantizerTables)}
+    return QuantizerTables(**{name: array for name, array in stored.items() if array is not None})
+
+
 @lru_cache(maxsize=4)
 def _load(name: str, device: str, assets: Path) -> Model:
     folder = assets / name
     tensors, card = _read(folder)
     try:
         config = CodecConfig.from_dict(card["config"])
-        tables = QuantizerTables(
-            **{f.name: tensors[f"quantizer.{f.name}"] for f in fields(QuantizerTables)}
-        )
+        tables = _quantizer_tables(tensors)
         contexts = ContextTables(
             **{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)}
         )

@@ -34,6 +34,7 @@ ORDER = [
     "lagrangian",
     "allocation",
     "metrics",
+    "overlap",
     "quantizer",
     "recurrence",
     "codec",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from semcomp import runtime
 from semcomp.codec import EmbeddedCodec
 from semcomp.image import to_uint8
+from semcomp.overlap import REACH, lapped_filter
 from semcomp.quantizer import BITS, ITERATIONS
 from semcomp.runtime import (
     HALO,
@@ -30,10 +33,13 @@ from tests.tables import TINY, quantizer_tables
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def codec() -> EmbeddedCodec:
+@pytest.fixture(scope="module", params=["blocks", "lapped"])
+def codec(request: pytest.FixtureRequest) -> EmbeddedCodec:
     torch.manual_seed(0)
-    codec = EmbeddedCodec(TINY, quantizer_tables("runtime")).requires_grad_(False)
+    tables = quantizer_tables("runtime")
+    if request.param == "lapped":
+        tables = replace(tables, overlap=lapped_filter())
+    codec = EmbeddedCodec(TINY, tables).requires_grad_(False)
     for layer in (codec.decoder.correct, codec.decoder.pixels):
         layer.weight *= 100  # they start near zero: let the ConvLSTMs show
     return codec
@@ -222,3 +228,18 @@ def test_observers_see_every_tile_with_its_halo(codec: EmbeddedCodec) -> None:
 def test_too_many_iterations_are_refused(codec: EmbeddedCodec) -> None:
     with pytest.raises(AssertionError):
         decode_codes(codec, np.zeros((ITERATIONS + 1, BITS, 2, 2), np.int8), CPU)
+
+
+def test_a_windows_rim_inside_the_tile_is_left_alone(codec: EmbeddedCodec) -> None:
+    run = TileRun(codec, (16 * 12, 16 * 12), CPU)
+    levels = np.full((24, 24), 1)
+    codes = encode_codes(codec, picture(192, 192), levels)
+    run.decode(0, codes[0])
+    before = run.reconstruction.clone()
+    corner = np.zeros((BITS, 24, 24), np.int8)
+    corner[:, :4, :4] = 1
+    run.decode(1, corner)
+    changed = (run.reconstruction != before).any(1)[0]
+    window = 16 * (2 + MARGIN)
+    assert changed[: window - REACH, : window - REACH].float().mean() > 0.9
+    assert not changed[window - REACH :].any() and not changed[:, window - REACH :].any()

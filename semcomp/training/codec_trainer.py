@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from semcomp.codec import PRESETS, CodecConfig
+from semcomp.overlap import lapped_filter
 from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
 
@@ -42,7 +43,9 @@ def tables_for(config: CodecConfig, pictures: Sequence[np.ndarray], seed: int) -
     """Quantizer designed from blocks of the pictures, or signs for a codec with an encoder."""
     if config.encoder:
         return QuantizerTables.binary()
-    return design_quantizer(sample_blocks(pictures, 100, seed))
+    overlap = lapped_filter()
+    blocks = sample_blocks(pictures, 100, seed, overlap)
+    return design_quantizer(blocks, overlap=overlap)
 
 
 class Trainer:

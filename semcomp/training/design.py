@@ -9,6 +9,8 @@ where H is the entropy of the slot's bits given the leaf and the block's activit
 context model can know) and c N charges every block for the slot itself. A small c favours cheap,
 nearly certain bits (a wide dead zone); it grows along the schedule so that 24 iterations still
 reach a high quality.
+
+The blocks are those of pictures filtered across the blocks' borders (`semcomp.overlap`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from semcomp.overlap import across_borders, no_overlap
 from semcomp.quantizer import (
     BITS,
     BLOCK,
@@ -36,9 +40,15 @@ MIN_LEAF = 50
 """A leaf with fewer samples is cut in the middle without looking at its distribution."""
 
 
-def sample_blocks(pictures: Sequence[np.ndarray], per_picture: int, seed: int = 0) -> np.ndarray:
+def sample_blocks(
+    pictures: Sequence[np.ndarray],
+    per_picture: int,
+    seed: int = 0,
+    overlap: np.ndarray | None = None,
+) -> np.ndarray:
     """Random 8x8 blocks of uint8 (H, W, 3) pictures, each picture on a random grid phase.
 
+    overlap: float32 (8, 8), filter across the borders between blocks first; None for none.
     Returns float32 (n, 192) in -128..127, order channel, row, column.
     """
     rng = np.random.default_rng(seed)
@@ -47,11 +57,15 @@ def sample_blocks(pictures: Sequence[np.ndarray], per_picture: int, seed: int = 
         dy, dx = rng.integers(0, BLOCK, 2)
         shifted = picture[dy:, dx:]
         rows, columns = shifted.shape[0] // BLOCK, shifted.shape[1] // BLOCK
-        grid = shifted[: rows * BLOCK, : columns * BLOCK]
+        grid = shifted[: rows * BLOCK, : columns * BLOCK].astype(np.float32) - 128
+        if overlap is not None:
+            image = torch.from_numpy(grid).permute(2, 0, 1)[None]
+            filtered = across_borders(image, torch.from_numpy(overlap))
+            grid = filtered[0].permute(1, 2, 0).numpy()
         blocks = grid.reshape(rows, BLOCK, columns, BLOCK, 3).transpose(0, 2, 4, 1, 3)
         blocks = blocks.reshape(-1, COEFFICIENTS)
         samples.append(blocks[rng.choice(len(blocks), min(per_picture, len(blocks)), False)])
-    return np.concatenate(samples).astype(np.float32) - 128
+    return np.concatenate(samples)
 
 
 def karhunen_loeve(blocks: np.ndarray) -> np.ndarray:
@@ -129,13 +143,18 @@ class _Tree:
 
 
 def design_quantizer(
-    blocks: np.ndarray, slot_cost: tuple[float, float] = (0.4, 5.0), tracked: int = 96
+    blocks: np.ndarray,
+    slot_cost: tuple[float, float] = (0.3, 1.5),
+    tracked: int = 96,
+    overlap: np.ndarray | None = None,
 ) -> QuantizerTables:
     """Greedy design of all tables from training blocks.
 
     blocks: float32 (n, 192) in -128..127, a hundred thousand or so.
-    slot_cost: c at the first and the last slot, in bits per block.
+    slot_cost: c at the first and the last slot, in bits per block; the default gave the least
+        error at 0.2 to 1 bpp on held-out training pictures, of nine pairs that reach 31 dB.
     tracked: only this many leading coefficients compete for slots.
+    overlap: float32 (8, 8), the filter the blocks' pictures have gone through; None for none.
     """
     basis = karhunen_loeve(blocks)
     samples = blocks @ basis
@@ -174,4 +193,5 @@ def design_quantizer(
         reached[:, best] = values[slot][nodes[:, best]] / UNIT
         if (slot + 1) % BITS == 0:
             rms[(slot + 1) // BITS] = np.sqrt(((samples - reached) ** 2).mean(0))
-    return QuantizerTables(basis, schedule, start, thresholds, values, rms)
+    through = no_overlap() if overlap is None else overlap
+    return QuantizerTables(basis, schedule, start, thresholds, values, rms, through)
