@@ -57,7 +57,7 @@ def test_the_pictures_own_borders_stay() -> None:
             assert torch.equal(filtered[:, :, rows, columns], image[:, :, rows, columns])
 
 
-def test_flat_pictures_stay_flat_but_for_the_scale() -> None:
+def test_flat_pictures_stay_flat() -> None:
     """A constant has no differences across borders, whatever their scale."""
     for scale in (1.0, 1.3, 2.0):
         assert np.allclose(lapped_filter(scale) @ np.ones(BLOCK), 1, atol=1e-6)
