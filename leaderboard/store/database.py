@@ -1,0 +1,256 @@
+"""The board: what was submitted, what became of it, and what is still to be scored.
+
+::
+
+    page, command line, API ─→ Store ─→ transactions ─→ SQLite file or PostgreSQL
+                                 │
+      entries   add, read        │   jobs       claim, renew, finish
+      decisions approve, ...     │   summaries  kept for quick boards
+      uploads   piece by piece   │   transfer   export, import, backup
+
+Every method is one transaction: it happens whole or, with an error, not at all. A Store may be
+used from several threads; other processes open their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ..results import Results
+from . import decisions, entries, jobs, receipts, summaries, uploads
+from .engine import board_url, database_time, make_engine, where
+from .errors import Duplicate, JobLost, NotFound, StoreError, TooMany, WrongState
+from .limits import Rates
+from .migrate import upgrade
+from .models import BoardRow, ContactRow, HistoryRow
+from .records import Entry, Event, Job, Receipt
+from .transactions import reading, writing
+
+if TYPE_CHECKING:
+    from ..submissions.inspection import Inspected
+
+__all__ = [
+    "Duplicate",
+    "Entry",
+    "Event",
+    "Job",
+    "JobLost",
+    "NotFound",
+    "Rates",
+    "Receipt",
+    "Store",
+    "StoreError",
+    "TooMany",
+    "WrongState",
+    "open_store",
+]
+
+
+def open_store(url: str | None = None, *, rates: Rates | None = None) -> Store:
+    """Open a board, making or migrating its tables as needed.
+
+    url: of PostgreSQL or SQLite. None: `SEMCOMP_DATABASE_URL`, else a SQLite file in the folder
+    `SEMCOMP_DATA_DIR`, else in `board` of `SEMCOMP_CACHE_DIR` (`~/.cache/semcomp`).
+    Raises StoreError for a folder that cannot be written, a server that does not answer, a
+    database of newer code.
+    """
+    engine = make_engine(board_url(url))
+    try:
+        upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine, rates or Rates())
+
+
+class Store:
+    """One board. All methods raise StoreError if the database cannot be used."""
+
+    def __init__(
+        self, engine: Engine, rates: Rates, clock: Callable[[], float] | None = None
+    ) -> None:
+        """Use `open_store`. clock: seconds since 1970 in place of the database's own."""
+        self._engine, self._rates, self._clock = engine, rates, clock
+
+    def __repr__(self) -> str:
+        """Where the board is, without a password."""
+        return f"Store({where(self._engine.url)})"
+
+    def close(self) -> None:
+        """Let go of the database; the next use connects again."""
+        self._engine.dispose()
+
+    # the board as a whole
+
+    def revision(self) -> int:
+        """A number that grows with every change of what the public board shows; cheap to ask."""
+        with reading(self._engine) as session:
+            return session.scalars(select(BoardRow.revision)).one()
+
+    def salt(self) -> str:
+        """A secret of this board, the same in every replica, to hash visitors' addresses with."""
+        with reading(self._engine) as session:
+            return session.scalars(select(BoardRow.salt)).one()
+
+    # submitters
+
+    def add(
+        self, inspected: Inspected, upload: Path, *, submitter: str, replaces: str | None = None
+    ) -> Receipt:
+        """Store a submission and its file; the receipt is given this once.
+
+        The entry is *pending* if self-reported, else *scoring*, with a job in the queue.
+        submitter: a hash of an address or account. replaces: receipt of an earlier entry; if that
+        is undecided it leaves the review at once, if it is approved it stays on the board until
+        this one is approved. Raises Duplicate, TooMany, NotFound or WrongState for the receipt.
+        """
+        with writing(self._engine) as session:
+            return entries.add(
+                session,
+                inspected,
+                upload,
+                submitter=submitter,
+                replaces=replaces,
+                rates=self._rates,
+                now=entries.utc(self._time(session)),
+            )
+
+    def lookup(self, receipt: str) -> Entry:
+        """The entry of a receipt. Raises NotFound."""
+        with reading(self._engine) as session:
+            return entries.read(session, receipts.find(session, receipt).id)
+
+    def withdraw(self, receipt: str) -> Entry:
+        """Take back the entry of a receipt; twice is as good as once.
+
+        Raises NotFound, and WrongState for one that is not on the board or on its way there.
+        """
+        with writing(self._engine) as session:
+            now = entries.utc(self._time(session))
+            return entries.read(session, decisions.withdraw_own(session, receipt, now))
+
+    # reading
+
+    def entry(self, id: int) -> Entry:
+        """One entry. Raises NotFound."""
+        with reading(self._engine) as session:
+            return entries.read(session, id)
+
+    def entries(self, states: Collection[str], dataset: str | None = None) -> list[Entry]:
+        """Entries in any of some states, oldest first, of one data set or of all."""
+        with reading(self._engine) as session:
+            return entries.listed(session, states, dataset)
+
+    def results(self, id: int) -> Results:
+        """Results of an entry. Raises NotFound for one that has none (yet)."""
+        with reading(self._engine) as session:
+            return entries.read_results(session, id)
+
+    def approved(self, dataset: str) -> list[tuple[Entry, Results]]:
+        """The public board of a data set, oldest entry first."""
+        with reading(self._engine) as session:
+            return entries.approved(session, dataset)
+
+    def history(self, id: int) -> list[Event]:
+        """What happened to an entry, oldest first. Raises NotFound."""
+        with reading(self._engine, snapshot=True) as session:
+            entries.read(session, id)
+            query = select(HistoryRow).where(HistoryRow.entry_id == id).order_by(HistoryRow.id)
+            return [
+                Event(row.at, row.by, row.action, row.before, row.after, row.reason)
+                for row in session.scalars(query)
+            ]
+
+    def contact(self, id: int) -> str:
+        """How to reach a submitter; the caller makes sure a maintainer asks. Raises NotFound."""
+        with reading(self._engine) as session:
+            entries.read(session, id)
+            return session.get_one(ContactRow, id).contact
+
+    @contextmanager
+    def upload(self, id: int) -> Iterator[Path]:
+        """The file that was sent, as a temporary one with the same suffix. Raises NotFound.
+
+        Raises StoreError if its bytes are no longer those that were sent.
+        """
+        with reading(self._engine, snapshot=True) as session, uploads.fetch(session, id) as path:
+            yield path
+
+    # maintainers
+
+    def approve(self, id: int, by: str) -> None:
+        """Put an entry that waits on the board, and take off the one it was sent to replace.
+
+        Raises NotFound, WrongState, and Duplicate if the same file is on the board meanwhile.
+        """
+        with writing(self._engine) as session:
+            decisions.approve(session, id, by, entries.utc(self._time(session)))
+
+    def reject(self, id: int, by: str, reason: str) -> None:
+        """Refuse an entry that waits; the submitter reads the reason. Raises as `approve`."""
+        with writing(self._engine) as session:
+            decisions.reject(session, id, by, reason, entries.utc(self._time(session)))
+
+    def withdraw_by_maintainer(self, id: int, by: str, reason: str) -> None:
+        """Take an entry off the board or out of review. Raises as `approve`."""
+        with writing(self._engine) as session:
+            decisions.withdraw(session, id, by, reason, entries.utc(self._time(session)))
+
+    def supersede(self, id: int, by: str, new_id: int) -> None:
+        """Let an approved entry take the place of another. Raises as `approve`."""
+        with writing(self._engine) as session:
+            decisions.supersede(session, id, by, new_id, entries.utc(self._time(session)))
+
+    # scoring
+
+    def claim(self, worker: str, lease_s: float) -> Job | None:
+        """Lend the oldest waiting job to a worker for some seconds; None if there is none.
+
+        A job whose lease has ended waits again; after `jobs.ATTEMPTS` claims its entry is failed.
+        """
+        with writing(self._engine) as session:
+            seconds = self._time(session)
+            return jobs.claim(session, worker, lease_s, seconds, entries.utc(seconds))
+
+    def renew(self, job: Job, done: int, total: int) -> None:
+        """Note progress and start the lease anew. Raises JobLost: then stop working on it."""
+        with writing(self._engine) as session:
+            jobs.renew(session, job, done, total, self._time(session))
+
+    def release(self, job: Job) -> None:
+        """Give a job back, for a worker that has to stop; it is no attempt. Raises JobLost."""
+        with writing(self._engine) as session:
+            jobs.release(session, job)
+
+    def finish(self, job: Job, results: Results, incomplete: Sequence[str] | None = None) -> None:
+        """Store a job's results; the entry waits for review. Raises JobLost.
+
+        incomplete: what is missing in words, in place of what the inspection said.
+        """
+        with writing(self._engine) as session:
+            now = entries.utc(self._time(session))
+            jobs.finish(session, job, results, incomplete, now)
+
+    def fail(self, job: Job, problems: Sequence[str]) -> None:
+        """Note why an entry cannot be scored; the submitter reads it. Raises JobLost."""
+        with writing(self._engine) as session:
+            jobs.fail(session, job, problems, entries.utc(self._time(session)))
+
+    def put_summary(self, entry_id: int, payload: dict[str, Any]) -> None:
+        """Keep what was worked out from an entry's results, JSON values only. Raises NotFound."""
+        with writing(self._engine) as session:
+            summaries.put_summary(session, entry_id, payload)
+
+    def summaries(self, dataset: str) -> dict[int, dict[str, Any]]:
+        """Summaries of the public board's entries, by id."""
+        with reading(self._engine) as session:
+            return summaries.summaries(session, dataset)
+
+    def _time(self, session: Session) -> float:
+        return self._clock() if self._clock else database_time(session.connection())

@@ -1,0 +1,167 @@
+"""The board's tables.
+
+::
+
+    board ─ one row: revision, salt
+    entries ─┬─ contacts        how to reach the submitter; no listing reads this table
+             ├─ results         packed rows of a scored or self-reported entry
+             ├─ uploads ─ upload_chunks     the file as it came
+             ├─ jobs            what is still to be scored
+             ├─ summaries       what was worked out from the results
+             └─ history         every change of state, never changed or deleted
+
+Changes of this module need a migration (`migrations/versions`); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from .columns import JsonText, PlainText, UtcTime
+
+STATES = ("scoring", "pending", "approved", "rejected", "withdrawn", "superseded", "failed")
+"""Where an entry can stand."""
+ACTIVE = ("scoring", "pending", "approved")
+"""States in which an entry's file may be on the board only once."""
+
+
+class Base(DeclarativeBase):
+    """Tables whose constraints have names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class BoardRow(Base):
+    """What concerns the board as a whole; one row, id 1."""
+
+    __tablename__ = "board"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int]
+    """Grows with every change of what the public board shows."""
+    salt: Mapped[str] = mapped_column(String(64))
+    """Secret; hashes of visitors' addresses are made with it, the same in every replica."""
+
+
+class EntryRow(Base):
+    """One submission, whatever became of it."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        Index("ix_entries_state", "state", "dataset"),
+        Index("ix_entries_submitter", "submitter", "submitted_at"),
+        {"sqlite_autoincrement": True},  # an id is never used again
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(16))
+    dataset: Mapped[str] = mapped_column(PlainText)
+    method: Mapped[dict[str, Any]] = mapped_column(JsonText)
+    """`Method.to_json()`, without the contact."""
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the upload, hex."""
+    claim: Mapped[str | None] = mapped_column(String(64), unique=True)
+    """The digest while the entry is active, so that the database itself refuses a second one;
+    None for an entry that waits to take the place of another with the same file."""
+    submitter: Mapped[str] = mapped_column(PlainText)
+    """A hash of an address or an account, never the thing itself."""
+    receipt: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the receipt, hex; the receipt itself is stored nowhere."""
+    submitted_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decided_by: Mapped[str | None] = mapped_column(PlainText)
+    reason: Mapped[str] = mapped_column(PlainText)
+    incomplete: Mapped[list[str]] = mapped_column(JsonText)
+    replaces: Mapped[int | None] = mapped_column(ForeignKey("entries.id"), index=True)
+    superseded_by: Mapped[int | None] = mapped_column(ForeignKey("entries.id"))
+
+
+class ContactRow(Base):
+    """How to reach a submitter; read by nothing but `Store.contact` and private transfers."""
+
+    __tablename__ = "contacts"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+    contact: Mapped[str] = mapped_column(JsonText)
+
+
+class ResultsRow(Base):
+    """Rows of an entry, see `packing`."""
+
+    __tablename__ = "results"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class UploadRow(Base):
+    """The file of an entry; its bytes are in `ChunkRow`."""
+
+    __tablename__ = "uploads"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+    suffix: Mapped[str] = mapped_column(String(8))
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChunkRow(Base):
+    """A piece of an upload, so that no file is in memory whole."""
+
+    __tablename__ = "upload_chunks"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("uploads.entry_id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class JobRow(Base):
+    """Scoring that is still to be done; gone when it is."""
+
+    __tablename__ = "jobs"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+    attempts: Mapped[int]
+    token: Mapped[str | None] = mapped_column(String(64))
+    """Made anew with every claim, so that a worker that was given up cannot write."""
+    worker: Mapped[str | None] = mapped_column(PlainText)
+    lease_until: Mapped[float] = mapped_column(index=True)
+    """Seconds since 1970 by the database's clock; 0 for a job nobody has."""
+    done: Mapped[int]
+    total: Mapped[int]
+
+
+class SummaryRow(Base):
+    """What was worked out from an entry's results, for a board that opens quickly."""
+
+    __tablename__ = "summaries"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(JsonText)
+
+
+class HistoryRow(Base):
+    """One change of an entry's state."""
+
+    __tablename__ = "history"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    by: Mapped[str] = mapped_column(PlainText)
+    action: Mapped[str] = mapped_column(String(16))
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(PlainText)
