@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..results import Results
 from ..rows import Quality
+from .limits import Limits
 from .method import Method
 from .shape import DatasetShape
 
@@ -14,24 +15,6 @@ __all__ = ["KINDS", "DatasetShape", "Inspected", "Limits", "Method", "Point"]
 SELF_REPORTED, RECOMPUTED, RE_DECODED = "self-reported", "recomputed", "re-decoded"
 KINDS = (SELF_REPORTED, RECOMPUTED, RE_DECODED)
 """A results file; a ZIP of pictures with their bitstreams; a ZIP of `.semc` files."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may hold at most; checked before anything is unpacked or parsed.
-
-    upload_bytes: of an archive. results_bytes: of a results file. members: files and folders in
-    an archive. unpacked_bytes: of all members together. expansion: times that a member larger than
-    `small_bytes` may be larger unpacked than packed. qualities: settings of one picture.
-    """
-
-    upload_bytes: int = 512 << 20
-    results_bytes: int = 16 << 20
-    members: int = 10_000
-    unpacked_bytes: int = 1 << 30
-    small_bytes: int = 1 << 20
-    expansion: int = 100
-    qualities: int = 64
 
 
 @dataclass(frozen=True)

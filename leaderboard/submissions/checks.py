@@ -1,0 +1,210 @@
+"""Whether results can be true: scores against their range, their rate and each other.
+
+The ceilings are for photographs. They lie 6 dB and more above everything on this repository's own
+board, learnt codecs included (a test holds that), and refuse what no codec comes near: 90 dB at
+0.0003 bpp is a rate in other units, a score of another picture, or a decoder that has seen the
+originals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..curves import on_log_scale
+from ..results import MEAN, METRICS, Results, Row
+from .problems import Problem, shown
+from .shape import DatasetShape
+
+__all__ = ["LOSSLESS_BPP", "check_results", "check_rows"]
+
+LOSSLESS_BPP = 4.0
+"""Rate below which no photograph is stored without loss; Kodak's need 6 to 12 bpp."""
+RAW_BPP = 24.0
+"""Rate of pixels as they are."""
+_CEILINGS = (
+    # bpp, PSNR in dB, scores of the SSIM family in dB (`curves.decibels`)
+    (0.001, 27.0, 8.0),
+    (0.01, 33.0, 14.0),
+    (0.04, 37.0, 18.0),
+    (0.1, 41.0, 21.0),
+    (0.25, 45.0, 25.0),
+    (0.5, 48.0, 28.0),
+    (1.0, 52.0, 32.0),
+    (2.0, 60.0, 38.0),
+    (LOSSLESS_BPP, 75.0, 50.0),
+)
+_FALL = {"psnr": 0.5}
+_FALL_OTHER = 0.01
+"""Falls of a score at a higher rate that are let pass: noise, or tuning for another metric."""
+_HIGHER = 1.02
+"""A rate counts as higher from this factor on."""
+_BPP_ROUNDING = 6e-4
+"""Stated rates may be rounded to three decimals."""
+
+
+def check_results(results: Results, shape: DatasetShape) -> list[Problem]:
+    """Everything that is implausible in results; empty if they may be shown.
+
+    Missing pictures are no problem here, see `completeness`.
+    """
+    problems = check_rows(results.rows, shape)
+    if results.dataset != shape.name:
+        problems.insert(0, Problem("dataset", None, shown(results.dataset), shape.name))
+    return problems
+
+
+def check_rows(rows: Sequence[Row], shape: DatasetShape) -> list[Problem]:
+    """`check_results` of rows, which need not be valid: their fields' types are taken as right."""
+    known: list[Row] = []
+    problems: list[Problem] = []
+    for row in rows:
+        found = list(_value_problems(row, shape))
+        problems += found
+        if not found:
+            known.append(row)
+    problems += _repeated(rows)
+    problems += _falls(known)
+    problems += _copies(known)
+    return problems
+
+
+def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
+    def at(column: str) -> str:
+        return f"{column} at quality {row.quality}"
+
+    if row.image != MEAN and row.image not in shape.sizes:
+        names = f"{shape.images[0]} to {shape.images[-1]}"
+        yield Problem("image", None, shown(row.image), f"a picture of {shape.name} ({names})")
+        return
+    if not (math.isfinite(row.bpp) and row.bpp > 0):
+        yield Problem(at("bpp"), row.image, shown(row.bpp), "bits per pixel, more than 0")
+        return
+    if row.bytes is not None and row.image != MEAN:
+        yield from _rate_problems(row, shape.sizes[row.image])
+    elif row.bpp >= RAW_BPP:
+        yield Problem(at("bpp"), row.image, shown(row.bpp), "less than 24, the pixels as they are")
+    if all(getattr(row, metric) is None for metric in METRICS):
+        yield Problem(at("scores"), row.image, "none", f"at least one of {', '.join(METRICS)}")
+    for metric in METRICS:
+        value = getattr(row, metric)
+        if value is not None:
+            expected = _score_problem(metric, value, row.bpp)
+            if expected:
+                yield Problem(at(metric), row.image, shown(value), expected)
+    perfect = row.psnr == math.inf
+    for metric in METRICS[1:]:
+        value = getattr(row, metric)
+        if value is None or not 0 <= value <= 1:
+            continue
+        if perfect and value < 0.9999:
+            expected = "1: the PSNR is infinite, so the pictures are identical"
+            yield Problem(at(metric), row.image, shown(value), expected)
+        elif value == 1 and row.psnr is not None and 0 <= row.psnr < 45:
+            expected = f"less than 1: the PSNR is {row.psnr:g} dB, so the pictures differ"
+            yield Problem(at(metric), row.image, shown(value), expected)
+
+
+def _rate_problems(row: Row, size: tuple[int, int]) -> Iterator[Problem]:
+    width, height = size
+    raw = 3 * width * height
+    count = row.bytes or 0
+    if not 0 < count < raw:
+        expected = f"the compressed file's size, 1 to {raw - 1} ({raw} are the pixels as they are)"
+        yield Problem(f"bytes at quality {row.quality}", row.image, shown(row.bytes), expected)
+        return
+    bpp = 8 * count / (width * height)
+    if abs(bpp - row.bpp) > _BPP_ROUNDING:
+        expected = f"{bpp:.6g}, which is {count} bytes over {width}x{height} pixels"
+        yield Problem(f"bpp at quality {row.quality}", row.image, shown(row.bpp), expected)
+
+
+def _score_problem(metric: str, value: float, bpp: float) -> str | None:
+    """What a score should have been, or None if it can be true."""
+    if metric == "psnr":
+        if math.isnan(value) or value < 0:
+            return "decibels, 0 or more"
+        if value == math.inf and bpp < LOSSLESS_BPP:
+            return f"a finite number: no photograph is stored without loss at {bpp:.4g} bpp"
+    elif not 0 <= value <= 1:  # NaN too
+        return "a number from 0 to 1" + (", not decibels" if 1 < value < 100 else "")
+    limit = _ceiling(metric, bpp)
+    if float(on_log_scale(metric, [value])[0]) <= limit:
+        return None
+    if metric != "psnr":
+        limit = 1 - 10 ** (-limit / 10)
+    return (
+        f"at most {limit:.4g} at {bpp:.4g} bpp: no codec comes near; check that rates are of whole "
+        "files, and scores of the pictures decoded from them"
+    )
+
+
+def _ceiling(metric: str, bpp: float) -> float:
+    """The highest score that is believed at a rate, in dB."""
+    rates, psnr, others = zip(*_CEILINGS, strict=True)
+    if bpp >= LOSSLESS_BPP:
+        return math.inf
+    return float(np.interp(math.log(bpp), np.log(rates), psnr if metric == "psnr" else others))
+
+
+def _repeated(rows: Sequence[Row]) -> Iterator[Problem]:
+    seen: set[tuple[str, object]] = set()
+    for row in rows:
+        if (row.image, row.quality) in seen:
+            yield Problem(
+                "quality", row.image, shown(row.quality), "each quality of a picture once"
+            )
+        seen.add((row.image, row.quality))
+
+
+def _falls(rows: Sequence[Row]) -> Iterator[Problem]:
+    """The worst fall of every score with rising rate, per picture."""
+    pictures: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        pictures[row.image].append(row)
+    for image, own in pictures.items():
+        for metric in METRICS:
+            known = [row for row in own if getattr(row, metric) is not None]
+            known.sort(key=lambda row: (row.bpp, getattr(row, metric)))
+            best: Row | None = None
+            worst: tuple[float, Row, Row] | None = None
+            for row in known:
+                value = getattr(row, metric)
+                if best is not None and row.bpp >= _HIGHER * best.bpp:
+                    fall = getattr(best, metric) - value
+                    if fall > _FALL.get(metric, _FALL_OTHER) and fall > (worst or (0,))[0]:
+                        worst = fall, row, best
+                if best is None or value > getattr(best, metric):
+                    best = row
+            if worst:
+                _, low, high = worst
+                yield Problem(
+                    f"{metric} at quality {low.quality}",
+                    image,
+                    f"{shown(getattr(low, metric))} at {low.bpp:.4g} bpp",
+                    f"no less than the {getattr(high, metric):.6g} at {high.bpp:.4g} bpp: quality "
+                    "must not fall as the rate rises",
+                )
+
+
+def _copies(rows: Sequence[Row]) -> Iterator[Problem]:
+    """Pictures whose size and scores are exactly those of another."""
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.bytes is not None:
+            groups[(row.bytes, *(getattr(row, metric) for metric in METRICS))].append(row)
+    for (_, *scores), group in groups.items():
+        first, *others = group
+        # One rounded score may agree by chance; two may not.
+        telling = sum(score is not None for score in scores) >= 2 or len(group) > 2
+        for row in others:
+            if row.image != first.image and telling:
+                yield Problem(
+                    f"bytes and scores at quality {row.quality}",
+                    row.image,
+                    f"exactly those of {first.image}",
+                    "a measurement of this picture",
+                )

@@ -1,0 +1,161 @@
+"""Which member of an archive is what: pictures, bitstreams and `.semc` files by their folders.
+
+::
+
+    reconstructions/QUALITY/PICTURE.png  with  bitstreams/QUALITY/PICTURE.ANY     recomputed
+    QUALITY/PICTURE.semc                                                          re-decoded
+
+All may lie in one folder more. `method.json` and a README may stand beside them; what operating
+systems add by themselves is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..rows import Quality
+from .archives import Member
+from .problems import Problem, Rejected, shown
+from .shape import DatasetShape
+
+METHOD_FILE = "method.json"
+RECONSTRUCTIONS, BITSTREAMS = "reconstructions", "bitstreams"
+
+_BESIDE = re.compile(r"(method\.json|readme(\.\w{1,8})?|how-to\.txt|licen[cs]e(\.\w{1,8})?)", re.I)
+_NOISE = re.compile(r"(^|/)(__MACOSX/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$", re.I)
+_QUALITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,39}")
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+_NESTED = re.compile(r".*\.(zip|7z|rar|tar|tgz|gz|bz2|xz|zst|jar|iso)", re.I)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """semc: whether the files are `.semc`. bitstreams, reconstructions: members by picture and
+    quality; there are no reconstructions of `.semc` files. method: the member that describes it.
+    """
+
+    semc: bool
+    bitstreams: dict[tuple[str, Quality], Member]
+    reconstructions: dict[tuple[str, Quality], Member]
+    method: Member | None
+
+
+def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) -> Layout:
+    """Sort the members of an archive. Raises Rejected for whatever has no place.
+
+    qualities: how many a picture may have.
+    """
+    files = [member for member in members if not _NOISE.search(member.name)]
+    semc, root = _kind(files)
+    problems: list[Problem] = []
+    found: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
+    method: Member | None = None
+    for member in files:
+        inner = member.name.removeprefix(root)
+        if _BESIDE.fullmatch(inner):
+            method = member if inner.casefold() == METHOD_FILE else method
+            continue
+        placed = _place(member, inner, semc, shape)
+        if isinstance(placed, Problem):
+            problems.append(placed)
+            continue
+        group, image, quality = placed
+        if (image, quality) in found[group]:
+            other = shown(found[group][image, quality].name)
+            expected = f"one file for the picture at this quality; there is {other} too"
+            problems.append(Problem("file", image, shown(member.name), expected))
+        found[group][image, quality] = member
+    reconstructions, bitstreams = found[RECONSTRUCTIONS], found[BITSTREAMS]
+    if not semc and not problems:
+        problems += _unpaired(reconstructions, bitstreams)
+    if not bitstreams and not reconstructions and not problems:
+        problems.append(Problem("file", None, "no pictures", _expected(semc)))
+    counts = {quality for _, quality in bitstreams}
+    if len(counts) > qualities:
+        problems.append(Problem("quality", None, f"{len(counts)} of them", f"at most {qualities}"))
+    if problems:
+        raise Rejected(problems)
+    return Layout(semc, bitstreams, reconstructions, method)
+
+
+def _kind(files: Sequence[Member]) -> tuple[bool, str]:
+    """Whether these are `.semc` files, and the folder that everything lies in, `NAME/` or empty."""
+    if any(m.name in ("[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF") for m in files):
+        expected = "a results file as CSV or JSON (from a spreadsheet: save as CSV), or a ZIP"
+        raise Rejected([Problem("file", None, "an office document or program", expected)])
+    parts = [member.name.split("/") for member in files]
+    pair = any(p[0] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts) or any(
+        p[1] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts if len(p) > 2
+    )
+    semc = not pair and any(member.name.casefold().endswith(".semc") for member in files)
+    first = parts[0][0] if parts else ""
+    common = all(len(p) > 1 and p[0] == first for p in parts)
+    deep = max((len(p) for p in parts), default=0) > (2 if semc else 3)
+    return semc, f"{first}/" if common and deep and first not in (
+        RECONSTRUCTIONS,
+        BITSTREAMS,
+    ) else ""
+
+
+def _place(
+    member: Member, inner: str, semc: bool, shape: DatasetShape
+) -> tuple[str, str, Quality] | Problem:
+    """(group, picture, quality) of a file, or what is wrong with it."""
+    parts = inner.split("/")
+    group = BITSTREAMS
+    if _NESTED.fullmatch(parts[-1]):
+        expected = "the files themselves, not archives within the archive"
+        return Problem("file", None, shown(member.name), expected)
+    if not semc and parts[0] in (RECONSTRUCTIONS, BITSTREAMS):
+        group = parts.pop(0)
+    elif not semc:
+        parts = []
+    if len(parts) != 2:
+        return Problem("file", None, shown(member.name), _expected(semc))
+    folder, file = parts
+    stem, dot, suffix = file.partition(".")
+    wanted = "semc" if semc else "png"
+    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != wanted:
+        kind = "a .semc file" if semc else "a PNG, which keeps the decoder's pixels as they are"
+        return Problem("file", None, shown(member.name), kind)
+    image = shape.find(stem) if dot else shape.find(file)
+    if image is None:
+        expected = f"a picture of {shape.name}: {shape.images[0]} to {shape.images[-1]}"
+        return Problem("image", None, shown(member.name), expected)
+    if not _QUALITY.fullmatch(folder):
+        expected = "a folder named by a number or a short name (letters, digits, . _ + = -)"
+        return Problem("quality", image, shown(folder), expected)
+    return group, image, _quality(folder)
+
+
+def _quality(folder: str) -> Quality:
+    """A number where the folder's name is one, else the name."""
+    if not _NUMBER.fullmatch(folder):
+        return folder
+    return float(folder) if "." in folder and float(folder) % 1 else int(float(folder))
+
+
+def _unpaired(
+    reconstructions: dict[tuple[str, Quality], Member],
+    bitstreams: dict[tuple[str, Quality], Member],
+) -> list[Problem]:
+    problems = []
+    for image, quality in reconstructions.keys() - bitstreams.keys():
+        expected = f"{BITSTREAMS}/{quality}/{image}.*: its size is the rate"
+        problems.append(Problem(f"bitstream at quality {quality}", image, "nothing", expected))
+    for image, quality in bitstreams.keys() - reconstructions.keys():
+        expected = f"{RECONSTRUCTIONS}/{quality}/{image}.png: it is scored"
+        problems.append(Problem(f"reconstruction at quality {quality}", image, "nothing", expected))
+    return sorted(problems, key=str)
+
+
+def _expected(semc: bool) -> str:
+    if semc:
+        return "QUALITY/PICTURE.semc, such as 6/kodim01.semc"
+    return (
+        "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or "
+        "QUALITY/PICTURE.semc"
+    )
