@@ -1,16 +1,41 @@
-"""A submission as it is accepted for review: what it is, of which method, and what it lacks."""
+"""A submission as it is accepted for review: what it is, of which method, and what it lacks.
+
+::
+
+    file ── CSV, JSON ── records ── reading ──────────────────── checks ── Results   self-reported
+        └── ZIP ── archives ── layout ── payloads ── Points      (scored elsewhere)  recomputed,
+                                                                                     re-decoded
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..results import Results
 from ..rows import Quality
+from . import archives
+from .completeness import missing_points, missing_scores
+from .layout import Layout, find_layout
 from .limits import Limits
 from .method import Method
+from .payloads import check_payloads
+from .problems import Problem, Rejected, shown
+from .reading import read_records, read_text, to_results
+from .records import parse_json
 from .shape import DatasetShape
 
-__all__ = ["KINDS", "DatasetShape", "Inspected", "Limits", "Method", "Point"]
+__all__ = [
+    "KINDS",
+    "DatasetShape",
+    "Inspected",
+    "Limits",
+    "Method",
+    "Point",
+    "carried_method",
+    "inspect",
+]
 
 SELF_REPORTED, RECOMPUTED, RE_DECODED = "self-reported", "recomputed", "re-decoded"
 KINDS = (SELF_REPORTED, RECOMPUTED, RE_DECODED)
@@ -46,3 +71,152 @@ class Inspected:
     results: Results | None = None
     points: tuple[Point, ...] = ()
     incomplete: tuple[str, ...] = ()
+
+
+_CHUNK = 1 << 20
+_METHOD_BYTES = 1 << 16
+_FOREIGN = {
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"SEMC": "a single .semc file",
+    b"SQLite format 3": "a database",
+    b"\x7fELF": "a program",
+    b"MZ": "a program",
+    b"#!": "a program",
+    b"\x80\x04": "a Python pickle",
+    b"<": "a web page or other markup",
+}
+_WANTED = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of .semc files"
+
+
+def inspect(
+    path: Path,
+    method: Method,
+    dataset: DatasetShape,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Inspected:
+    """Read and check a submission; what kind it is follows from its contents, not from its name.
+
+    No pixel is decoded: this takes a second for a full archive of Kodak's. Raises Rejected with
+    every problem that was found.
+    """
+    if method.dataset != dataset.name:
+        raise Rejected([Problem("method dataset", None, shown(method.dataset), dataset.name)])
+    if _is_archive(path):
+        with archives.open_archive(path, limits) as archive:
+            layout = find_layout(archive.members, dataset, limits.qualities)
+            problems = check_payloads(archive, layout, dataset)
+        if problems:
+            raise Rejected(problems)
+        return Inspected(
+            kind=RE_DECODED if layout.semc else RECOMPUTED,
+            method=method,
+            digest=_digest(path),
+            points=_points(layout, dataset),
+            incomplete=missing_points(layout.bitstreams, dataset),
+        )
+    results = to_results(read_records(read_text(path, limits), dataset, limits), method, dataset)
+    found = missing_points(((row.image, row.quality) for row in results.rows), dataset)
+    return Inspected(
+        kind=SELF_REPORTED,
+        method=method,
+        digest=_digest(path),
+        results=results,
+        incomplete=(*found, *missing_scores(results.rows)),
+    )
+
+
+def carried_method(
+    path: Path,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Method | None:
+    """The description that a submission brings along, if it does.
+
+    It is `method.json` in an archive, or the entry `method` of a JSON file. Raises Rejected for
+    one that cannot be used, and for a file that cannot be read at all.
+    """
+    if _is_archive(path):
+        with archives.open_archive(path, limits) as archive:
+            for member in archive.members:
+                folder, _, name = member.name.rpartition("/")
+                if name.casefold() == "method.json" and "/" not in folder:
+                    data = archives.read_member(archive, member.name, _METHOD_BYTES)
+                    return Method.from_json(_parsed(data))
+        return None
+    text = read_text(path, limits)
+    if text.lstrip()[:1] != "{":
+        return None
+    data = parse_json(text)
+    return Method.from_json(data["method"]) if "method" in data else None
+
+
+def read_method(path: Path) -> Method:
+    """A method's description from a JSON file. Raises Rejected."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_METHOD_BYTES + 1)
+    except OSError as error:
+        raise Rejected(
+            [
+                Problem(
+                    "method", None, f"no readable {path}", "a JSON file that describes the method"
+                )
+            ]
+        ) from error
+    if len(data) > _METHOD_BYTES:
+        raise Rejected([Problem("method", None, "more than 64 KiB", "a short JSON file")])
+    return Method.from_json(_parsed(data))
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Rejected([Problem("method", None, "no UTF-8 text", "JSON saved as UTF-8")]) from error
+    return parse_json(text)
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file is a ZIP. Raises Rejected if it is neither that nor text."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(16)
+    except OSError as error:
+        found = f"no readable file ({error.strerror or error})"
+        raise Rejected([Problem("file", None, found, _WANTED)]) from error
+    if start.startswith(b"PK"):
+        return True
+    for magic, name in _FOREIGN.items():
+        if start.startswith(magic):
+            raise Rejected([Problem("file", None, name, _WANTED)])
+    return False
+
+
+def _points(layout: Layout, dataset: DatasetShape) -> tuple[Point, ...]:
+    places = {image: index for index, image in enumerate(dataset.images)}
+    found = []
+    for image, quality in layout.bitstreams:
+        picture = layout.reconstructions.get((image, quality))
+        name = None if picture is None else picture.name
+        found.append(Point(image, quality, name, layout.bitstreams[image, quality].name))
+    return tuple(sorted(found, key=lambda p: (places[p.image], *_order(p.quality))))
+
+
+def _order(quality: Quality) -> tuple[bool, float, str]:
+    """Numbers ascending, then names."""
+    text = isinstance(quality, str)
+    return text, 0.0 if isinstance(quality, str) else quality, str(quality)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while piece := stream.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
