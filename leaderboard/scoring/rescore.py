@@ -1,0 +1,209 @@
+"""An upload's points scored here: from its pictures, or from what its `.semc` files decode to.
+
+Rates are those of the bitstream files, with the side information that the submitter states for each
+picture; scores are the benchmark's own (`leaderboard.scores`), by its own workers, local or on Ray.
+What is finished is kept on disk, so that a scoring that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..cache import PointCache
+from ..datasets import Dataset, Picture
+from ..provenance import identity, joined, made_by
+from ..results import Quality, Results, ResultsError, Row
+from ..workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
+from .isolated import PICTURE, SEMC, IsolatedError
+from .submitted import SentPoint, Submitted, close_decoders
+
+__all__ = ["PICTURE", "SEMC", "FilesRejected", "ScoringError", "Upload", "UploadPoint", "rescore"]
+
+MOST_PROBLEMS = 10
+"""Files that may fail before the rest is left untried: each may take all its time."""
+KINDS = {PICTURE: "recomputed", SEMC: "re-decoded"}
+"""What the board calls results of these files."""
+
+_PARTS = ("header_bytes", "map_bytes", "code_bytes", "checksum_bytes")
+
+Report = Callable[[int, int], None]
+"""Told of (points done, points in all)."""
+
+
+class FilesRejected(ValueError):
+    """Files of an upload that cannot be scored, each with its reason: the submitter's to mend."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ScoringError(RuntimeError):
+    """Scoring that failed for reasons of this machine's own; worth trying again."""
+
+
+@dataclass(frozen=True)
+class UploadPoint:
+    """A point of an upload: which picture, at which quality, and its files."""
+
+    image: str
+    quality: Quality
+    files: SentPoint
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is to be scored.
+
+    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE` or `SEMC`.
+    side_bytes: what a decoder needs for each picture beside its bitstream.
+    """
+
+    name: str
+    digest: str
+    kind: str
+    points: tuple[UploadPoint, ...]
+    side_bytes: int = 0
+
+
+def rescore(
+    upload: Upload,
+    dataset: Dataset,
+    kept: Path,
+    *,
+    jobs: int = 1,
+    ray: str | None = None,
+    report: Report | None = None,
+) -> Results:
+    """Score all points of an upload.
+
+    dataset: the originals. kept: folder of finished points, see `forget`. jobs: processes on this
+    machine; 0 works in this one. ray: address of a Ray cluster in their place.
+
+    Raises FilesRejected with every file that cannot be scored, at most `MOST_PROBLEMS`;
+    ScoringError where a worker failed (finished points are kept); WorkerError, CacheError,
+    DatasetError.
+    """
+    wanted = _wanted(upload, dataset)
+    cache = PointCache(kept / upload.digest[:32])
+    found: dict[tuple[str, Quality], dict[str, Any]] = {}
+    tasks, points = [], {}
+    known: dict[str, Any] = {}
+    for picture, own in wanted:
+        codec = Submitted(upload.digest, upload.kind, [point.files for point in own])
+        known = known or identity(codec)
+        left = []
+        for place, point in enumerate(own):
+            points[picture.name, place] = point
+            stored = cache.read(_key(known, upload, picture, point))
+            if stored is None:
+                left.append(float(place))
+            else:
+                found[point.image, point.quality] = stored
+        if left:
+            tasks.append(Task(codec, picture, tuple(left), known))
+    total = sum(len(own) for _, own in wanted)
+    if report is not None:
+        report(len(found), total)
+    made = made_by(Submitted(upload.digest, upload.kind, []))
+    problems: list[str] = []
+    outcomes = _workers(jobs, ray).run(tasks)
+    try:
+        for outcome in outcomes:
+            picture = outcome.task.picture
+            point = points[picture.name, int(outcome.quality)]
+            if outcome.point is None:
+                problems.append(_problem(outcome, point))
+                if len(problems) == MOST_PROBLEMS:
+                    problems.append("the files after these were not tried")
+                    break
+                continue
+            stored = {"point": outcome.point, "made": {**made, "device": outcome.device}}
+            cache.write(_key(known, upload, picture, point), **stored)
+            found[point.image, point.quality] = stored
+            if report is not None:
+                report(len(found), total)
+    finally:
+        outcomes.close()
+        close_decoders()
+    if problems:
+        raise FilesRejected(problems)
+    rows = []
+    for picture, own in wanted:
+        height, width = picture.load().shape[:2]
+        for point in own:
+            measured = found[point.image, point.quality]["point"]
+            rows.append(_row(point, measured, upload.side_bytes, height * width))
+    provenance = {
+        "kind": KINDS[upload.kind],
+        "upload": upload.digest,
+        **{name: known[name] for name in ("version", "settings", "code", "metrics")},
+        **joined([each["made"] for each in found.values()]),
+    }
+    try:
+        return Results(upload.name, "", dataset.name, tuple(rows), provenance)
+    except ResultsError as error:
+        raise FilesRejected([str(error)]) from error
+
+
+def forget(upload: Upload, kept: Path) -> None:
+    """Remove the finished points of an upload whose results are stored elsewhere now."""
+    shutil.rmtree(kept / upload.digest[:32], ignore_errors=True)
+
+
+def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[UploadPoint]]]:
+    """Every picture of the data set that the upload has points of, with them."""
+    own: dict[str, list[UploadPoint]] = {}
+    for point in upload.points:
+        own.setdefault(point.image, []).append(point)
+    strange = sorted(set(own) - {picture.name for picture in dataset.pictures})
+    if strange or not own:
+        raise FilesRejected([f"{name}: no picture of {dataset.name}" for name in strange or ["-"]])
+    return [(each, own[each.name]) for each in dataset.pictures if each.name in own]
+
+
+def _key(
+    known: dict[str, Any], upload: Upload, picture: Picture, point: UploadPoint
+) -> dict[str, Any]:
+    """What decides the numbers of a point; the upload's hash stands for the bytes of its files."""
+    files = point.files
+    return {
+        **known,
+        "upload": upload.digest,
+        "bitstream": files.bitstream.name,
+        "reconstruction": None if files.reconstruction is None else files.reconstruction.name,
+        "quality": point.quality,
+        "picture": picture.sha256,
+    }
+
+
+def _problem(outcome: Outcome, point: UploadPoint) -> str:
+    """Why a file cannot be scored. Raises ScoringError where that is not the file's fault."""
+    reason = outcome.problem or "no reason given"
+    label = f"{IsolatedError.__name__}: "
+    if not reason.startswith(label):
+        raise ScoringError(f"{point.image} at quality {point.quality}: {reason}")
+    file = point.files.reconstruction or point.files.bitstream
+    return f"{file.name}: {reason.removeprefix(label)}"
+
+
+def _row(point: UploadPoint, measured: dict[str, Any], side_bytes: int, pixels: int) -> Row:
+    """A point's row; times are left out, since nothing was coded here by the method itself."""
+    size = measured["bytes"] + side_bytes
+    times = dict.fromkeys(("encode_s", "decode_s", "encode_wall_s", "decode_wall_s"))
+    rate = round(8 * size / pixels, 6)
+    parts = {} if not side_bytes else dict.fromkeys(_PARTS)
+    columns = {**measured, **times, **parts, "bytes": size, "bpp": rate}
+    return Row(**{**columns, "image": point.image, "quality": point.quality})
+
+
+def _workers(jobs: int, ray: str | None) -> Workers:
+    if ray is None:
+        return LocalWorkers(jobs) if jobs else InThisProcess()
+    from ..ray_workers import RayWorkers
+
+    return RayWorkers(ray)

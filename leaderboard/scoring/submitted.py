@@ -1,0 +1,136 @@
+"""A submission's files of one picture as a codec of the benchmark: encoding looks the file up.
+
+So the benchmark's own workers and metrics score what was sent in, and nothing is measured twice in
+two ways. What is decoded is decoded in a bounded process, see `leaderboard.scoring.isolated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+import semcomp
+
+from ..codecs.base import CodecError, Seconds, read_pillow, write_pillow
+from .isolated import PICTURE, SEMC, Decoder, Limits
+
+LIMITS = {
+    PICTURE: Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0),
+    SEMC: Limits(memory=1 << 30, cpu_s=180.0, wall_s=600.0),
+}
+"""What decoding one file may take; a hundred times what an honest one of Kodak's size needs."""
+
+_decoders: dict[str, Decoder] = {}
+"""The decoder of the upload at hand: no two submissions share a process."""
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file of an upload, read when it is wanted. read: gives its bytes, or raises OSError or
+    ValueError; it must be picklable."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class SentPoint:
+    """One point. bitstream: whose length is the rate. reconstruction: a PNG; None where the
+    bitstream is a `.semc` file that is decoded here."""
+
+    bitstream: SentFile
+    reconstruction: SentFile | None
+
+
+class Submitted:
+    """The points of one picture; quality i is the i-th of them.
+
+    digest: of the upload. kind: `PICTURE` or `SEMC`. limits: of one file, default `LIMITS`.
+    """
+
+    name = "submitted"
+
+    def __init__(
+        self, digest: str, kind: str, points: Sequence[SentPoint], limits: Limits | None = None
+    ) -> None:
+        self.digest, self.kind, self.points = digest, kind, tuple(points)
+        self.limits = limits or LIMITS[kind]
+        self._sizes: dict[str, int] = {}
+        self._wanted: tuple[bytes, tuple[int, int]] | None = None
+
+    @property
+    def version(self) -> str:
+        """What decodes the files here."""
+        return f"semcomp {semcomp.__version__}" if self.kind == SEMC else "files as submitted"
+
+    @property
+    def settings(self) -> str:
+        """See `Codec.settings`."""
+        return "decoded here" if self.kind == SEMC else "reconstructions as submitted"
+
+    @property
+    def qualities(self) -> Sequence[float]:
+        """Places in `points`."""
+        return range(len(self.points))
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """A PNG of any picture: a worker's warm-up has no submitted file."""
+        self._wanted = None
+        return write_pillow(image, "PNG")
+
+    def session(self, image: Image.Image) -> _Lookup:
+        """See `leaderboard.codecs.base.Session`."""
+        return _Lookup(self, image.size)
+
+    def decode(self, data: bytes) -> Image.Image:
+        """What was sent in as the decoding of the file that was looked up last.
+
+        Raises IsolatedError where that is no picture of the right size.
+        """
+        if self._wanted is None:
+            return read_pillow(data, "PNG")
+        payload, (width, height) = self._wanted
+        decoded = decoder_of(self).open(payload, width, height)
+        self._sizes = decoded.sizes
+        return Image.fromarray(decoded.pixels)
+
+    def sizes(self, data: bytes) -> dict[str, int]:
+        """Bytes of the parts of the `.semc` file decoded last; nothing for other files."""
+        return self._sizes
+
+
+class _Lookup:
+    """A session that finds what was sent in for a picture."""
+
+    correction = Seconds(0.0, 0.0)
+
+    def __init__(self, codec: Submitted, size: tuple[int, int]) -> None:
+        self._codec, self._size = codec, size
+
+    def encode(self, quality: float) -> bytes:
+        """The bitstream of a point. Raises CodecError if the upload cannot be read."""
+        point = self._codec.points[int(quality)]
+        try:
+            bitstream = point.bitstream.read()
+            payload = bitstream if point.reconstruction is None else point.reconstruction.read()
+        except OSError as error:
+            raise CodecError(f"cannot read the upload: {error}") from error
+        self._codec._wanted = payload, self._size
+        return bitstream
+
+
+def decoder_of(codec: Submitted) -> Decoder:
+    """The decoder of a codec's upload in this process; those of other uploads are closed."""
+    key = f"{codec.digest} {codec.kind} {codec.limits}"
+    if key not in _decoders:
+        close_decoders()
+        _decoders[key] = Decoder(codec.kind, codec.limits)
+    return _decoders[key]
+
+
+def close_decoders() -> None:
+    """End the decoders of this process."""
+    while _decoders:
+        _decoders.popitem()[1].close()
