@@ -18,6 +18,7 @@ from .arguments import split_names, split_numbers
 from .check_command import check
 from .report_commands import figures, table
 from .study_commands import study
+from .submit_command import submit
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",
@@ -32,6 +33,7 @@ app.command()(check)
 app.command()(table)
 app.command()(figures)
 app.command()(study)
+app.command()(submit)
 
 
 @app.callback()
