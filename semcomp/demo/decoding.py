@@ -1,0 +1,51 @@
+"""The codec's decoder as a generator: every iteration as soon as it is there."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from semcomp.codec import CELL
+from semcomp.image import to_uint8
+from semcomp.quantizer import BLOCK
+from semcomp.runtime import TileRun, Window, tiles
+from semcomp.weights import available, load_model, resolve_device
+
+Picture = NDArray[np.uint8]
+
+
+class Step(NamedTuple):
+    """One iteration of one tile, decoded. pixels: uint8 (h, w, 3) of the tile's core."""
+
+    k: int
+    done: int
+    total: int
+    core: Window
+    pixels: Picture
+
+
+Decode = Callable[[str, NDArray[np.int8]], Iterator[Step]]
+"""See `decode_steps`, which it is unless a GPU is borrowed for it."""
+
+
+def chosen_model() -> str:
+    """Name of the weights the demo uses: `base` on a GPU where it is installed, else `small`."""
+    return "base" if resolve_device(None).type == "cuda" and "base" in available() else "small"
+
+
+@torch.inference_mode()
+def decode_steps(model: str, codes: NDArray[np.int8]) -> Iterator[Step]:
+    """Decode codes int8 (K, 8, Hb, Wb) tile by tile, giving every iteration as it is there."""
+    loaded = load_model(model)
+    parts = list(tiles(codes.shape[2] * BLOCK, codes.shape[3] * BLOCK))
+    for index, (core, outer) in enumerate(parts):
+        y, x = outer.scaled(CELL)
+        blocks = outer.scaled(CELL // BLOCK)
+        inside = core.within(outer).scaled(CELL)
+        tile = TileRun(loaded.codec, (y.stop - y.start, x.stop - x.start), loaded.device)
+        for k, bits in enumerate(codes):
+            tile.decode(k, bits[:, blocks[0], blocks[1]])
+            done, total = index * len(codes) + k + 1, len(parts) * len(codes)
+            yield Step(k, done, total, core, to_uint8(tile.reconstruction)[inside])
