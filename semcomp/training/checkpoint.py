@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Weights = dict[str, Tensor]
 
 
+def write_state(state: dict[str, Any], path: Path) -> None:
+    """Write what `torch.load` reads; a kill while writing leaves the file of before."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
 def save(trainer: Trainer, path: Path) -> None:
     """Write a checkpoint; a kill while writing leaves the previous one."""
     state = {
@@ -38,9 +45,7 @@ def save(trainer: Trainer, path: Path) -> None:
         "scheduled": trainer.scheduled,
         "validation": trainer.validation,
     }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    write_state(state, path)
 
 
 def restore(trainer: Trainer, state: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from semcomp.classifiers import Vgg16Gap
 from semcomp.semantic import Accuracy
 
 from .batches import Batches
+from .checkpoint import write_state
 from .classifier_options import ClassifierOptions, TrainingError, learning_rate
 from .datasets import LabelledPictures
 
@@ -176,9 +177,7 @@ class ClassifierTrainer:
             "seconds": self.seconds,
             "running": self.running,
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_state(state, path)
 
     def load(self, state: dict[str, Any]) -> None:
         """Continue exactly where a checkpoint stopped. Raises TrainingError for other data."""
