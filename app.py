@@ -1,7 +1,8 @@
 """The demo in the browser: `python app.py`, or `build()` for the page without a server.
 
 Only the tabs and the launch are here. The demo's tabs and endpoints stand in `semcomp.demo`, the
-leaderboard's in `leaderboard`. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+leaderboard's in `leaderboard`. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT,
+limits from the variables in `semcomp.demo.settings`.
 """
 
 import os
@@ -13,10 +14,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 from semcomp.demo import (  # isort: skip - before gradio, see events
     endpoints,
+    health,
     look,
+    privacy,
     tab_compress,
+    tab_inside,
     tab_open,
     tab_score,
+    tools,
+    turns,
     words,
 )
 
@@ -24,22 +30,28 @@ import gradio as gr
 
 from leaderboard import page as leaderboard
 from leaderboard.page_view import TAB
-
-MAX_FILE_SIZE = "40mb"
-KEEP_FILES = (600, 3600)
-"""Seconds: how often uploads and results are swept, and how old they may become."""
+from semcomp.demo.limits import Limits
+from semcomp.demo.settings import Settings, SettingsError
 
 
 def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
-    """The page, ready to launch. results: folder of the leaderboard's."""
+    """The page, ready to launch. results: folder of the leaderboard's.
+
+    Raises SettingsError if an environment variable makes no sense.
+    """
+    oldest = 60 * Settings.read().keep_minutes
     page = gr.Blocks(
-        title="Semantic image compression", analytics_enabled=False, delete_cache=KEEP_FILES
+        title="Semantic image compression",
+        analytics_enabled=False,
+        delete_cache=(min(oldest, 600), oldest),  # seconds between sweeps, oldest age of a file
     )
     with page:
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
                 made = tab_compress.build_tab(page)
+            with gr.Tab("Look inside") as inside:
+                tab_inside.build_tab(page, inside)
             with gr.Tab("Open a file"):
                 tab_open.build_tab(made)
             with gr.Tab("Score"):
@@ -53,18 +65,30 @@ def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
 
 def launch(page: gr.Blocks, **kwargs: Any) -> Any:
     """Serve the page; kwargs go to gradio. Returns what gradio's `launch` returns."""
-    return page.queue(max_size=40, default_concurrency_limit=8).launch(
+    settings = Settings.read()
+    tools.install()
+    page.queue(api_open=False, default_concurrency_limit=8)
+    files = privacy.Files(page)
+    turns.TurnQueue(page, Limits(settings), files)
+    with page:
+        privacy.watch_leaving(page, files.left)
+    return page.launch(
         theme=look.theme(),
         css=look.CSS + leaderboard.CSS,
         js=look.JS,
         head=look.HEAD,
         ssr_mode=False,
         run_history=False,
-        max_file_size=MAX_FILE_SIZE,
+        max_file_size=f"{settings.file_mb}mb",
+        mcp_server=True,
+        app_kwargs={"routes": [health.route(page)]},
         footer_links=["api", "settings"],
         **kwargs,
     )
 
 
 if __name__ == "__main__":
-    launch(build(), inbrowser=sys.stdout.isatty())
+    try:
+        launch(build(), inbrowser=sys.stdout.isatty())
+    except SettingsError as error:
+        sys.exit(f"error: {error}")

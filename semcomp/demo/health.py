@@ -1,0 +1,46 @@
+"""The page `/health`: for those who watch a server, not for visitors."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from semcomp import __version__
+from semcomp.demo.turns import TurnQueue
+from semcomp.weights import WeightsError, load_model
+
+PATH = "/health"
+
+
+def route(page: gr.Blocks, model: str = "small") -> Route:
+    """The route that answers with `report` as JSON: 200 if all is well, else 503."""
+    started = time.monotonic()
+
+    def answer(request: Request) -> JSONResponse:  # Starlette runs it in a thread
+        facts = report(page, lambda: load_model(model, "cpu").model_id.hex())
+        facts["seconds_up"] = round(time.monotonic() - started)
+        return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
+
+    return Route(PATH, answer, methods=["GET", "HEAD"])
+
+
+def report(page: gr.Blocks, model_id: Callable[[], str]) -> dict[str, Any]:
+    """State of the page: `status` (ok, or what is wrong), version, model, jobs waiting and running.
+
+    model_id: gives the identity of the loaded weights, or raises WeightsError.
+    """
+    queue = page._queue
+    facts: dict[str, Any] = {"status": "ok", "version": __version__, "model": None}
+    if isinstance(queue, TurnQueue):
+        facts |= {"waiting": len(queue.waiting()), "running": len(queue.running())}
+    try:
+        facts["model"] = model_id()
+    except WeightsError as error:
+        facts["status"] = f"the model is missing: {error}"
+    if queue.stopped:
+        facts["status"] = "the queue has stopped: restart the server"
+    return facts

@@ -1,0 +1,165 @@
+"""Gradio's queue, made to take turns between visitors and to keep the limits.
+
+Gradio serves first come, first served, and goes on computing for visitors who have left. This queue
+orders the model's jobs by `semcomp.demo.limits`, refuses in words, stops a job at its next progress
+report when its visitor is gone or its time is over, and tells `semcomp.demo.privacy` which files
+passed through which session.
+"""
+
+import inspect
+import os
+import time
+from typing import Any, Literal, cast
+
+import gradio as gr
+from fastapi import Request
+from gradio.block_function import BlockFunction
+from gradio.data_classes import PredictBodyInternal
+from gradio.helpers import TrackedIterable
+from gradio.queueing import Event, EventQueue, Queue
+from gradio.server_messages import EventMessage, ProcessCompletedMessage
+
+from semcomp.demo import links
+from semcomp.demo.components import MODEL
+from semcomp.demo.limits import Limits, TooLong, Waiting
+from semcomp.demo.privacy import Files
+
+_MODEL = str(MODEL["concurrency_id"])
+_Pushed = tuple[
+    bool,
+    str | list[dict[str, Any]],
+    Literal["success", "error", "queue_full", "validator_error"],
+]
+
+
+class TurnQueue(Queue):
+    """A queue in which visitors take turns; see the module."""
+
+    def __init__(self, page: gr.Blocks, limits: Limits, files: Files) -> None:
+        """Take the place of `page`'s own queue, with that queue's settings."""
+        old = page._queue
+        super().__init__(
+            live_updates=old.live_updates,
+            concurrency_count=old.max_thread_count,
+            update_intervals=old.update_intervals,
+            max_size=None,  # `limits` says when it is full, and in words
+            blocks=page,
+            default_concurrency_limit=old.default_concurrency_limit,
+        )
+        self.limits = limits
+        self.files = files
+        self._started: dict[str, float] = {}
+        page._queue = self
+
+    async def push(
+        self, body: PredictBodyInternal, request: Request, username: str | None
+    ) -> _Pushed:
+        """Let a job join, or say why not."""
+        fn = self.blocks.fns.get(cast(int, body.fn_index))
+        if fn is not None and fn.concurrency_id == _MODEL:
+            asking = _waiting(body.session_hash, request)
+            if refusal := self.limits.refusal(asking, self.waiting()):
+                # A program's client knows "queue full", the page shows the text.
+                return False, refusal, "error" if _is_page(request) else "queue_full"
+            if fn.api_visibility == "public":
+                largest = self.limits.settings.file_mb * 1_000_000
+                try:
+                    body.data = await links.fetch(body.data, largest)
+                except links.LinkError as error:
+                    return False, [_invalid(fn, error)], "validator_error"
+        await self.files.arrived(body.session_hash, body.data)
+        pushed = await super().push(body, request, username)
+        self._order()
+        return pushed
+
+    def waiting(self) -> list[Waiting]:
+        """The jobs that wait for the model."""
+        return [_job(event) for event in self._model_queue().queue]
+
+    def running(self) -> list[Waiting]:
+        """The jobs the model works on."""
+        jobs = (event for group in self.active_jobs if group for event in group)
+        return [_job(event) for event in jobs if event.concurrency_id == _MODEL]
+
+    async def process_events(
+        self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
+    ) -> None:
+        """Run a job and count its time."""
+        started = time.monotonic()
+        for event in events:
+            self._started[event._id] = started
+        try:
+            await super().process_events(events, batch, begin_time, fn)
+        finally:
+            for event in events:
+                self._started.pop(event._id, None)
+                if event.concurrency_id == _MODEL:
+                    self.limits.ran(event.session_hash, time.monotonic() - started)
+
+    def set_progress(self, event_id: str, iterables: list[TrackedIterable] | None) -> None:
+        """Called inside the job that reports progress: the place where it can be stopped."""
+        super().set_progress(event_id, iterables)
+        started = self._started.get(event_id)
+        if started is None:
+            return
+        event = self.event_ids_to_events.get(event_id)
+        if event is not None and not event.alive:
+            raise gr.Error("The visitor has left.", title="Stopped", print_exception=False)
+        try:
+            self.limits.check_time(time.monotonic() - started)
+        except TooLong as error:
+            raise gr.Error(str(error), title="Stopped", print_exception=False) from error
+
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Send it, and note the files in a result as this session's."""
+        if isinstance(event_message, ProcessCompletedMessage):
+            self.files.note(event.session_hash, event_message.output)
+        super().send_message(event, event_message)
+
+    def _order(self) -> None:
+        queue = self._model_queue()
+        order = self.limits.turns(self.waiting(), self.running())
+        if order != sorted(order):
+            queue.queue[:] = [queue.queue[position] for position in order]
+            self.broadcast_estimations(_MODEL)
+
+    def _model_queue(self) -> EventQueue:
+        return self.event_queue_per_concurrency_id.get(_MODEL) or EventQueue(_MODEL, 1)
+
+
+def _invalid(fn: BlockFunction, error: links.LinkError) -> dict[str, Any]:
+    """What is wrong with an input, as Gradio's clients know it."""
+    names = inspect.signature(cast(Any, fn.fn)).parameters
+    return {
+        "__type__": "validate",
+        "is_valid": False,
+        "message": str(error),
+        "parameter_name": list(names)[error.position],
+    }
+
+
+def _job(event: Event) -> Waiting:
+    return _waiting(event.session_hash, event.request)
+
+
+def _waiting(session: str | None, request: Request) -> Waiting:
+    address = address_of(request)
+    return Waiting(session or address, address)
+
+
+def _is_page(request: Request) -> bool:
+    return "sec-fetch-site" in request.headers  # sent by every browser, by no client library
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from.
+
+    On a hosted Space every request comes through the host's proxy, which names the visitor in a
+    header; elsewhere that header could be anybody's invention and uvicorn decides whom to trust
+    (its FORWARDED_ALLOW_IPS).
+    """
+    if os.environ.get("SPACE_ID"):
+        named = request.headers.get("x-forwarded-for", "").split(",")[0].strip()
+        if named:
+            return named
+    return request.client.host if request.client else "unknown"
