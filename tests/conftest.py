@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ("tests.databases",)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Set before any test imports torch or gradio, which read them once. One thread per process is

@@ -243,7 +243,10 @@ class Store:
             jobs.fail(session, job, problems, entries.utc(self._time(session)))
 
     def put_summary(self, entry_id: int, payload: dict[str, Any]) -> None:
-        """Keep what was worked out from an entry's results, JSON values only. Raises NotFound."""
+        """Keep what was worked out from an entry's results. Raises NotFound.
+
+        payload: JSON's values; ValueError or TypeError for NaN, infinities and anything else.
+        """
         with writing(self._engine) as session:
             summaries.put_summary(session, entry_id, payload)
 

@@ -102,8 +102,10 @@ def _private_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "a file is where its folder should be" if in_the_way else error.strerror or error
         raise StoreError(
-            f"cannot write the board into {path}: {error.strerror or error}; make the folder "
+            f"cannot write the board into {path}: {reason}; make the folder "
             f"writable, or name another one in {FOLDER_VARIABLE}"
         ) from error
 

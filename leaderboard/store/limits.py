@@ -36,15 +36,15 @@ def check_rates(session: Session, rates: Rates, submitter: str, now: datetime) -
     """
     own = EntryRow.submitter == submitter
     for who, condition, most, span, name in (
-        ("you have", own, rates.per_hour, HOUR, "hour"),
-        ("you have", own, rates.per_day, DAY, "day"),
-        ("the board has", true(), rates.board_per_day, DAY, "day"),
+        ("you have", own, rates.per_hour, HOUR, "an hour"),
+        ("you have", own, rates.per_day, DAY, "a day"),
+        ("the board has", true(), rates.board_per_day, DAY, "a day"),
     ):
         wait = _wait(session, condition, most, span, now)
         if wait is not None:
             verb = "sent" if who == "you have" else "received"
             raise TooMany(
-                f"{who} {verb} {most} entries within a {name}, which is all that is taken: try "
+                f"{who} {verb} {most} entries within {name}, which is all that is taken: try "
                 f"again in {_in_words(wait)}",
                 wait,
             )

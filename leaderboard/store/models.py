@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from .columns import JsonText, PlainText, UtcTime
@@ -136,7 +136,7 @@ class JobRow(Base):
     token: Mapped[str | None] = mapped_column(String(64))
     """Made anew with every claim, so that a worker that was given up cannot write."""
     worker: Mapped[str | None] = mapped_column(PlainText)
-    lease_until: Mapped[float] = mapped_column(index=True)
+    lease_until: Mapped[float] = mapped_column(Double, index=True)
     """Seconds since 1970 by the database's clock; 0 for a job nobody has."""
     done: Mapped[int]
     total: Mapped[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from .models import EntryRow, SummaryRow
 
 def put_summary(session: Session, entry_id: int, payload: dict[str, Any]) -> None:
     """Keep a summary, see `Store.put_summary`."""
+    json.dumps(payload, allow_nan=False)  # ValueError, before anything is written
     (row,) = locked(session, entry_id)
     session.merge(SummaryRow(entry_id=entry_id, payload=payload))
     if row.state == "approved":

@@ -91,7 +91,7 @@ def _belongings() -> None:
                 sa.Column("attempts", sa.Integer, nullable=False),
                 sa.Column("token", sa.String(64)),
                 sa.Column("worker", sa.Text),
-                sa.Column("lease_until", sa.Float, nullable=False),
+                sa.Column("lease_until", sa.Double, nullable=False),
                 sa.Column("done", sa.Integer, nullable=False),
                 sa.Column("total", sa.Integer, nullable=False),
             ],
