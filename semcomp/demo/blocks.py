@@ -71,6 +71,7 @@ def present(
             decibels = psnr(inspection.original, picture)
             value["psnr"] = [*value["psnr"], decibels if math.isfinite(decibels) else None]
         value = {**value, "ready": k}
+        steps.complete = k == inspection.iterations
         SHELF.sweep()
         yield value
 

@@ -20,7 +20,8 @@ TEMPLATE = """
         <output class="kname"></output>
       </div>
       <p class="cut" aria-live="polite"></p>
-      <button class="save" type="button">Download the file cut here</button>
+      <div class="saves"><button class="save" type="button">Download the file cut here</button>
+        <button class="png" type="button">PNG</button></div>
       <p class="note"></p>
     </div>
     <div class="right">
@@ -71,7 +72,9 @@ button[aria-checked=true] { background: var(--button-primary-background-fill);
 .cut { min-height: 1.45em; }
 .note, .said { color: var(--body-text-color-subdued); font-size: .85rem; }
 .note:empty { display: none; }
-.save { width: 100%; min-height: 40px; }
+.saves { display: flex; gap: 6px; }
+.saves button { min-height: 40px; }
+.save { flex: 1; }
 .which { margin: 0 0 .5rem; font-size: 1.05rem; font-weight: 600; color: inherit; }
 .tiles { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; margin: 0; }
 .tiles > div { display: flex; flex-direction: column-reverse; justify-content: flex-end;

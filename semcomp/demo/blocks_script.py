@@ -151,7 +151,10 @@ const scrub = (k) => {
     `PSNR ${decibels.toFixed(2)} dB`);
   if (at.k > value.ready && !value.note) parts.push("decoding …");
   find("cut").textContent = parts.join(" · ");
-  find("save").textContent = `Download the file cut here (${count(size)} bytes)`;
+  find("save").textContent = at.k === value.iterations
+    ? `Download the file (${count(size)} bytes)`
+    : `Download the file cut here (${count(size)} bytes)`;
+  find("png").disabled = at.k > value.ready;
   draw(); describeAtK(); loupes();
 };
 
@@ -302,14 +305,25 @@ play.addEventListener("click", () => {
     else picture(at.k + 1);
   }, 350);
 });
+const give = (blob, name) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+};
 find("save").addEventListener("click", async () => {
   const answer = await server.cut_file([at.value.token, at.k]);
   if (answer.error) { find("note").textContent = answer.error; return; }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([bytes(answer.data)]));
-  link.download = answer.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  give(new Blob([bytes(answer.data)]), answer.name);
+});
+find("png").addEventListener("click", async () => {
+  const { k, value } = at, image = await picture(k);
+  if (!image) return;
+  const whole = document.createElement("canvas");
+  whole.width = value.width; whole.height = value.height;
+  whole.getContext("2d").drawImage(image, 0, 0);
+  whole.toBlob((blob) => give(blob, `${value.name}-${k}.png`), "image/png");
 });
 
 // Once all is decoded, the pictures a scrub would need are fetched one after the other.

@@ -26,11 +26,15 @@ MAX_AGE = 3600.0
 
 @dataclass(eq=False)
 class Steps:
-    """name: of the file, without suffix. data: the `.semc` file. pictures: WebP without loss."""
+    """name: of the file, without suffix. data: the `.semc` file. pictures: WebP without loss.
+
+    complete: whether all of them are there.
+    """
 
     name: str
     data: bytes
     pictures: dict[int, bytes] = field(default_factory=dict)
+    complete: bool = False
     owner: str = ""
     used: float = 0.0
 
@@ -72,6 +76,12 @@ class Shelf:
                 steps.used = time.monotonic()
                 self._kept.move_to_end(token)
             return steps
+
+    def of(self, owner: str) -> Steps | None:
+        """What an owner has on the shelf."""
+        with self._lock:
+            found = (steps for steps in self._kept.values() if steps.owner == owner)
+            return next(found, None)
 
     def drop(self, owner: str) -> None:
         """Forget what an owner had, or every owner whose name starts with `owner/`."""

@@ -1,31 +1,63 @@
-"""The tab that opens a `.semc` file and decodes it as far as asked."""
+"""The tab that opens a `.semc` file: every iteration of it, every block, a cut at any place."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from semcomp.demo import events
-from semcomp.demo.components import MODEL, PRIVATE, shown
+from semcomp.bitstream import BitstreamError
+from semcomp.demo import blocks, words, work
+from semcomp.demo.components import MODEL, PRIVATE
+from semcomp.demo.inspection import inspect_file
+from semcomp.demo.visits import identity
+from semcomp.image import ImageError
+from semcomp.pipeline import info
+
+EMPTY = "Open a .semc file: it holds all the coarser pictures too."
 
 
 def build_tab(made: gr.DownloadButton) -> None:
     """Fill the tab at hand. made: the button that holds the file of the first tab."""
     with gr.Row():
         with gr.Column(scale=4, min_width=300):
-            file = gr.File(label="File (.semc)", file_types=[".semc"], elem_id="open")
+            file = gr.File(label="File (.semc)", file_types=[".semc"], height=120, elem_id="open")
             again = gr.Button("Take the file just made", elem_id="again")
-            iterations = gr.Slider(
-                *(1, 24, 24),
-                step=1,
-                label="Stop after this many iterations",
-                info="Every file holds all the coarser pictures too.",
-            )
-            levels = shown("Levels", "Level of every block, with its colour scale")
         with gr.Column(scale=7, min_width=300):
-            picture = shown("Decoded picture", "Decoded picture", elem_id="decoded")
             facts = gr.HTML(elem_id="file-facts")
-    ran: dict[str, Any] = {"fn": events.decode, "inputs": [file, iterations], **MODEL, **PRIVATE}
-    ran |= {"outputs": [picture, facts, levels], "show_progress_on": picture}
-    gr.on([file.upload, iterations.release], trigger_mode="always_last", **ran)
-    copied = again.click(events.same_file, made, file, preprocess=False, queue=False, **PRIVATE)
+    panel = blocks.build_panel("opened", EMPTY)
+    ran: dict[str, Any] = {"fn": open_file, "inputs": [file], **MODEL, **PRIVATE}
+    ran |= {"outputs": [panel, facts], "show_progress_on": panel}
+    file.upload(trigger_mode="always_last", **ran)
+    copied = again.click(same_file, made, file, preprocess=False, queue=False, **PRIVATE)
     copied.success(**ran)
+
+
+def same_file(made: Any) -> str | None:
+    """The file of the first tab, for this one."""
+    return made.get("path") if made else None
+
+
+def open_file(
+    upload: Any,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
+) -> Iterator[tuple[Any, ...]]:
+    """Take an uploaded file apart and decode it, iteration by iteration."""
+    with work.for_visitors():
+        data, name = read(upload)
+        said = words.file_html(info(data))
+        found = inspect_file(data)
+        for value in blocks.present(found, f"{identity(request)}/opened", name):
+            progress((value["ready"], found.iterations), desc="Decoding", unit="iterations")
+            yield value, said
+
+
+def read(upload: Any) -> tuple[bytes, str]:
+    """Bytes and stem of an uploaded file. Raises BitstreamError if there is none."""
+    try:
+        path = Path(work.path_of(upload))
+    except ImageError as error:
+        raise BitstreamError(str(error).replace("picture", "file")) from error
+    given = upload.get("orig_name") if isinstance(upload, dict) else None
+    return path.read_bytes(), Path(given or path.name).stem
