@@ -19,6 +19,7 @@ from .check_command import check
 from .report_commands import figures, table
 from .study_commands import study
 from .submit_command import submit
+from .worker_command import worker
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",
@@ -34,6 +35,7 @@ app.command()(table)
 app.command()(figures)
 app.command()(study)
 app.command()(submit)
+app.command()(worker)
 
 
 @app.callback()

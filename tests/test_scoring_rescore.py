@@ -160,7 +160,7 @@ def test_scoring_goes_on_where_it_was_stopped(
     results = rescore(upload, dataset, tmp_path, jobs=0, report=lambda done, _: told.append(done))
     assert len(written) == 2 and told == [4, 5, 6]
     assert results.rows == rescore(upload, dataset, tmp_path / "other", jobs=0).rows
-    forget(upload, tmp_path)
+    forget(upload.digest, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..provenance import identity, joined, made_by
 from ..results import Quality, Results, ResultsError, Row
 from ..workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
 from .isolated import PICTURE, SEMC, IsolatedError
-from .submitted import SentPoint, Submitted, close_decoders
+from .submitted import SentFile, SentPoint, Submitted, close_decoders
 
 __all__ = ["PICTURE", "SEMC", "FilesRejected", "ScoringError", "Upload", "UploadPoint", "rescore"]
 
@@ -88,8 +88,10 @@ def rescore(
     ScoringError where a worker failed (finished points are kept); WorkerError, CacheError,
     DatasetError.
     """
+    if ray is not None:  # the upload's file is on this machine alone
+        upload = _carried(upload)
     wanted = _wanted(upload, dataset)
-    cache = PointCache(kept / upload.digest[:32])
+    cache = PointCache(_folder(kept, upload.digest))
     found: dict[tuple[str, Quality], dict[str, Any]] = {}
     tasks, points = [], {}
     known: dict[str, Any] = {}
@@ -150,9 +152,13 @@ def rescore(
         raise FilesRejected([str(error)]) from error
 
 
-def forget(upload: Upload, kept: Path) -> None:
+def forget(digest: str, kept: Path) -> None:
     """Remove the finished points of an upload whose results are stored elsewhere now."""
-    shutil.rmtree(kept / upload.digest[:32], ignore_errors=True)
+    shutil.rmtree(_folder(kept, digest), ignore_errors=True)
+
+
+def _folder(kept: Path, digest: str) -> Path:
+    return kept / digest[:32]
 
 
 def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[UploadPoint]]]:
@@ -164,6 +170,33 @@ def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[Upload
     if strange or not own:
         raise FilesRejected([f"{name}: no picture of {dataset.name}" for name in strange or ["-"]])
     return [(each, own[each.name]) for each in dataset.pictures if each.name in own]
+
+
+def _carried(upload: Upload) -> Upload:
+    """The upload with its files' bytes in it."""
+
+    def carried(file: SentFile) -> SentFile:
+        return SentFile(file.name, _Bytes(file.read()))
+
+    points = []
+    for point in upload.points:
+        picture = point.files.reconstruction
+        files = SentPoint(
+            carried(point.files.bitstream), None if picture is None else carried(picture)
+        )
+        points.append(replace(point, files=files))
+    return replace(upload, points=tuple(points))
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """A file that travels with its task."""
+
+    data: bytes
+
+    def __call__(self) -> bytes:
+        """The bytes."""
+        return self.data
 
 
 def _key(

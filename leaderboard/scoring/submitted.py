@@ -14,7 +14,7 @@ from PIL import Image
 import semcomp
 
 from ..codecs.base import CodecError, Seconds, read_pillow, write_pillow
-from .isolated import PICTURE, SEMC, Decoder, Limits
+from .isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
 
 LIMITS = {
     PICTURE: Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0),
@@ -110,13 +110,15 @@ class _Lookup:
         self._codec, self._size = codec, size
 
     def encode(self, quality: float) -> bytes:
-        """The bitstream of a point. Raises CodecError if the upload cannot be read."""
+        """The bitstream of a point. Raises CodecError, IsolatedError if it cannot be read."""
         point = self._codec.points[int(quality)]
         try:
             bitstream = point.bitstream.read()
             payload = bitstream if point.reconstruction is None else point.reconstruction.read()
         except OSError as error:
             raise CodecError(f"cannot read the upload: {error}") from error
+        except ValueError as error:  # the archive is damaged there
+            raise IsolatedError(str(error)) from error
         self._codec._wanted = payload, self._size
         return bitstream
 

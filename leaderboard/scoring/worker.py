@@ -1,0 +1,174 @@
+"""Scores what is queued, one upload after another, for as long as it is left to.
+
+Any number of workers may share a board, in the app, by ``python -m leaderboard worker`` or on other
+machines: the store lends every job to one of them. A worker that dies is noticed when its lease
+ends; points it had finished on this machine are not measured again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..datasets import Dataset, DatasetError, cache_folder, load_dataset
+from ..store.database import Job, JobLost, NotFound, Store, StoreError
+from .process import Outcome, Progress, Request, ScoringProcess
+from .rescore import forget
+from .summaries import summarise
+
+LEASE_S = 120.0
+POLL_S = 2.0
+"""Seconds between looks at an empty queue."""
+RENEW_S = 10.0
+"""Longest time between signs of life; much less than a lease."""
+NOTE_S = 1.0
+"""Shortest time between notes of progress in the database."""
+TROUBLE_S = 30.0
+"""Seconds to wait when the database or the originals cannot be reached."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a worker works with, see `run_worker`."""
+
+    store: Store
+    stop: threading.Event
+    datasets: Callable[[str], Dataset]
+    kept: Path
+    jobs: int
+    ray: str | None
+    report: Callable[[str], object]
+
+
+def run_worker(
+    store: Store,
+    *,
+    stop: threading.Event | None = None,
+    once: bool = False,
+    ray: str | None = None,
+    report: Callable[[str], object] = print,
+    datasets: Callable[[str], Dataset] = load_dataset,
+    kept: Path | None = None,
+    jobs: int = 0,
+) -> int:
+    """Score queued entries until `stop` is set; returns how many were decided.
+
+    once: return as soon as the queue is empty or a job cannot be done here. ray: address of a Ray
+    cluster that does the work. jobs: processes per upload on this machine, 0 for the one that every
+    upload gets anyway. report: told a line about every job. datasets: gives the originals of a data
+    set by its name. kept: folder of finished points; default `scoring` of the cache folder.
+
+    A job is finished, or failed with the problems that its submitter can mend. One that this
+    machine cannot do (no originals, no memory) stays queued; the report says why.
+    """
+    stop = stop or threading.Event()
+    kept = kept or cache_folder() / "scoring"
+    work = _Work(store, stop, datasets, kept, jobs, ray, report)
+    name = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 100_000}"
+    decided = 0
+    while not stop.is_set():
+        wait = POLL_S
+        try:
+            job = store.claim(name, LEASE_S)
+            if job is not None:
+                done = _do(work, job)
+                decided += done
+                wait = 0.0 if done else TROUBLE_S
+        except JobLost as error:
+            report(str(error))
+            wait = 0.0
+        except StoreError as error:
+            report(f"the board cannot be used, trying again: {error}")
+            job, wait = None, TROUBLE_S
+        if once and (job is None or wait):
+            break
+        stop.wait(wait)
+    return decided
+
+
+def start_worker_thread(
+    store: Store,
+    *,
+    ray: str | None = None,
+    report: Callable[[str], object] = print,
+    datasets: Callable[[str], Dataset] = load_dataset,
+    kept: Path | None = None,
+) -> threading.Event:
+    """Score in the background of a page, in processes of their own, until the event is set.
+
+    What is being scored then goes back to the queue.
+    """
+    stop = threading.Event()
+
+    def work() -> None:
+        run_worker(store, stop=stop, ray=ray, report=report, datasets=datasets, kept=kept)
+
+    threading.Thread(target=work, name="scoring", daemon=True).start()
+    return stop
+
+
+def _do(work: _Work, job: Job) -> bool:
+    """Score a job; whether it is decided. Raises JobLost, StoreError."""
+    entry = job.entry
+    label = f"entry {entry.id}"
+    try:
+        dataset = work.datasets(entry.dataset)
+    except DatasetError as error:
+        work.store.release(job)  # no fault of the job's
+        work.report(f"{label} waits, the originals of {entry.dataset} are not here: {error}")
+        return False
+    with work.store.upload(entry.id) as path:
+        request = Request(path, entry.method, dataset, work.kept, work.jobs, work.ray)
+        try:
+            process = ScoringProcess(request)
+        except OSError as error:
+            work.store.release(job)
+            work.report(f"{label} waits, no process can be started: {error}")
+            return False
+        try:
+            outcome = _watch(work, job, process)
+        finally:
+            process.close()
+    if outcome is None:
+        work.store.release(job)
+        work.report(f"{label} goes back to the queue, this worker stops")
+        return False
+    if outcome.error:
+        # The lease is left to end, which counts as an attempt: an upload that breaks every worker
+        # must not keep them busy for good.
+        work.report(f"{label} could not be scored, it will be tried again: {outcome.error}")
+        return False
+    if outcome.results is None:
+        work.store.fail(job, outcome.problems)
+        forget(entry.digest, work.kept)
+        work.report(f"{label} has {len(outcome.problems)} problems")
+        return True
+    work.store.finish(job, outcome.results)
+    forget(entry.digest, work.kept)
+    with contextlib.suppress(NotFound):  # withdrawn for good since
+        work.store.put_summary(entry.id, summarise(outcome.results))
+    work.report(f"{label} is scored")
+    return True
+
+
+def _watch(work: _Work, job: Job, process: ScoringProcess) -> Outcome | None:
+    """The outcome, or None if the worker has to stop first; notes progress, keeps the lease."""
+    progress, noted, told = Progress(0, 0), time.monotonic(), Progress(0, 0)
+    work.store.renew(job, 0, 0)
+    while not work.stop.is_set():
+        said = process.next(0.5)
+        if isinstance(said, Outcome):
+            return said
+        if said is not None:
+            progress = said
+        age = time.monotonic() - noted
+        if age >= RENEW_S or (progress != told and age >= NOTE_S):
+            work.store.renew(job, progress.done, progress.total)
+            noted, told = time.monotonic(), progress
+    return None
