@@ -20,6 +20,7 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
     tab_compress,
     tab_inside,
     tab_open,
+    tab_paint,
     tab_score,
     tools,
     turns,
@@ -29,14 +30,18 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
 import gradio as gr
 
 from leaderboard import page as leaderboard
+from leaderboard import submit_page
+from leaderboard.board_context import BoardContext
 from leaderboard.page_view import TAB
 from semcomp.demo.limits import Limits
 from semcomp.demo.settings import Settings, SettingsError
 
 
-def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
-    """The page, ready to launch. results: folder of the leaderboard's.
+def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None) -> gr.Blocks:
+    """The page, ready to launch.
 
+    results: folder of the leaderboard's. board: what was submitted; None for what the environment
+    names.
     Raises SettingsError if an environment variable makes no sense.
     """
     oldest = 60 * Settings.read().keep_minutes
@@ -50,6 +55,8 @@ def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
                 made = tab_compress.build_tab(page)
+            with gr.Tab("Paint importance") as paint:
+                tab_paint.build_tab(page, paint)
             with gr.Tab("Look inside") as inside:
                 tab_inside.build_tab(page, inside)
             with gr.Tab("Open a file"):
@@ -58,6 +65,8 @@ def build(results: Path = leaderboard.FOLDER) -> gr.Blocks:
                 tab_score.build_tab()
             with gr.Tab("Leaderboard", id=TAB):
                 leaderboard.build_tab(page, tabs, results)
+            with gr.Tab("Submit", id=submit_page.TAB):
+                submit_page.build_tab(page, board or BoardContext())
         gr.HTML(words.FOOTER)
         endpoints.build_endpoints()
     return page
@@ -74,7 +83,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         privacy.watch_leaving(page, files.left)
     return page.launch(
         theme=look.theme(),
-        css=look.CSS + leaderboard.CSS,
+        css=look.CSS + leaderboard.CSS + submit_page.CSS,
         js=look.JS,
         head=look.HEAD,
         ssr_mode=False,
@@ -89,6 +98,9 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
 
 if __name__ == "__main__":
     try:
-        launch(build(), inbrowser=sys.stdout.isatty())
+        shared = BoardContext()
+        opened = build(board=shared)
+        shared.start()
+        launch(opened, inbrowser=sys.stdout.isatty())
     except SettingsError as error:
         sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # quickest for the small tensors of the tests and makes float sums the same on every machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+# No test touches the board of whoever runs them.
+_BOARD = tempfile.TemporaryDirectory(prefix="semcomp-board-")
+os.environ["SEMCOMP_DATA_DIR"] = _BOARD.name
+os.environ.pop("SEMCOMP_DATABASE_URL", None)
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (

@@ -84,7 +84,10 @@ def test_samples_ship_with_a_dependency() -> None:
 def test_endpoints_are_these(client: Client) -> None:
     described: Any = client.view_api(return_format="dict", print_info=False)
     names = set(described["named_endpoints"])
-    assert names == {"/compress", "/decompress", "/explain", "/score", "/leaderboard"}
+    assert names == {
+        *("/compress", "/decompress", "/explain", "/score", "/leaderboard"),
+        *("/submit", "/submission", "/withdraw_submission"),
+    }
     parameters = described["named_endpoints"]["/compress"]["parameters"]
     defaults = {p["parameter_name"]: p.get("parameter_default") for p in parameters}
     assert defaults["level"] == 8 and defaults["allocation"] == "proportional"
