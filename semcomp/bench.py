@@ -266,12 +266,15 @@ def write_card(rows: Sequence[Row], model: Model, folder: Path) -> None:
     }
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     validation = _validation_lines(card.get("validation", {}))
+    origin = card.get("origin")
+    before = f", after {origin['steps']} steps, {origin['hours']} hours" if origin else ""
     page = f"""# Weights `{card["name"]}`
 
 - SHA-256 over the parts: `{model.digest}`; model id in files: `{model.digest[:8]}`
 - License: {card["license"]}
 - Training data: {card["data"]}
-- Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}; options
+- Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}{before};
+  options
   `{json.dumps(card["options"])}`
 - Commit: `{card["commit"]}`
 - Validation on held-out training crops after k iterations, and under level maps:

@@ -89,6 +89,11 @@ def test_warm_start_takes_what_fits(folder: Path, tables: QuantizerTables, tmp_p
     own = second.codec.state_dict()
     for name, tensor in first.average.state_dict().items():
         assert torch.equal(own[name], tensor)
+    assert second.origin == {"steps": 1, "hours": 0.0}
+    second.seconds, second.step = 1800.0, 4
+    checkpoint.save(second, tmp_path / "second.pt")
+    third = start(wider, [picture(48)], warm_start=tmp_path / "second.pt", tables=source)
+    assert third.origin == {"steps": 5, "hours": 0.5}
     with pytest.raises(ValueError, match="warm-start"):
         start(wider, [picture(48)], resume=source)
     with pytest.raises(ValueError, match="no weight"):

@@ -43,6 +43,7 @@ def save(trainer: Trainer, path: Path) -> None:
         "step": trainer.step,
         "seconds": trainer.seconds,
         "scheduled": trainer.scheduled,
+        "origin": trainer.origin,
         "validation": trainer.validation,
     }
     write_state(state, path)
@@ -57,6 +58,7 @@ def restore(trainer: Trainer, state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch_rng"].cpu())  # map_location may have moved it
     trainer.step, trainer.seconds = state["step"], state["seconds"]
     trainer.scheduled = state.get("scheduled", 0.0)
+    trainer.origin = state.get("origin", {})
     trainer.validation = state.get("validation", {})
 
 
@@ -74,6 +76,7 @@ def ship(trainer: Trainer, folder: Path) -> str:
         "config": trainer.codec.config.to_dict(),
         "step": trainer.step,
         "seconds": trainer.seconds,
+        "origin": trainer.origin,
         "validation": trainer.validation,
     }
     return write_parts(folder, "network", {**tensors, **tables}, {"about": json.dumps(about)})
@@ -82,8 +85,8 @@ def ship(trainer: Trainer, folder: Path) -> str:
 def read(source: Path) -> dict[str, Any]:
     """A checkpoint's state, or that of a folder of weights (`ship`, or those under `assets/`).
 
-    Keys: options, config, tables, codec, average, step, seconds, validation; and of a checkpoint
-    optimizer, rng, torch_rng, scheduled.
+    Keys: options, config, tables, codec, average, step, seconds, origin, validation; and of a
+    checkpoint optimizer, rng, torch_rng, scheduled.
 
     A folder has no optimizer, and its averaged weights stand for both.
     Raises FileNotFoundError for neither, TrainingError for a file that is no checkpoint.
@@ -104,6 +107,7 @@ def read(source: Path) -> dict[str, Any]:
         )
     # Older checkpoints name the preset alone.
     state.setdefault("config", PRESETS[state["options"]["preset"]].to_dict())
+    state.setdefault("origin", {})
     return state
 
 
@@ -128,11 +132,16 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     return {
         "options": about["options"],
         "config": about["config"],
-        "tables": {name: tensors[f"quantizer.{name}"].numpy() for name in names},
+        "tables": {
+            name: tensors[f"quantizer.{name}"].numpy()
+            for name in names
+            if f"quantizer.{name}" in tensors
+        },
         "codec": weights,
         "average": weights,
         "step": int(about["step"]),
         "seconds": float(about["seconds"]),
+        "origin": about.get("origin", {}),
         "validation": about.get("validation", {}),
     }
 
@@ -154,12 +163,14 @@ def resume(trainer: Trainer, state: dict[str, Any]) -> None:
             f"with --warm-start ({str(error).splitlines()[-1].strip()})"
         ) from error
     trainer.step, trainer.seconds = state["step"], state["seconds"]
+    trainer.origin = state["origin"]
 
 
 def warm_start(trainer: Trainer, state: dict[str, Any]) -> list[str]:
     """Take the averaged weights of a state wherever name and shape agree.
 
-    The optimizer, the step and the schedule start anew. Returns the names of those not taken.
+    The optimizer, the step and the schedule start anew; `origin` remembers what came before.
+    Returns the names of those not taken.
     """
     source: Weights = state["average"]
     own = trainer.codec.state_dict()
@@ -171,6 +182,11 @@ def warm_start(trainer: Trainer, state: dict[str, Any]) -> list[str]:
     networks: tuple[nn.Module, ...] = (trainer.codec, trainer.average)
     for network in networks:
         network.load_state_dict({**own, **taken})
+    before = state["origin"]
+    trainer.origin = {
+        "steps": state["step"] + before.get("steps", 0),
+        "hours": round(state["seconds"] / 3600 + before.get("hours", 0.0), 2),
+    }
     return sorted(set(own) - set(taken))
 
 

@@ -75,6 +75,8 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.scheduled = 0.0
+        self.origin: dict[str, float] = {}
+        """Steps and hours of the run that a warm start took its weights from."""
         self.validation: dict[str, float] = {}
 
     def batch(self, pool: PicturePool, iterations: int) -> tuple[Tensor, Tensor, Tensor | None]:

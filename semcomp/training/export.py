@@ -61,6 +61,7 @@ def export_model(
         "data": DATA_NOTE,
         "steps": state["step"],
         "hours": round(state["seconds"] / 3600, 2),
+        "origin": state["origin"],
         "options": {k: v for k, v in state["options"].items() if k not in ("data", "minutes")},
         "validation": state.get("validation", {}),
         "commit": current_commit(),
