@@ -199,8 +199,8 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
         yield Problem(
             where,
             None,
-            f"{megabytes(member.file_size)} packed into {megabytes(member.compress_size)}",
-            f"a file that unpacks to at most {limits.expansion} times its packed size",
+            f"{megabytes(member.file_size)} when unpacked",
+            f"at most {limits.expansion} times its packed size",
         )
     if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
         yield Problem(where, None, "two different sizes", "an archive that is not damaged")

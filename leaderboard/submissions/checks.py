@@ -80,11 +80,14 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
         names = f"{shape.images[0]} to {shape.images[-1]}"
         yield Problem("image", None, shown(row.image), f"a picture of {shape.name} ({names})")
         return
-    if not (math.isfinite(row.bpp) and row.bpp > 0):
+    if row.bytes is not None and row.image != MEAN:
+        wrong = list(_rate_problems(row, shape.sizes[row.image]))
+        yield from wrong
+        if wrong:
+            return
+    elif not (math.isfinite(row.bpp) and row.bpp > 0):
         yield Problem(at("bpp"), row.image, shown(row.bpp), "bits per pixel, more than 0")
         return
-    if row.bytes is not None and row.image != MEAN:
-        yield from _rate_problems(row, shape.sizes[row.image])
     elif row.bpp >= RAW_BPP:
         yield Problem(at("bpp"), row.image, shown(row.bpp), "less than 24, the pixels as they are")
     if all(getattr(row, metric) is None for metric in METRICS):
@@ -117,7 +120,7 @@ def _rate_problems(row: Row, size: tuple[int, int]) -> Iterator[Problem]:
         yield Problem(f"bytes at quality {row.quality}", row.image, shown(row.bytes), expected)
         return
     bpp = 8 * count / (width * height)
-    if abs(bpp - row.bpp) > _BPP_ROUNDING:
+    if not abs(bpp - row.bpp) <= _BPP_ROUNDING:  # NaN too
         expected = f"{bpp:.6g}, which is {count} bytes over {width}x{height} pixels"
         yield Problem(f"bpp at quality {row.quality}", row.image, shown(row.bpp), expected)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from ..rows import Quality
 from .archives import Archive, Member, read_member, stream_member
 from .layout import Layout
+from .limits import megabytes
 from .problems import Problem, Rejected, shown
 from .shape import DatasetShape
 
@@ -97,9 +98,8 @@ def _read_png(
     width, height = size
     limit = (3 * width + 1) * height * 11 // 10 + _PNG_SLACK
     if member.size > limit:
-        found = f"{member.size} bytes"
-        expected = f"at most {limit}, plenty for a PNG of {width}x{height} pixels"
-        raise Rejected([Problem(shown(member.name), image, found, expected)])
+        expected = f"at most {megabytes(limit)}, plenty for a PNG of {width}x{height} pixels"
+        raise Rejected([Problem(shown(member.name), image, megabytes(member.size), expected)])
     digest = hashlib.sha256()
     head = b""
     for piece in stream_member(archive, member.name, limit):
@@ -175,7 +175,9 @@ def _one_picture_per_file(
 ) -> Iterator[Problem]:
     """One file decodes to one picture, and is not that picture."""
     decoded: dict[bytes, tuple[bytes, Quality]] = {}
-    for key in bitstreams.keys() & reconstructions.keys():
+    for key in bitstreams:
+        if key not in reconstructions:
+            continue
         image, quality = key
         packed, picture = bitstreams[key], reconstructions[key]
         field = f"bitstream at quality {quality}"

@@ -63,7 +63,7 @@ def to_results(records: Records, method: Method, shape: DatasetShape) -> Results
     problems: list[Problem] = []
     rows: list[Row] = []
     for record in records.rows:
-        row = _row(record, shape, problems)
+        row = _row(record, shape, records.averaged, problems)
         if row is not None:
             rows.append(row)
     problems += check_rows(rows, shape)
@@ -79,10 +79,12 @@ def to_results(records: Records, method: Method, shape: DatasetShape) -> Results
     return results
 
 
-def _row(record: Mapping[str, Any], shape: DatasetShape, problems: list[Problem]) -> Row | None:
+def _row(
+    record: Mapping[str, Any], shape: DatasetShape, averaged: bool, problems: list[Problem]
+) -> Row | None:
     """A row of the right types, or None, and then `problems` has grown."""
     before = len(problems)
-    image = _image(record.get("image"), shape)
+    image = MEAN if averaged else _image(record.get("image"), shape)
     quality = _quality(record.get("quality"))
     told = image if image is not None else shown(record.get("image"))
     if image is None:
@@ -140,7 +142,7 @@ def _row(record: Mapping[str, Any], shape: DatasetShape, problems: list[Problem]
 def _image(value: Any, shape: DatasetShape) -> str | None:
     if not isinstance(value, str) or len(value) > 200:
         return None
-    return MEAN if value == MEAN else shape.find(value)
+    return shape.find(value)
 
 
 def _quality(value: Any) -> Quality | None:

@@ -47,12 +47,13 @@ _FOREIGN_COLUMNS = {
 
 @dataclass(frozen=True)
 class Records:
-    """rows: values by column, as parsed; each CSV value is text. means: what the file states of
-    its own means, by the file's names, or nothing. about: the file's other entries (name, dataset,
-    method, ...).
+    """rows: values by column, as parsed; each CSV value is text. averaged: whether the rows are
+    means over all pictures. means: what a file of pictures states of its own means, by the file's
+    names. about: the file's other entries (name, dataset, method, ...).
     """
 
     rows: Sequence[Mapping[str, Any]]
+    averaged: bool = False
     means: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -106,7 +107,8 @@ def read_json(text: str, most: int) -> Records:
     if len(rows) > most:
         raise Rejected([too_many(most)])
     about = {key: value for key, value in data.items() if key not in ("results", "images")}
-    return Records(rows, means if "images" in data else {}, about)
+    averaged = "images" not in data
+    return Records(rows, averaged, {} if averaged else means, about)
 
 
 def parse_json(text: str) -> Any:
