@@ -67,7 +67,7 @@ def stripped(data: bytes) -> bytes | None:
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return _webp(data)
     except (struct.error, IndexError):
-        return None  # cut short: reading it as a picture will say so
+        pass  # not as the standards have it; if a decoder can make something of it, so can we
     try:
         pixels = load_image(data)
     except ImageError:
@@ -78,15 +78,20 @@ def stripped(data: bytes) -> bytes | None:
 
 
 def _jpeg(data: bytes) -> bytes:
-    """Segments up to the end of the first image; what stands behind it is metadata as well."""
+    """Segments up to the end of the first image; what stands behind it is metadata as well.
+
+    Raises IndexError or struct.error for a file cut short.
+    """
     kept = [b"\xff\xd8", _exif_segment(_orientation(data))]
     position = 2
-    while position < len(data):
+    while data[position + 1] != 0xD9:  # EOI; a file without it is an IndexError
+        if data[position] != 0xFF:
+            raise IndexError(f"no marker at byte {position}")
         marker = data[position + 1]
-        if data[position] != 0xFF or marker == 0xD9:
-            break
         end = position + 2
-        if marker not in _BARE:
+        if marker == 0xFF:  # a fill byte
+            end = position + 1
+        elif marker not in _BARE:
             end += struct.unpack_from(">H", data, position + 2)[0]
         if marker == 0xDA:  # a scan: coded data follow, up to the next marker
             end = _scan_end(data, end)
