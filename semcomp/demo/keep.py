@@ -18,6 +18,11 @@ class Keep:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
 
+    def find(self, kind: str, key: Hashable = None) -> Any:
+        """The value of a kind and key if it is kept, else None."""
+        with self._guard:
+            return self._kept.get((kind, key))
+
     def values(self) -> list[Any]:
         """What is kept now."""
         with self._guard:

@@ -39,6 +39,7 @@ from semcomp.weights import Model, load_model
 from .decoding import Decode, Picture, chosen_model, decode_steps
 from .keep import Keep
 from .preview import preview
+from .shelf import Shelf
 
 ALLOCATIONS = ("uniform", "proportional", "rd")
 RUNS_KEPT = 4
@@ -104,7 +105,8 @@ class _Seen:
 class Session:
     """One picture and everything computed about it so far.
 
-    picture: uint8 (H, W, 3). name: stem for files made of it.
+    picture: uint8 (H, W, 3). name: stem for files made of it. kept: for what callers want kept
+    with the picture, under kinds of their own. shelf: its pictures as files for the page.
     """
 
     def __init__(self, picture: Picture, name: str = "picture", model: str | None = None) -> None:
@@ -112,13 +114,14 @@ class Session:
         self.name = name
         self.model_name = chosen_model() if model is None else model
         self.padded = pad_image(picture)
-        self._kept = Keep()
+        self.kept = Keep()
+        self.shelf = Shelf()
         self._runs: OrderedDict[Choice, Run] = OrderedDict()
         self._guard = Lock()
 
     def map_of(self, focus: str | None = None) -> SemanticMap:
         """Map of a class, None for the most probable one. Raises SemanticError."""
-        return self._kept.once(
+        return self.kept.once(
             "map", lambda: analyse(self.picture, class_name=focus, classifier=self._seen), focus
         )
 
@@ -135,7 +138,7 @@ class Session:
             analyse(self.picture, classifier=seen)
             return seen
 
-        return self._kept.once("features", look)
+        return self.kept.once("features", look)
 
     @property
     def model(self) -> Model:
@@ -150,7 +153,7 @@ class Session:
             full = np.full(self.blocks, MAX_LEVEL)
             return encode_codes(self.model.codec, to_tensor(self.padded), full)
 
-        return self._kept.once("codes", code)
+        return self.kept.once("codes", code)
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -165,7 +168,7 @@ class Session:
             bits = self.model.coder.cost(self.codes)
             return np.concatenate([np.zeros((1, *self.blocks)), bits.cumsum(0)]).astype(np.float32)
 
-        return self._kept.once("cost", count)
+        return self.kept.once("cost", count)
 
     def measured(self, progress: Callable[[int, int], None] | None = None) -> RateDistortion:
         """The tables that `rd` reads, at full level; seconds the first time."""
@@ -174,14 +177,12 @@ class Session:
             if progress is not None:
                 progress(done, total)
 
-        return self._kept.once(
-            "tables", lambda: measure(self.model, self.padded, MAX_LEVEL, report)
-        )
+        return self.kept.once("tables", lambda: measure(self.model, self.padded, MAX_LEVEL, report))
 
     @property
     def has_tables(self) -> bool:
         """Whether `measured` is there already."""
-        return ("tables", None) in self._kept
+        return ("tables", None) in self.kept
 
     def plan(self, choice: Choice, semantic_map: SemanticMap | None = None) -> Plan:
         """Every block's level under a choice, and what its file needs.
@@ -194,7 +195,7 @@ class Session:
             )
         if semantic_map is not None:
             return self._plan(choice, semantic_map)
-        return self._kept.once(
+        return self.kept.once(
             "plan", lambda: self._plan(choice, self.map_of(choice.focus)), choice, most=32
         )
 
@@ -229,9 +230,7 @@ class Session:
 
     def data(self, choice: Choice) -> bytes:
         """The `.semc` file, byte for byte what `semcomp.compress` writes; half a second."""
-        return self._kept.once(
-            "data", lambda: self.pack(choice, self.plan(choice)), choice, most=32
-        )
+        return self.kept.once("data", lambda: self.pack(choice, self.plan(choice)), choice, most=32)
 
     def pack(self, choice: Choice, plan: Plan) -> bytes:
         """The file of any plan; its level is the choice's. Nothing is kept."""
@@ -336,7 +335,7 @@ class Session:
             runs = list(self._runs.values())
         total = self.picture.nbytes + self.padded.nbytes
         total += sum(run.history.nbytes + run.picture.nbytes + len(run.data) for run in runs)
-        for value in self._kept.values():
+        for value in self.kept.values():
             if isinstance(value, np.ndarray):
                 total += value.nbytes
             elif isinstance(value, _Seen) and value.kept is not None:

@@ -50,6 +50,8 @@ MAX_PIXELS = 24_000_000
 """Largest picture the demo takes: a phone's or camera's, not a scan of a wall."""
 MS_SSIM_MAX_PIXELS = 4_000_000
 """MS-SSIM takes about 130 bytes of memory a pixel; beyond this the demo leaves it out."""
+REGION = 128
+"""Grey value of the map, 0..255, from which a place belongs to the important region."""
 KEPT_RESULTS = 12
 """Results on sample pictures that stay in memory. Uploads never do."""
 
@@ -199,10 +201,16 @@ def classes(semantic_map: SemanticMap) -> dict[str, Any]:
 
 
 def score(reference: Picture, distorted: Picture, semantic_map: SemanticMap) -> dict[str, Any]:
-    """PSNR, SSIM, SI-SSIM under the map, MS-SSIM; None where a score is not defined, and why."""
+    """PSNR, SSIM, SI-SSIM under the map, MS-SSIM; None where a score is not defined, and why.
+
+    region_ssim is the mean SSIM where the map's importance is at least half of its highest, and
+    region_share that region's share of the picture, 0..1.
+    """
     height, width = reference.shape[:2]
     decibels = psnr(reference, distorted)
     scores = ssim_map(reference, distorted)
+    weight = upsample_grey(semantic_map.grey, height, width)
+    inside = weight >= REGION
     notes = []
     multi_scale = None
     if min(height, width) < MS_SSIM_MIN_SIDE:
@@ -216,7 +224,9 @@ def score(reference: Picture, distorted: Picture, semantic_map: SemanticMap) -> 
     return {
         "psnr": None if math.isinf(decibels) else decibels,
         "ssim": float(scores.mean(dtype=np.float64)),
-        "si_ssim": weighted_mean(scores, upsample_grey(semantic_map.grey, height, width)),
+        "si_ssim": weighted_mean(scores, weight),
+        "region_ssim": float(scores[inside].mean(dtype=np.float64)) if inside.any() else None,
+        "region_share": float(inside.mean()),
         "ms_ssim": multi_scale,
         "notes": notes,
     }
