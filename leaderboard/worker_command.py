@@ -1,4 +1,4 @@
-"""The command `python -m leaderboard worker`: score what was submitted, beside or without the page."""
+"""The command `python -m leaderboard worker`: score what was submitted, with or without a page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def worker(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        print(f"scoring what is queued in {store}", flush=True)
+        print(f"scoring what is queued in {store!r}", flush=True)
         decided = run_worker(
             store,
             stop=stop,

@@ -54,7 +54,7 @@ def curves_of(results: Results) -> Curves:
 
 
 def summarise(results: Results) -> dict[str, Any]:
-    """The summary of results, in JSON's types. A digit in 10^7 is kept, far more than scores have."""
+    """The summary of results, in JSON's types, precise to a digit in 10^7."""
     curves = curves_of(results)
     data = base64.b64encode(curves.values.astype(_FLOAT).tobytes()).decode("ascii")
     return {
