@@ -15,9 +15,12 @@ from typing import Annotated
 import typer
 
 from .arguments import split_names, split_numbers
+from .board_commands import backup, export, import_
 from .check_command import check
 from .report_commands import figures, table
+from .review_command import review
 from .study_commands import study
+from .submission_command import submission
 from .submit_command import submit
 from .worker_command import worker
 
@@ -34,7 +37,12 @@ app.command()(check)
 app.command()(table)
 app.command()(figures)
 app.command()(study)
+app.command()(export)
+app.command("import")(import_)
+app.command()(backup)
+app.add_typer(review, name="review")
 app.command()(submit)
+app.command()(submission)
 app.command()(worker)
 
 
@@ -119,12 +127,13 @@ def _expected() -> tuple[type[Exception], ...]:
     from .datasets import DatasetError
     from .evaluate import EvaluationError
     from .results import ResultsError
+    from .store.errors import StoreError
     from .studies import StudyError
     from .workers import WorkerError
 
     return (
         *(CacheError, CodecError, DatasetError, EvaluationError),
-        *(NoCurve, ResultsError, StudyError, WorkerError),
+        *(NoCurve, ResultsError, StoreError, StudyError, WorkerError),
     )
 
 

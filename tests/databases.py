@@ -1,13 +1,14 @@
 """Databases for the tests of the board: SQLite, and a real PostgreSQL server of the tests' own.
 
-A test that asks for `board_url` or `store` runs on both. The server lives in a temporary folder on
-a free port, as a user without privileges, and ends with the tests.
+A test that asks for `board_url`, `empty_url` or `store` runs on both. The server lives in a
+temporary folder on a free port, as a user without privileges, and ends with the tests.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -15,8 +16,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,37 +38,53 @@ SETTINGS = {
 
 @dataclass
 class Postgres:
-    """A running server. template: a database with the board's tables, copied for each test."""
+    """A running server. free: databases that earlier tests have left, to be used again."""
 
     url: str
-    numbers: Iterator[int] = field(default_factory=count)
-    template: str | None = None
+    free: list[str] = field(default_factory=list)
+    made: int = 0
 
-    def empty(self) -> str:
-        """Address of a new, empty database."""
-        return self._create("template0")
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """Address of a database without tables."""
+        reset = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        name = self._take()
+        self.execute(reset, name)
+        yield f"{self.url}/{name}"
+        self.execute(reset, name)  # what the test left may be no board
+        self.free.append(name)
 
-    def board(self) -> str:
-        """Address of a new database with the board's tables."""
+    @contextmanager
+    def board(self) -> Iterator[str]:
+        """Address of a new board."""
         from leaderboard.store.database import open_store
+        from leaderboard.store.models import Base
 
-        if self.template is None:
-            url = self._create("template0")
-            open_store(url).close()
-            self.template = url.rsplit("/", 1)[1]
-        return self._create(self.template)
+        name = self._take()
+        tables = ", ".join(set(Base.metadata.tables) - {"board"})
+        open_store(f"{self.url}/{name}").close()
+        salt = secrets.token_hex(32)
+        clean = (
+            f"TRUNCATE {tables} RESTART IDENTITY; UPDATE board SET revision = 0, salt = '{salt}'"
+        )
+        self.execute(clean, name)
+        yield f"{self.url}/{name}"
+        self.free.append(name)
 
-    def execute(self, statement: str) -> None:
-        """Run a statement on the server, outside any board."""
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run statements on the server, beside any board."""
         import psycopg
 
-        with psycopg.connect(f"{self.url}/postgres", autocommit=True) as connection:
-            connection.execute(statement)
+        with psycopg.connect(f"{self.url}/{database}", autocommit=True) as connection:
+            connection.execute(statement.encode())
 
-    def _create(self, template: str) -> str:
-        name = f"board{next(self.numbers)}"
-        self.execute(f'CREATE DATABASE {name} TEMPLATE {template} ENCODING "UTF8"')
-        return f"{self.url}/{name}"
+    def _take(self) -> str:
+        if self.free:
+            return self.free.pop()
+        self.made += 1
+        name = f"board{self.made}"
+        self.execute(f'CREATE DATABASE {name} TEMPLATE template0 ENCODING "UTF8"')
+        return name
 
 
 @pytest.fixture(scope="session")
@@ -111,14 +128,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def board_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def board_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Address of a new board, once in each kind of database."""
     if request.param == "sqlite":
         path = tmp_path / "board.sqlite3"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        return f"sqlite:///{path}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.board()
+        yield f"sqlite:///{path}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.board() as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a database without tables, in each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.empty() as url:
+            yield url
 
 
 @pytest.fixture

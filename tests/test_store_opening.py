@@ -18,14 +18,6 @@ from leaderboard.store.models import Base
 from tests.store_samples import send
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request, tmp_path):
-    """Address of a database without tables, in each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    return request.getfixturevalue("postgres").empty()
-
-
 def test_the_default_place(tmp_path, monkeypatch):
     monkeypatch.delenv("SEMCOMP_DATABASE_URL", raising=False)
     monkeypatch.delenv("SEMCOMP_DATA_DIR", raising=False)
@@ -93,27 +85,29 @@ def test_a_server_that_does_not_answer(monkeypatch):
 def test_a_server_without_its_database_or_going_away(postgres, tmp_path):
     with pytest.raises(StoreError, match='database "nobody_made_it" does not exist'):
         open_store(f"{postgres.url}/nobody_made_it")
-    store = open_store(postgres.board())
-    name = store._engine.url.database
-    kick = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    postgres.execute(kick)
-    assert store.revision() == 0  # connected again by itself
-    postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    postgres.execute(kick)
-    with pytest.raises(StoreError, match=r"does not answer .*not currently accepting") as error:
-        send(store, tmp_path)
-    assert str(error.value).endswith("; nothing was stored")
-    postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    assert send(store, tmp_path).entry.id == 1
-    store.close()
+    with postgres.empty() as url:
+        store = open_store(url)
+        name = store._engine.url.database
+        kick = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        postgres.execute(kick)
+        assert store.revision() == 0  # connected again by itself
+        postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        postgres.execute(kick)
+        with pytest.raises(StoreError, match=r"does not answer .*not currently accepting") as error:
+            send(store, tmp_path)
+        assert str(error.value).endswith("; nothing was stored")
+        postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert send(store, tmp_path).entry.id == 1
+        store.close()
 
 
-def test_newer_tables_are_left_alone(board_url):
-    engine = make_engine(url_of(board_url))
+def test_newer_tables_are_left_alone(empty_url):
+    open_store(empty_url).close()
+    engine = make_engine(url_of(empty_url))
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"written by newer code .*version 9999.*update this"):
-        open_store(board_url)
+        open_store(empty_url)
     engine.dispose()
 
 

@@ -6,7 +6,7 @@
                                  │
       entries   add, read        │   jobs       claim, renew, finish
       decisions approve, ...     │   summaries  kept for quick boards
-      uploads   piece by piece   │   transfer   export, import, backup
+      uploads   piece by piece   │   transfer   export, backup; restore: import
 
 Every method is one transaction: it happens whole or, with an error, not at all. A Store may be
 used from several threads; other processes open their own.
@@ -23,7 +23,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ..results import Results
-from . import decisions, entries, jobs, receipts, summaries, uploads
+from . import decisions, entries, jobs, receipts, restore, summaries, transfer, uploads
 from .engine import board_url, database_time, make_engine, where
 from .errors import Duplicate, JobLost, NotFound, StoreError, TooMany, WrongState
 from .limits import Rates
@@ -254,6 +254,34 @@ class Store:
         """Summaries of the public board's entries, by id."""
         with reading(self._engine) as session:
             return summaries.summaries(session, dataset)
+
+    # the whole board as one file
+
+    def export_board(self, path: Path) -> int:
+        """Write the board into a file that `import_board` reads; returns the number of entries.
+
+        Everything but contacts, hashes of submitters and the salt. The board goes on meanwhile;
+        the file has the state of one moment.
+        """
+        with reading(self._engine, snapshot=True) as session:
+            return transfer.write_board(session, path, private=False)
+
+    def backup(self, path: Path) -> int:
+        """Write all there is into a file that `import_board` reads, contacts too: keep it safe.
+
+        Otherwise as `export_board`.
+        """
+        with reading(self._engine, snapshot=True) as session:
+            return transfer.write_board(session, path, private=True)
+
+    def import_board(self, path: Path) -> int:
+        """Fill this board, which must be empty, from a file; returns the number of entries.
+
+        Ids, receipts, history and what is still to be scored stay as they were. Raises StoreError
+        with nothing stored.
+        """
+        with writing(self._engine) as session:
+            return restore.read_board(session, path)
 
     def _time(self, session: Session) -> float:
         return self._clock() if self._clock else database_time(session.connection())
