@@ -107,8 +107,16 @@ def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
 
 def _store(inspected: Inspected, file: Path, replaces: str | None, as_json: bool) -> None:
     from .store.database import open_store
+    from .store.errors import StoreError
 
-    receipt = open_store().add(inspected, file, submitter="command line", replaces=replaces)
+    try:
+        receipt = open_store().add(inspected, file, submitter="command line", replaces=replaces)
+    except StoreError as error:
+        if as_json:
+            print(json.dumps({"problems": [], "error": str(error)}, indent=1))
+        else:
+            typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
     if as_json:
         state = receipt.entry.state
         print(json.dumps({"receipt": receipt.token, "entry": receipt.entry.id, "state": state}))
@@ -116,7 +124,8 @@ def _store(inspected: Inspected, file: Path, replaces: str | None, as_json: bool
     _say(inspected, as_json)
     print(f"Entry {receipt.entry.id} is {receipt.entry.state}.")
     print(f"Receipt: {receipt.token}")
-    print("Keep it: with it, and only with it, you can look up, replace or withdraw the entry.")
+    print("Keep it: with it, and only with it, you can look up, replace or withdraw the entry:")
+    print("python -m leaderboard submission RECEIPT [--withdraw]")
 
 
 def _tell(rejected: Rejected, as_json: bool) -> None:

@@ -186,6 +186,12 @@ PAYLOADS = [
         f"file: found 'bitstreams/1/a/kodim01.bin'; expected {_LAYOUT}",
         lambda: {"bitstreams/1/a/kodim01.bin": b"x"},
     ),
+    _paired(
+        "a payload in the name",
+        "file: found 'bitstreams/1/kodim03.aGlkZGVuIGJpdHM'; expected a suffix of at most 12 "
+        "letters and digits",
+        lambda: {"bitstreams/1/kodim03.aGlkZGVuIGJpdHM": b"x"},
+    ),
     _own(
         "too many qualities",
         "quality: found 104 of them; expected at most 64",

@@ -88,6 +88,12 @@ RESULTS = [
             [{"image": "kodim01", "quality": 1, "bytes": 900000, "psnr": "inf", "ms_ssim": 0.5}]
         ),
     ),
+    text(
+        "finer than 8 bits",
+        f"kodim01, psnr {_AT} 500.0; expected at most 108.8, which is one value of all pixels off "
+        "by one",
+        csv_of([{"image": "kodim01", "quality": 1, "bytes": 900000, "psnr": 500}]),
+    ),
     table(
         "quality falls as the rate rises",
         "kodim01, psnr at quality 4: found 20.0 at 1.628 bpp; expected no less than the 33.5 at "
@@ -184,6 +190,12 @@ RESULTS = [
         "image;quality;bytes;psnr\nkodim01;1;5000;28,5\n",
     ),
     table("no quality", f"kodim01, quality: found nothing; expected {_QUALITY}", "quality", ""),
+    table(
+        "a quality beyond numbers",
+        f"kodim01, quality: found '1e300'; expected {_QUALITY}",
+        "quality",
+        "1e300",
+    ),
     table(
         "a quality that is no number",
         f"kodim01, quality: found 'nan'; expected {_QUALITY}",

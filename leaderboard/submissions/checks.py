@@ -95,7 +95,7 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
     for metric in METRICS:
         value = getattr(row, metric)
         if value is not None:
-            expected = _score_problem(metric, value, row.bpp)
+            expected = _score_problem(metric, value, row.bpp, _finest(row.image, shape))
             if expected:
                 yield Problem(at(metric), row.image, shown(value), expected)
     perfect = row.psnr == math.inf
@@ -125,13 +125,21 @@ def _rate_problems(row: Row, size: tuple[int, int]) -> Iterator[Problem]:
         yield Problem(f"bpp at quality {row.quality}", row.image, shown(row.bpp), expected)
 
 
-def _score_problem(metric: str, value: float, bpp: float) -> str | None:
-    """What a score should have been, or None if it can be true."""
+def _finest(image: str, shape: DatasetShape) -> float:
+    """PSNR in dB of a picture in which a single value is off by one; no finite one is higher."""
+    sizes = shape.sizes.values() if image == MEAN else [shape.sizes[image]]
+    return 10 * math.log10(255**2 * 3 * max(width * height for width, height in sizes))
+
+
+def _score_problem(metric: str, value: float, bpp: float, finest: float) -> str | None:
+    """What a score should have been, or None if it can be true. finest: see `_finest`."""
     if metric == "psnr":
         if math.isnan(value) or value < 0:
             return "decibels, 0 or more"
         if value == math.inf and bpp < LOSSLESS_BPP:
             return f"a finite number: no photograph is stored without loss at {bpp:.4g} bpp"
+        if finest < value < math.inf:
+            return f"at most {finest:.4g}, which is one value of all pixels off by one"
     elif not 0 <= value <= 1:  # NaN too
         return "a number from 0 to 1" + (", not decibels" if 1 < value < 100 else "")
     limit = _ceiling(metric, bpp)

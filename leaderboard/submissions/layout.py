@@ -27,6 +27,7 @@ RECONSTRUCTIONS, BITSTREAMS = "reconstructions", "bitstreams"
 _BESIDE = re.compile(r"(method\.json|readme(\.\w{1,8})?|how-to\.txt|licen[cs]e(\.\w{1,8})?)", re.I)
 _NOISE = re.compile(r"(^|/)(__MACOSX/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$", re.I)
 _QUALITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,39}")
+_SUFFIX = re.compile(r"[A-Za-z0-9_.-]{0,12}")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 _NESTED = re.compile(r".*\.(zip|7z|rar|tar|tgz|gz|bz2|xz|zst|jar|iso)", re.I)
 
@@ -121,6 +122,9 @@ def _place(
     if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != wanted:
         kind = "a .semc file" if semc else "a PNG, which keeps the decoder's pixels as they are"
         return Problem("file", None, shown(member.name), kind)
+    if not _SUFFIX.fullmatch(suffix):
+        found = shown(member.name)
+        return Problem("file", None, found, "a suffix of at most 12 letters and digits")
     image = shape.find(stem) if dot else shape.find(file)
     if image is None:
         expected = f"a picture of {shape.name}: {shape.images[0]} to {shape.images[-1]}"

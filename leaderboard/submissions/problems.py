@@ -10,7 +10,7 @@ from typing import Any
 SHOWN = 80
 """Characters of a value that are repeated to its sender."""
 MOST = 200
-"""Problems told of one submission; a hostile file has as many as it likes."""
+"""Problems told of one submission at most; a hostile file has as many as it likes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class Rejected(ValueError):
         found = tuple(dict.fromkeys(problems))
         if not found:
             raise ValueError("a rejection needs a problem")
-        self.problems = found if len(found) <= MOST else (*found[:MOST], _more(len(found) - MOST))
+        if len(found) > MOST:
+            kept = MOST - 1
+            found = (*found[:kept], _more(len(found) - kept))
+        self.problems = found
         super().__init__("\n".join(str(each) for each in self.problems))
 
     def __reduce__(self) -> tuple[type[Rejected], tuple[tuple[Problem, ...]]]:

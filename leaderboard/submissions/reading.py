@@ -22,6 +22,8 @@ _TIMES = tuple(column for column in COLUMNS if column.endswith("_s"))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _QUALITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+=()/-]{0,39}")
+_LONGEST_NUMBER = 60
+_LARGEST_QUALITY = 1e9
 _LONGEST_S = 1e6
 _MEAN_ROUNDING = {"psnr": 0.006, "encode_s": math.inf, "decode_s": math.inf}
 _MEAN_ROUNDING_OTHER = 0.0006
@@ -150,12 +152,11 @@ def _quality(value: Any) -> Quality | None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-            number = float(text)
-            return int(number) if number == int(number) else number
-        return text if _QUALITY.fullmatch(text) and not _NOT_FINITE.fullmatch(text) else None
-    if isinstance(value, int | float) and math.isfinite(value):
-        return value
+        if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+            return text if _QUALITY.fullmatch(text) and not _NOT_FINITE.fullmatch(text) else None
+        value = float(text)
+    if isinstance(value, int | float) and abs(value) <= _LARGEST_QUALITY:  # not NaN
+        return int(value) if value == int(value) else value
     return None
 
 
@@ -165,7 +166,9 @@ def _number(value: Any) -> float | None:
         return math.nan
     if isinstance(value, str):
         text = value.strip()
-        if len(text) > 60 or not (_NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text)):
+        if len(text) > _LONGEST_NUMBER or not (
+            _NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text)
+        ):
             return None
         return float(text)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -181,11 +184,10 @@ def _mean_problems(results: Results, stated: Mapping[str, Any]) -> list[Problem]
     if not stated or results.images == (MEAN,):
         return []
     problems = []
-    qualities = stated.get("quality", list(results.qualities))
-    if not isinstance(qualities, list) or sorted(map(str, qualities)) != sorted(
-        map(str, results.qualities)
-    ):
-        found = shown(", ".join(map(str, qualities)) if isinstance(qualities, list) else qualities)
+    told = stated.get("quality", list(results.qualities))
+    qualities = [_quality(each) for each in told] if isinstance(told, list) else []
+    if sorted(map(str, qualities)) != sorted(map(str, results.qualities)):
+        found = shown(", ".join(map(str, qualities)) if isinstance(told, list) else told)
         expected = ", ".join(map(str, results.qualities))
         return [Problem("results.quality", None, found, f"{expected}, the rows' own")]
     own = results.means()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ class DatasetShape:
         """The picture that a name means, whatever its case and with or without a suffix."""
         wanted = text.strip().casefold()
         for suffix in ("", *PICTURE_SUFFIXES):
-            stem = wanted.removesuffix(suffix)
-            for image in self.sizes:
-                if image.casefold() == stem:
-                    return image
+            found = self._names.get(wanted.removesuffix(suffix))
+            if found is not None:
+                return found
         return None
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {image.casefold(): image for image in self.sizes}
