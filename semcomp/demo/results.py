@@ -1,0 +1,25 @@
+"""Files made for a visitor to download: in the folder that is swept, under plain names."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+LONGEST = 80
+"""Characters of a file's name before its suffix."""
+
+
+def save(data: bytes, stem: str, suffix: str) -> str:
+    """Write a file where Gradio serves it from and sweeps it; returns its path."""
+    folder = Path(get_upload_folder()) / sha256(data).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{plain(stem)}{suffix}"
+    path.write_bytes(data)
+    return str(path)
+
+
+def plain(stem: str) -> str:
+    """A name any system takes as a file's: letters, digits, space, point, dash, underscore."""
+    kept = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:LONGEST].strip(" .-")
+    return kept or "picture"
