@@ -50,6 +50,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         analytics_enabled=False,
         delete_cache=(min(oldest, 600), oldest),  # seconds between sweeps, oldest age of a file
     )
+    board = board or BoardContext()
     with page:
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
@@ -64,9 +65,9 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
             with gr.Tab("Score"):
                 tab_score.build_tab()
             with gr.Tab("Leaderboard", id=TAB):
-                leaderboard.build_tab(page, tabs, results)
+                leaderboard.build_tab(page, tabs, results, board.store)
             with gr.Tab("Submit", id=submit_page.TAB):
-                submit_page.build_tab(page, board or BoardContext())
+                submit_page.build_tab(page, board)
         gr.HTML(words.FOOTER)
         endpoints.build_endpoints()
     return page

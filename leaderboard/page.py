@@ -13,10 +13,11 @@ from typing import Any
 import gradio as gr
 
 from . import page_words as words
-from .page_board import FOLDER
-from .page_events import BROWSER_JS, Events, decode_on_gpu
+from .page_board import FOLDER, OpenStore
+from .page_decode import decode_on_gpu
+from .page_events import BROWSER_JS, Events
 from .page_look import CSS
-from .page_view import MAX_RATE, MAX_TEXT, TARGETS
+from .page_view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS
 
 __all__ = ["CSS", "FOLDER", "build_tab"]
 
@@ -30,18 +31,21 @@ QUICK: dict[str, Any] = {
 SCALES = [("Decibels", "db"), ("Plain", "plain")]
 
 
-def build_tab(page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER) -> None:
+def build_tab(
+    page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER, store: OpenStore | None = None
+) -> None:
     """Fill the tab at hand, whose id is `page_view.TAB`.
 
-    page: whose loading reads the link. tabs: where a link opens this tab. folder: of results, see
-    `page_board.load_boards`.
+    page: whose loading reads the link. tabs: where a link opens this tab. folder: of results.
+    store: gives the store of submissions, None for none. See `page_board.load_boards`.
     """
-    events = Events(folder)
+    events = Events(folder, store)
     with gr.Column(elem_id="board"):
         gr.HTML(words.INTRO)
         notice = gr.HTML(elem_id="board-notice")
-        dataset, metric, scale, codecs, low, high, plot, left_out = _curves()
-        anchor, text, table, files = _ranking()
+        dataset, metric, scale, codecs, submitted, low, high, plot, left_out = _curves()
+        anchor, text, table, pages, number, turns, files = _ranking()
+        method, described = _one_method()
         picture, target, points, sample = _one_picture(folder, dataset)
         link = gr.Textbox(
             label="Link to this view",
@@ -54,21 +58,27 @@ def build_tab(page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER) -> None:
             made = gr.Markdown(words.MADE, elem_id="board-made")
         said, browser = gr.JSON(visible=False), gr.State()
     controls: list[Any] = [
-        *(dataset, metric, scale, codecs, anchor, low, high, text, picture, target)
+        *(dataset, metric, scale, codecs, anchor, low, high, text, picture, target),
+        *(number, submitted, method),
     ]
-    curves, ranks = [notice, plot, left_out], [table, *files]
-    shown = [*controls, *sample, made, *curves, *ranks, points, link]
+    curves, paged = [notice, plot, left_out], [table, pages, number]
+    ranks = [*paged, *files]
+    shown = [*controls, *sample, made, *curves, *ranks, points, *described, link]
     asked = [*controls, browser]
     page.load(events.open, said, [browser, tabs, *shown], js=BROWSER_JS, **QUICK)
     dataset.input(events.switch, [dataset, browser], shown, **QUICK)
     for triggers, function, outputs in (
-        ([metric, scale, codecs, low, high], events.draw, curves),
+        ([metric, scale, codecs, submitted, low, high], events.draw, curves),
         ([metric, anchor, text], events.rank, ranks),
-        ([picture, target], events.look, [points]),
-        (controls[1:], events.share, [link]),
+        ([submitted], events.save, files[1:]),
+        ([picture, target, submitted], events.look, [points]),
+        ([method], events.describe, described),
+        ([each for each in controls[1:] if each is not number], events.share, [link]),
     ):
         changes = [change for each in triggers for change in _changes(each)]
         gr.on(changes, function, asked, outputs, **QUICK)
+    for step, changes in ((0, _changes(number)), (-1, [turns[0].click]), (1, [turns[1].click])):
+        gr.on(changes, partial(events.turn, step), asked, [*paged, link], **QUICK)
     _endpoint(events)
 
 
@@ -82,7 +92,16 @@ def _curves() -> tuple[Any, ...]:
     plot = gr.Plot(show_label=False, label="Rate-distortion curves", elem_id="board-plot")
     left_out = gr.HTML()
     codecs = gr.CheckboxGroup([], label="Curves", elem_id="board-codecs")
-    return dataset, metric, scale, codecs, low, high, plot, left_out
+    submitted = gr.Dropdown(
+        [],
+        label="Curves of submissions",
+        info=f"Type to search; at most {MOST_SUBMITTED} at a time.",
+        multiselect=True,
+        max_choices=MOST_SUBMITTED,
+        visible=False,
+        elem_id="board-submitted",
+    )
+    return dataset, metric, scale, codecs, submitted, low, high, plot, left_out
 
 
 def _ranking() -> tuple[Any, ...]:
@@ -91,22 +110,43 @@ def _ranking() -> tuple[Any, ...]:
         anchor = gr.Dropdown([], label="Compared with", elem_id="board-anchor", min_width=220)
         text = gr.Textbox(
             label="Filter",
-            placeholder="a codec, published, incomplete",
+            placeholder="a method, its authors, published, incomplete",
             max_length=MAX_TEXT,
             elem_id="board-filter",
             min_width=220,
         )
     table = gr.HTML(elem_id="board-table")
+    with gr.Row(visible=False, elem_classes="pages", equal_height=True) as pages:
+        back = gr.Button("Previous page", size="md", min_width=110, elem_id="board-back")
+        number = gr.Number(
+            1, label="Page", minimum=1, precision=0, min_width=110, elem_id="board-page"
+        )
+        forth = gr.Button("Next page", size="md", min_width=110, elem_id="board-forth")
     with gr.Row(elem_classes="files"):
         files = [
             gr.DownloadButton(label, size="md", min_width=150, elem_id=f"board-{name}")
             for label, name in (
                 ("Table (CSV)", "csv"),
-                ("All rows (CSV)", "rows"),
-                ("Everything (JSON)", "json"),
+                ("Rows of the curves (CSV)", "rows"),
+                ("Table and curves (JSON)", "json"),
             )
         ]
-    return anchor, text, table, files
+    return anchor, text, table, pages, number, (back, forth), files
+
+
+def _one_method() -> tuple[Any, ...]:
+    gr.HTML("<h2>One method</h2>")
+    method = gr.Dropdown([], label="Method", elem_id="board-method")
+    told = gr.HTML(words.METHOD, elem_id="board-about")
+    with gr.Row(elem_classes="files"):
+        files = [
+            gr.DownloadButton(label, size="md", min_width=150, visible=False, elem_id=name)
+            for label, name in (
+                ("Its results (JSON)", "board-method-json"),
+                ("Its rows (CSV)", "board-method-csv"),
+            )
+        ]
+    return method, [told, *files]
 
 
 def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
@@ -153,6 +193,14 @@ def _endpoint(events: Events) -> None:
             gr.JSON(label="Ranking"),
             queue=False,
             api_name="leaderboard",
+        )
+        dataset, method = gr.Textbox("", label="Data set"), gr.Textbox("", label="Method")
+        gr.Button().click(
+            events.api_results,
+            [dataset, method],
+            gr.JSON(label="Results"),
+            queue=False,
+            api_name="leaderboard_results",
         )
 
 

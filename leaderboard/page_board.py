@@ -1,24 +1,27 @@
-"""Results as the leaderboard's page shows them: read from folders, ranked, picked apart by picture.
+"""Results as the leaderboard's page shows them: read from folders, joined by approved submissions.
 
-Everything here is computed once per process and kept; files that have changed are read again. A
-file that cannot be used becomes a line in `Boards.problems`, and the others are shown without it.
+Everything here is computed once per process and kept; files that have changed are read again, and
+submissions when the store says that the board has changed. A file that cannot be used becomes a
+line in `Boards.problems`, and the others are shown without it.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import tables
-from .curves import NoCurve, missing_pictures, pictures, rows_of, score_at
-from .look import OURS, look_of
+from .curves import (
+    missing_pictures,
+    pictures,
+)
+from .look import OURS
+from .page_entries import Listed, listed, results_of
 from .published import FOLDER as PUBLISHED_FOLDER
 from .published import PUBLISHED, read_published
 from .results import MEAN, METRICS, Results, ResultsError, read_results, to_frame
@@ -26,10 +29,13 @@ from .results import MEAN, METRICS, Results, ResultsError, read_results, to_fram
 if TYPE_CHECKING:
     import pandas
 
+    from .store.database import Store
+
+OpenStore = Callable[[], "Store"]
+HERE = "this repository"
+"""What the filter and a badge call results that were measured by this repository's own runs."""
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "results"
 """Holds a folder of results per data set."""
-_KEPT = 64
-"""Rankings and pictures' tables that stay in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +43,33 @@ class Board:
     """Everything that is shown of one data set.
 
     results: measured ones first, then published curves over as many pictures. frame: of
-    `results.to_frame`.
+    `results.to_frame`. entries: approved submissions by their names here. store: holds their rows.
     """
 
     name: str
     results: tuple[Results, ...]
     frame: pandas.DataFrame
+    entries: Mapping[str, Listed] = field(default_factory=dict)
+    store: Store | None = None
 
     @property
     def codecs(self) -> list[str]:
-        """Names of all codecs: this project's, then others, then published ones."""
+        """Names of the codecs of this repository: its own, then others, then published ones."""
         return [each.name for each in self.results]
+
+    def named(self, token: str) -> str | None:
+        """The codec or submission that a link calls so; None for what is not there."""
+        if token in self._tokens:
+            return self._tokens[token]
+        return token if token in self.codecs or token in self.entries else None
+
+    @cached_property
+    def _tokens(self) -> dict[str, str]:
+        return {each.token: name for name, each in self.entries.items()}
+
+    def token(self, name: str) -> str:
+        """What links call a codec or a submission."""
+        return self.entries[name].token if name in self.entries else name
 
     @property
     def metrics(self) -> list[str]:
@@ -60,8 +82,15 @@ class Board:
         return pictures(self.frame)
 
     def of(self, codec: str) -> Results:
-        """A codec's results."""
+        """A codec's or a submission's results. Raises StoreError where these cannot be read."""
+        if codec in self.entries:
+            assert self.store is not None
+            return results_of(self.store, self.entries[codec])
         return next(each for each in self.results if each.name == codec)
+
+    def frame_with(self, names: Sequence[str]) -> pandas.DataFrame:
+        """The frame with the rows of these submissions. Raises StoreError."""
+        return _frame_with(self, tuple(name for name in names if name in self.entries))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,30 +101,55 @@ class Boards:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Point:
-    """A codec in one picture at a rate asked for.
+def load_boards(
+    folder: Path = FOLDER, published: Path = PUBLISHED_FOLDER, store: OpenStore | None = None
+) -> Boards:
+    """The results of a folder and of the folders in it, and the approved submissions of a store.
 
-    quality, bytes, bpp, scores: of the setting whose rate is nearest, as measured. at_rate: scores
-    at the rate itself, interpolated (PCHIP over log bpp); None where the codec's settings do not
-    reach it. low, high: rates of the codec's settings in this picture.
+    Files are read again only when one has changed, submissions when the store's revision has. store
+    gives it; where it cannot be used, a problem says so and the rest is shown.
     """
-
-    codec: str
-    kind: str
-    quality: float | str
-    bytes: int
-    bpp: float
-    scores: dict[str, float | None]
-    at_rate: dict[str, float | None]
-    low: float
-    high: float
-
-
-def load_boards(folder: Path = FOLDER, published: Path = PUBLISHED_FOLDER) -> Boards:
-    """The results of a folder and of the folders in it, read again only when a file has changed."""
     files = tuple(sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]))
-    return _load(folder, published, files, _stamps(files), _stamps(published.glob("*.json")))
+    boards = _load(folder, published, files, _stamps(files), _stamps(published.glob("*.json")))
+    if store is None:
+        return boards
+    from .store.errors import StoreError
+
+    try:
+        opened = store()
+        return _with_entries(boards, opened, opened.revision())
+    except StoreError as error:
+        told = f"Submissions cannot be shown now: {error}"
+        return replace(boards, problems=(*boards.problems, told))
+
+
+_reading = threading.Lock()
+"""Visitors who arrive while a large board is read wait for it instead of reading it too."""
+
+
+def _with_entries(boards: Boards, store: Store, revision: int) -> Boards:
+    with _reading:
+        return _read_entries(boards, store, revision)
+
+
+@lru_cache(maxsize=4)
+def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
+    found = dict(boards.boards)
+    for dataset, board in boards.boards.items():
+        entries = listed(store, dataset, set(board.codecs))
+        found[dataset] = replace(board, entries=entries, store=store)
+    return replace(boards, boards=found)
+
+
+@lru_cache(maxsize=32)
+def _frame_with(board: Board, names: tuple[str, ...]) -> pandas.DataFrame:
+    import pandas
+
+    if not names:
+        return board.frame
+    return pandas.concat(
+        [board.frame, to_frame([board.of(name) for name in names])], ignore_index=True
+    )
 
 
 def _stamps(files: Any) -> tuple[tuple[str, int, int], ...]:
@@ -170,93 +224,6 @@ def _without_folders(error: Exception, path: Path) -> str:
 def _place(results: Results) -> tuple[bool, int, str]:
     ours = results.name in OURS
     return results.kind == PUBLISHED, OURS.index(results.name) if ours else len(OURS), results.name
-
-
-@lru_cache(maxsize=_KEPT)
-def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
-    """`tables.ranked` and a column `missing`, how many pictures a codec lacks. Raises NoCurve."""
-    table = tables.ranked(board.frame, metric, anchor)
-    table["missing"] = [len(missing_pictures(board.frame, codec)) for codec in table["codec"]]
-    return table
-
-
-def matching(table: pandas.DataFrame, text: str) -> pandas.DataFrame:
-    """Rows of a ranking in which every word of a text stands, whatever its case."""
-    words = text.casefold().split()
-    kept = []
-    for row in table.itertuples():
-        incomplete = "incomplete" if row.missing else ""
-        label = look_of(row.codec, row.kind).label
-        line = f"{row.codec} {label} {row.kind} {incomplete} {row.note}".casefold()
-        kept.append(all(word in line for word in words))
-    return table[kept]
-
-
-@lru_cache(maxsize=_KEPT)
-def points_at(board: Board, picture: str, bpp: float) -> tuple[Point, ...]:
-    """Every codec that has the picture, at a rate; in the board's order."""
-    found = []
-    for codec in board.codecs:
-        own = rows_of(board.frame, codec)
-        rows = own[(own["image"] == picture) & (own["image"] != MEAN)]
-        if rows.empty:
-            continue
-        rates = rows["bpp"].to_numpy(np.float64)
-        nearest = rows.iloc[int(np.argmin(np.abs(np.log(rates / bpp))))]
-        found.append(
-            Point(
-                codec,
-                str(nearest["kind"]),
-                nearest["quality"],
-                int(nearest["bytes"]),
-                float(nearest["bpp"]),
-                {metric: _known(nearest[metric]) for metric in METRICS},
-                {metric: _at(rates, rows[metric], bpp) for metric in METRICS},
-                float(rates.min()),
-                float(rates.max()),
-            )
-        )
-    return tuple(found)
-
-
-def _at(rates: Any, scores: Any, bpp: float) -> float | None:
-    try:
-        return _known(float(score_at(rates, scores.to_numpy(np.float64), bpp)))
-    except NoCurve:  # a setting without this score
-        return None
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-@lru_cache(maxsize=8)
-def rows_csv(board: Board) -> str:
-    """All rows of all codecs as CSV; what a spreadsheet would run as a formula is quoted."""
-    return tables.csv(board.frame)
-
-
-def as_records(table: pandas.DataFrame) -> list[dict[str, Any]]:
-    """A table in JSON's types; None where there is no number."""
-    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
-    return records
-
-
-@lru_cache(maxsize=8)
-def everything(board: Board, metric: str, anchor: str | None) -> str:
-    """A ranking, and all results it was computed from, as JSON."""
-    try:
-        table = None if anchor is None else as_records(ranking(board, metric, anchor))
-    except NoCurve:
-        table = None
-    data = {
-        "dataset": board.name,
-        "metric": metric,
-        "anchor": anchor,
-        "ranking": table,
-        "results": [each.to_json() for each in board.results],
-    }
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def default_codecs(board: Board) -> list[str]:

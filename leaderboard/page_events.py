@@ -1,11 +1,13 @@
-"""What happens on the leaderboard's tab: choices in, figure, tables, files and pictures out.
+"""What happens on the leaderboard's tab: choices in, figure, tables and files out.
 
-All events but `decode` only read results that are kept in memory, and leave the queue alone.
+They only read results, most of them kept in memory, and leave the queue alone; decoding pictures is
+in `page_decode`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -13,31 +15,17 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.events import on_gpu
-from semcomp.demo.work import samples
-
 from . import page_words as words
 from . import tables
-from .codecs import CodecError
 from .curves import NoCurve
-from .datasets import DatasetError
-from .look import METRIC_NAMES, look_of
-from .page_board import (
-    Board,
-    Boards,
-    anchors,
-    as_records,
-    everything,
-    load_boards,
-    matching,
-    points_at,
-    ranking,
-    rows_csv,
-)
-from .page_files import picture_file, text_file
+from .page_board import Board, Boards, OpenStore, load_boards
+from .page_controls import controls_of
+from .page_files import text_file
 from .page_look import dressed
-from .page_pictures import AT_FIRST, MOST, Made, find_picture, has_pixels, make, runnable
-from .page_view import TAB, View, is_link, target_of, view_of
+from .page_ranking import as_records, everything, matching, points_at, ranking, rows_csv
+from .page_view import TAB, View, is_link, view_of
+from .results import dump, to_frame
+from .store.errors import StoreError
 
 Outputs = tuple[Any, ...]
 Browser = dict[str, Any] | None
@@ -53,14 +41,15 @@ BROWSER_JS = """
 
 
 class Events:
-    """The events over one folder of results.
+    """The events over one folder of results and, where `store` gives one, what was submitted.
 
     `controls` are, in this order, the values of a `View`: dataset, metric, scale, codecs, anchor,
-    low, high, text, picture, target; the browser's record follows.
+    low, high, text, picture, target, page, submitted (codecs that are submissions), method; the
+    browser's record follows. Submissions go by their tokens.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, store: OpenStore | None = None) -> None:
+        self.folder, self.store = folder, store
 
     def open(self, browser: Browser, request: gr.Request) -> Outputs:
         """The page as the link asks for it: browser, tabs, controls, everything shown."""
@@ -80,9 +69,27 @@ class Events:
         return self._draw(view, lost, browser)
 
     def rank(self, *controls: Any) -> Outputs:
-        """Table, and the files of what it shows: CSV, rows as CSV, everything as JSON."""
+        """Table from its first page on, its pages (row, number), and the files of what it shows:
+        CSV, rows as CSV, everything as JSON."""
         view, _, browser = self._view(controls)
-        return self._rank(view, browser)
+        return self._rank(replace(view, page=1), browser)
+
+    def turn(self, step: int, *controls: Any) -> Outputs:
+        """Another page of the table: table, pages (row, number), link."""
+        view, _, browser = self._view(controls)
+        view = replace(view, page=max(1, view.page + step))
+        table, row, number, *_ = self._rank(view, browser, files=False)
+        return table, row, number, _link(view, browser)
+
+    def save(self, *controls: Any) -> Outputs:
+        """The files that hold the rows of the curves: rows as CSV, everything as JSON."""
+        view, _, _ = self._view(controls)
+        return self._files(view)
+
+    def describe(self, *controls: Any) -> Outputs:
+        """What is known of one method, and its results as JSON and CSV."""
+        view, _, _ = self._view(controls)
+        return self._describe(view)
 
     def look(self, *controls: Any) -> str:
         """Every codec in one picture at a rate."""
@@ -117,31 +124,51 @@ class Events:
             "ranking": as_records(table),
         }
 
+    def api_results(self, dataset: str, method: str) -> dict[str, Any]:
+        """One codec's or submission's results, every picture's rows, in the shape of results files.
+
+        dataset: empty for the first. method: its name on the board, or entry-NUMBER.
+        """
+        boards = self._boards()
+        view, lost = view_of({"dataset": dataset, "method": method}, boards)
+        board = boards.boards.get(view.dataset)
+        if board is None or lost or view.method is None:
+            problem = f"no {' and no '.join(lost)}" if lost else "name a method of the board"
+            raise gr.Error(escape(problem), print_exception=False)
+        try:
+            return board.of(view.method).to_json()
+        except StoreError as error:
+            raise gr.Error(escape(str(error)), print_exception=False) from error
+
     def _boards(self) -> Boards:
-        return load_boards(self.folder)
+        return load_boards(self.folder, store=self.store)
 
     def _view(self, values: Sequence[Any]) -> tuple[View, list[str], Browser]:
         """The view of controls as they are, whatever a visitor made of them."""
-        dataset, metric, scale, codecs, anchor, low, high, text, picture, target, browser = values
+        dataset, metric, scale, codecs, anchor, low, high, text, picture, target, *more = values
+        page, submitted, method, browser = more
         query = {
             "dataset": dataset or "",
             "metric": metric or "",
             "scale": scale or "",
-            "codecs": ",".join(codecs or ()) or "none",
+            "codecs": ",".join([*(codecs or ()), *(submitted or ())]) or "none",
             "anchor": anchor or "",
             "range": f"{low}-{high}",
             "filter": text or "",
             "picture": picture or "",
             "bpp": str(target),
+            "page": str(page or 1),
+            "method": method or "",
         }
         return *view_of(query, self._boards()), browser
 
     def _whole(self, view: View, lost: list[str], browser: Browser) -> Outputs:
         return (
-            *_controls(view, self._boards()),
+            *controls_of(view, self._boards()),
             *self._draw(view, lost, browser),
             *self._rank(view, browser),
             self._look(view, [], browser),
+            *self._describe(view),
             _link(view, browser),
         )
 
@@ -151,25 +178,61 @@ class Events:
         board = boards.boards.get(view.dataset)
         if board is None:
             return told, None, ""
-        figure = _figure(board, view, _is(browser, "dark"), _is(browser, "narrow"))
+        try:
+            figure = _figure(board, view, _is(browser, "dark"), _is(browser, "narrow"))
+        except StoreError as error:
+            return words.notice([str(error)]), None, ""
         return told, figure, words.not_drawn(figure.layout.meta["left_out"])
 
-    def _rank(self, view: View, browser: Browser) -> Outputs:
+    def _rank(self, view: View, browser: Browser, files: bool = True) -> Outputs:
+        board = self._boards().boards.get(view.dataset)
+        hidden = gr.Row(visible=False), 1
+        if board is None:
+            return "", *hidden, None, None, None
+        table, problem = _ranking(board, view)
+        saved = self._files(view) if files else (None, None)
+        if table is None or view.anchor is None:
+            return words.notice([problem]), *hidden, None, *saved
+        shown = matching(table, view.text)
+        pages = words.pages_of(len(shown))
+        page = min(view.page, pages)
+        dark = _is(browser, "dark")
+        made = words.ranking_html(shown, board, view.metric, view.anchor, dark, page)
+        number = gr.Number(value=page, maximum=pages, label=f"Page, 1 to {pages}")
+        name = f"{view.dataset}-{view.metric}-against-{view.anchor}.csv"
+        csv = text_file(name, tables.csv(shown.drop(columns="text"))) if files else None
+        return made, gr.Row(visible=pages > 1), number, csv, *saved
+
+    def _files(self, view: View) -> Outputs:
         board = self._boards().boards.get(view.dataset)
         if board is None:
-            return "", None, None, None
-        table, problem = _ranking(board, view)
-        stem = f"{view.dataset}-{view.metric}"
-        whole = everything(board, view.metric, view.anchor)
-        files = (
-            text_file(f"{view.dataset}-rows.csv", rows_csv(board)),
-            text_file(f"{stem}.json", whole),
+            return None, None
+        try:
+            rows = rows_csv(board, view.codecs)
+            whole = everything(board, view.metric, view.anchor, view.codecs)
+        except StoreError:  # the curves' notice says so
+            return None, None
+        return (
+            text_file(f"{view.dataset}-rows.csv", rows),
+            text_file(f"{view.dataset}-{view.metric}.json", whole),
         )
-        if table is None or view.anchor is None:
-            return words.notice([problem]), None, *files
-        shown = matching(table, view.text)
-        made = words.ranking_html(shown, board, view.metric, view.anchor, _is(browser, "dark"))
-        return made, text_file(f"{stem}-against-{view.anchor}.csv", tables.csv(shown)), *files
+
+    def _describe(self, view: View) -> Outputs:
+        board = self._boards().boards.get(view.dataset)
+        none = gr.DownloadButton(visible=False), gr.DownloadButton(visible=False)
+        if board is None or view.method is None:
+            return words.METHOD, *none
+        try:
+            results = board.of(view.method)
+        except StoreError as error:
+            return words.notice([str(error)]), *none
+        stem = f"{view.dataset}-{view.method}"
+        files = (
+            text_file(f"{stem}.json", dump(results)),
+            text_file(f"{stem}.csv", tables.csv(to_frame([results]))),
+        )
+        made = words.method_html(board, view.method)
+        return made, *(gr.DownloadButton(value=file, visible=True) for file in files)
 
     def _look(self, view: View, lost: list[str], browser: Browser) -> str:
         board = self._boards().boards.get(view.dataset)
@@ -177,87 +240,11 @@ class Events:
             return ""
         if any(text.startswith("bpp") for text in lost):
             return words.notice(["This rate is out of reach: choose 0.02 to 8 bits per pixel."])
-        points = points_at(board, view.picture, view.target)
+        try:
+            points = points_at(board, view.picture, view.target, view.codecs)
+        except StoreError as error:
+            return words.notice([str(error)])
         return words.points_html(points, view.picture, view.target, _is(browser, "dark"))
-
-
-def decode(
-    folder: Path, dataset: str, picture: str, target: Any, sample: str, codecs: list[str]
-) -> Iterator[tuple[list[tuple[str, str]], str]]:
-    """Pictures at equal bytes, growing by one codec after another, and what went wrong.
-
-    Kodak's picture where this machine has it, else the sample picture.
-    """
-    board = load_boards(folder).boards.get(dataset or "")
-    own = has_pixels(dataset or "")
-    place, name = (dataset, picture) if own else ("", sample)
-    try:
-        pixels = find_picture(place, name or "")
-        height, width = pixels.shape[:2]
-        shown = [(picture_file(f"{name}-original", pixels), f"Original, {width} × {height} pixels")]
-        yield shown, ""
-        rate = target if target_of(target) is not None else float("nan")
-        missing: list[str] = []
-        for made in make(place, name, rate, codecs or [], board if own else None):
-            label = look_of(made.codec).label
-            if made.decoded is None:
-                missing.append(f"{label}: {made.reason}.")
-            else:
-                file = picture_file(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
-                shown = [*shown, (file, _caption(label, made, height * width))]
-            yield shown, words.notice(missing)
-    except (CodecError, DatasetError) as error:
-        text = str(error)
-        raise gr.Error(escape(text[:1].upper() + text[1:] + "."), print_exception=False) from error
-
-
-decode_on_gpu = on_gpu(decode)
-
-
-def _caption(label: str, made: Made, pixels: int) -> str:
-    scores = made.scores or {}
-    told = ", ".join(
-        f"{METRIC_NAMES[metric]} {value:.2f} dB"
-        if metric == "psnr"
-        else f"{METRIC_NAMES[metric]} {value:.4f}"
-        for metric, value in scores.items()
-        if value is not None and metric in ("psnr", "ms_ssim", "si_ssim")
-    )
-    rate = 8 * made.bytes / pixels
-    return f"{label}: {made.bytes:,} bytes, {rate:.3f} bpp, quality {made.quality:g}. {told}"
-
-
-def _controls(view: View, boards: Boards) -> Outputs:
-    """The controls' new choices and values, the sample pictures, the codecs to decode."""
-    board = boards.boards.get(view.dataset)
-    metrics = [(METRIC_NAMES[metric], metric) for metric in (board.metrics if board else [])]
-    everyone = board.codecs if board else []
-    labels = {name: look_of(name).label for name in everyone}
-    for name in everyone:
-        if board and board.of(name).kind == "published":
-            labels[name] += " (published)"
-    complete = anchors(board) if board else []
-    can = runnable(board)
-    own = has_pixels(view.dataset)
-    return (
-        gr.Dropdown(choices=list(boards.boards), value=view.dataset or None),
-        gr.Dropdown(choices=metrics, value=view.metric if metrics else None),
-        gr.Radio(value=view.scale),
-        gr.CheckboxGroup(choices=[(labels[n], n) for n in everyone], value=list(view.codecs)),
-        gr.Dropdown(choices=[(labels[name], name) for name in complete], value=view.anchor),
-        view.low,
-        view.high,
-        view.text,
-        gr.Dropdown(choices=board.pictures if board else [], value=view.picture),
-        view.target,
-        gr.Dropdown(choices=list(samples()), value=next(iter(samples())), visible=not own),
-        "" if own else words.NO_PIXELS,
-        gr.CheckboxGroup(
-            choices=[(look_of(name).label, name) for name in can],
-            value=[name for name in can if name in AT_FIRST][:MOST],
-        ),
-        f"{words.MADE}\n```sh\n{words.commands(board)}\n```" if board else words.MADE,
-    )
 
 
 def _figure(board: Board, view: View, dark: bool, narrow: bool) -> Any:
@@ -279,7 +266,8 @@ def _drawn(
 ) -> Any:
     from .figures import rd_figure
 
-    figure = rd_figure(board.frame, metric, codecs=codecs, rates=(low, high), log_scale=logs)
+    frame = board.frame_with(codecs)
+    figure = rd_figure(frame, metric, codecs=codecs, rates=(low, high), log_scale=logs)
     return dressed(figure, dark, narrow)
 
 

@@ -37,7 +37,7 @@ CSS = """
 #board .badge { display: inline-block; font-size: .74rem; line-height: 1.3; padding: .1rem .45rem;
   border-radius: 99px; border: 1px solid var(--border-color-primary); white-space: nowrap;
   color: var(--body-text-color); }
-#board .badge.recomputed { border-color: var(--primary-600); }
+#board .badge.recomputed, #board .badge.re-decoded { border-color: var(--primary-600); }
 #board .badge.published, #board .badge.unknown { border: 1px dashed
   var(--body-text-color-subdued); }
 #board .badge.self-reported, #board .badge.incomplete {
@@ -47,6 +47,10 @@ CSS = """
   color: var(--body-text-color-subdued); max-width: 60ch; }
 #board summary { cursor: pointer; width: fit-content; }
 #board .files { gap: 8px; }
+#board .pages { gap: 8px; align-items: end; }
+#board .pages button { flex: 0 1 auto; }
+#board .about p { margin: .15rem 0; font-size: .9rem; overflow-wrap: anywhere; max-width: 75ch; }
+#board .about a, #board details a { text-decoration: underline; }
 
 #equal:has(.empty) { display: none; }
 #equal .grid-wrap { max-height: none; height: auto; min-height: 0; }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from .page_board import Board, Boards, anchors, default_anchor, default_codecs
@@ -18,6 +18,9 @@ MAX_RATE = 24.0
 TARGET, TARGETS = 0.5, (0.02, 8.0)
 """Rate of the single pictures at first, and its bounds, in bits per pixel."""
 SCALES = ("db", "plain")
+MOST_SUBMITTED = 12
+"""Submissions whose curves are drawn at a time."""
+MOST_PAGES = 10_000
 MAX_TEXT = 200
 
 
@@ -25,8 +28,10 @@ MAX_TEXT = 200
 class View:
     """Choices, all of them valid for the board of `dataset`.
 
-    codecs: whose curves are drawn. anchor: None if no codec is complete. low, high: rates in view.
-    text: filter of the table. picture, target: of the single pictures, bits per pixel.
+    codecs: whose curves are drawn, submissions last. anchor: None if no codec is complete. low,
+    high: rates in view. text: filter of the table. picture, target: of the single pictures, bits
+    per pixel. page: of the table, from 1; a board with fewer shows its last. method: whose details
+    are shown. tokens: what links call codecs that they do not call by their names.
     """
 
     dataset: str = ""
@@ -39,6 +44,9 @@ class View:
     text: str = ""
     picture: str | None = None
     target: float = TARGET
+    page: int = 1
+    method: str | None = None
+    tokens: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def log_scale(self) -> bool:
@@ -52,12 +60,14 @@ class View:
             "dataset": self.dataset,
             "metric": self.metric,
             "scale": self.scale,
-            "codecs": ",".join(self.codecs) or "none",
+            "codecs": ",".join(self.tokens.get(c, c) for c in self.codecs) or "none",
             "anchor": self.anchor or "",
             "range": f"{self.low:g}-{self.high:g}",
             "picture": self.picture or "",
             "bpp": f"{self.target:g}",
             "filter": self.text,
+            "page": f"{self.page}" if self.page > 1 else "",
+            "method": self.tokens.get(self.method, self.method) if self.method else "",
         }
         return urlencode({k: v for k, v in values.items() if v}, safe=",")
 
@@ -100,6 +110,13 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
             lost.append(f"bpp {query['bpp'][:MAX_TEXT]}")
         target = found_target or TARGET
     pictures = board.pictures
+    page = page_of(query.get("page", "1"))
+    if page is None:
+        lost.append(f"page {query['page'][:MAX_TEXT]}")
+    method = board.named(query.get("method", ""))
+    if query.get("method") and method is None:
+        lost.append(f"method {query['method'][:MAX_TEXT]}")
+    named = [*codecs, *([method] if method else [])]
     view = View(
         dataset,
         one_of("metric", metrics, best),
@@ -111,6 +128,9 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
         query.get("filter", "")[:MAX_TEXT],
         one_of("picture", pictures, next(iter(pictures), "")) or None,
         target,
+        page or 1,
+        method,
+        {name: board.token(name) for name in named},
     )
     return view, lost
 
@@ -119,8 +139,18 @@ def _codecs(text: str, board: Board, lost: list[str]) -> tuple[str, ...]:
     if not text:
         return tuple(default_codecs(board))
     asked = [] if text == "none" else text[: 20 * MAX_TEXT].split(",")
-    lost.extend(f"codec {name[:MAX_TEXT]}" for name in asked if name not in board.codecs)
-    return tuple(name for name in board.codecs if name in asked)
+    found = {token: board.named(token) for token in asked}
+    lost.extend(f"codec {token[:MAX_TEXT]}" for token, name in found.items() if name is None)
+    wanted = set(found.values())
+    submitted = [name for name in dict.fromkeys(found.values()) if name in board.entries]
+    lost.extend(
+        f"codec {name}: at most {MOST_SUBMITTED} submissions are drawn"
+        for name in submitted[MOST_SUBMITTED:]
+    )
+    return (
+        *(name for name in board.codecs if name in wanted),
+        *(name for name in submitted[:MOST_SUBMITTED] if name is not None),
+    )
 
 
 def rates_of(low: object, high: object) -> tuple[float, float] | None:
@@ -133,6 +163,12 @@ def target_of(value: object) -> float | None:
     """A rate that single pictures can be looked at, within `TARGETS`; None for anything else."""
     number = _number(value)
     return number if TARGETS[0] <= number <= TARGETS[1] else None
+
+
+def page_of(value: object) -> int | None:
+    """A page's number; None for anything else."""
+    number = _number(value)
+    return int(number) if 1 <= number <= MOST_PAGES and number == int(number) else None
 
 
 def _number(value: object) -> float:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from .bdrate import LEVEL
 from .look import METRIC_NAMES, look_of
-from .page_board import Board, Point
+from .page_about import about, source
+from .page_board import HERE, Board
 from .page_look import in_theme
-from .published import PUBLISHED, source_of
-from .results import Results
+from .page_ranking import Point
+from .published import PUBLISHED
 
 if TYPE_CHECKING:
     import pandas
@@ -21,13 +22,20 @@ INTRO = """
 <p class="quiet">Codecs on the same pictures, scored by the same code. Rates are whole files.</p>
 """
 BADGES = {
-    "recomputed": "Measured by this project's code from the pictures on.",
+    "recomputed": "Scores measured by this project's code, from the decoded pictures.",
     "published": "Copied from a paper or its tables; not measured here.",
     "self-reported": "Sent in by its authors; not measured here.",
     "re-decoded": "Files sent in by their authors, decoded and scored here.",
+    "here": "Made by the commands of this repository, which anybody can run again.",
     "unknown": "The file does not say where its numbers come from.",
 }
 """What the kinds of results mean."""
+PAGE = 50
+"""Rows of a ranking that are shown at a time."""
+METHOD = """
+<p class="quiet">Where a method's numbers come from, what its authors say of it, and its rows to
+download.</p>
+"""
 MADE = """
 **Rate** is the size of the whole file, header and side information included. **Scores** are taken
 on the decoded 8-bit picture. **SI-SSIM** is SSIM weighted by a classifier's map of what matters in
@@ -42,6 +50,10 @@ source.
 bootstrap over the pictures; so is the range of places after a rank. **Overlap** is the share of the
 shorter curve's scores that the other one has too. Where it is thin, or pictures are missing, there
 is no number.
+
+**Submissions** that are *recomputed* or *re-decoded* were scored here from the files sent in: their
+rates are those files' sizes and the side information stated for each picture. *Self-reported*
+numbers are as sent in, checked only for what cannot be true. *Incomplete* ones have no place.
 
 **Encode** and **decode** are processor seconds per picture on the machine named under each codec.
 
@@ -89,9 +101,14 @@ def not_drawn(left_out: dict[str, str]) -> str:
 
 
 def ranking_html(
-    table: pandas.DataFrame, board: Board, metric: str, anchor: str, dark: bool = False
+    table: pandas.DataFrame,
+    board: Board,
+    metric: str,
+    anchor: str,
+    dark: bool = False,
+    page: int = 1,
 ) -> str:
-    """A ranking as a table that becomes a list of cards on a phone."""
+    """A page of a ranking as a table that becomes a list of cards on a phone."""
     if table.empty:
         return '<p class="quiet" role="status">No codec fits the filter.</p>'
     heads = (
@@ -99,23 +116,40 @@ def ranking_html(
         *("Encode", "Decode"),
     )
     count = len(board.pictures)
-    body = "".join(_rank_row(row, board, heads, count, anchor, dark) for row in table.itertuples())
+    first = (min(page, pages_of(len(table))) - 1) * PAGE
+    rows = table.iloc[first : first + PAGE]
+    body = "".join(_rank_row(row, board, heads, count, anchor, dark) for row in rows.itertuples())
     caption = (
         f"{METRIC_NAMES.get(metric, metric)}, against {escape(look_of(anchor).label)}, "
         f"{count} pictures; below 0 is fewer bytes"
     )
+    if len(table) > PAGE:
+        caption += f". Rows {first + 1:,} to {first + len(rows):,} of {len(table):,}"
     return _table(caption, heads, body)
+
+
+def pages_of(rows: int) -> int:
+    """How many pages a table of so many rows has; at least one."""
+    return max(1, math.ceil(rows / PAGE))
 
 
 def _rank_row(
     row: Any, board: Board, heads: Sequence[str], count: int, anchor: str, dark: bool
 ) -> str:
+    each = board.entries.get(row.codec)
     badges = _badge(row.kind, BADGES.get(row.kind, BADGES["unknown"]))
+    if board.entries and each is None and row.kind != PUBLISHED:
+        badges += _badge("here", BADGES["here"], HERE)
     if row.missing:
         text = f"incomplete: {row.images} of {count} pictures"
         badges += _badge("incomplete", "Its means would be no match for the others.", text)
+    elif each and each.entry.incomplete:
+        badges += _badge("incomplete", "Its numbers would be no match for the others.")
     note = "" if row.note in ("", "means only") else f'<p class="why">{escape(row.note)}</p>'
-    source = f"<details><summary>Source</summary>{_source(board.of(row.codec))}</details>"
+    if each is None:
+        more = f"<details><summary>Source</summary>{source(board.of(row.codec))}</details>"
+    else:
+        more = f"<details><summary>About</summary>{about(each)}</details>"
     interval = "" if math.isnan(row.bd_low) else f" [{row.bd_low:+.1f}, {row.bd_high:+.1f}]"
     bd_rate = _none() if math.isnan(row.bd_rate) else f"<b>{row.bd_rate:+.1f}%</b>{interval}"
     if row.codec == anchor:
@@ -125,13 +159,26 @@ def _rank_row(
         rank += f" <small>({row.rank_low:.0f}–{row.rank_high:.0f})</small>"
     cells = (
         rank,
-        _name(row.codec, row.kind, dark) + badges + note + source,
+        _name(row.codec, row.kind, dark) + badges + note + more,
         bd_rate,
         _none() if math.isnan(row.overlap) else f"{row.overlap:.0%}",
         _seconds(row.encode_s),
         _seconds(row.decode_s),
     )
     return _row(heads, cells)
+
+
+def method_html(board: Board, name: str) -> str:
+    """What is known of one codec or submission."""
+    each = board.entries.get(name)
+    results = board.of(name)
+    kind = each.entry.kind if each else results.kind
+    told = about(each) if each else source(results)
+    badge = _badge(kind, BADGES.get(kind, BADGES["unknown"]))
+    label = name if each else look_of(name, kind).label
+    count = f"{len(results.images)} pictures, {len(results.qualities)} qualities"
+    head = f'<p><span class="codec">{escape(label)}</span> {badge}</p><p>{count}</p>'
+    return f'<div class="about">{head}{told}</div>'
 
 
 def points_html(points: Sequence[Point], picture: str, target: float, dark: bool = False) -> str:
@@ -191,37 +238,8 @@ def _name(codec: str, kind: str, dark: bool) -> str:
 
 
 def _badge(kind: str, title: str, text: str | None = None) -> str:
-    known = kind if kind in BADGES or kind == "incomplete" else "unknown"
+    known = kind if kind in (*BADGES, "incomplete", "here") else "unknown"
     return f'<span class="badge {known}" title="{escape(title)}">{escape(text or kind)}</span> '
-
-
-def _source(results: Results) -> str:
-    """Where a codec's numbers come from, as a list."""
-    told = results.provenance
-    if results.kind == PUBLISHED:
-        return f"<p>{escape(source_of(results))}</p>"
-    dirty = " with changes" if told.get("dirty") else ""
-    parts = {
-        "Version": told.get("version"),
-        "Settings": told.get("settings"),
-        "Weights": _short(told.get("weights")),
-        "Commit": f"{_short(told['commit'])}{dirty}" if told.get("commit") else None,
-        "Machine": told.get("device"),
-        "Date": told.get("date"),
-    }
-    lines = "".join(
-        f"<p>{name}: {escape(_listed(value))}</p>" for name, value in parts.items() if value
-    )
-    return lines or "<p>The file says nothing about it.</p>"
-
-
-def _short(value: Any) -> str | None:
-    """A hash, or several, by their first digits."""
-    return None if value is None else ", ".join(each[:12] for each in _listed(value).split(", "))
-
-
-def _listed(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _seconds(value: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .bdrate import LEVEL, Comparison, compare, ranks
@@ -50,45 +51,87 @@ def ranked(
     no BD-rate (incomplete results, thin overlap) stands at the end without one, and `note` says
     why. Raises NoCurve for an anchor that is not there or incomplete.
     """
-    import pandas
+    return placed(standings(frame, metric, anchor, method))
 
+
+@dataclass(frozen=True)
+class Standing:
+    """How a codec stands against an anchor.
+
+    found: its BD-rate; None where it has none, and `note` says why. encode_s, decode_s: mean
+    processor seconds of a picture, NaN if not measured here. images: pictures, 0 for published
+    means.
+    """
+
+    codec: str
+    kind: str
+    found: Comparison | None
+    note: str
+    encode_s: float
+    decode_s: float
+    images: int
+
+
+def standings(
+    frame: pandas.DataFrame, metric: str, anchor: str, method: Method = "pchip"
+) -> list[Standing]:
+    """The codecs of a frame against an anchor, see `ranked`. Raises NoCurve."""
     lacking = missing_pictures(frame, anchor)
     if lacking:
         raise NoCurve(
             f"{anchor} is no anchor, it lacks {len(lacking)} of {len(pictures(frame))} pictures: "
             "complete it or choose another"
         )
-    found: dict[str, Comparison] = {}
-    notes: dict[str, str] = {}
     silent = frame[frame["image"] == MEAN].groupby("codec")[metric].count() == 0
-    codecs = [c for c in dict.fromkeys(frame["codec"]) if not silent.get(c, False)]
-    for codec in codecs:
-        try:
-            found[codec] = compare(frame, codec, anchor, metric, method)
-        except NoCurve as error:
-            notes[codec] = str(error)
-    places = ranks(list(found.values()))
-    records = []
-    for codec in codecs:
+    made = []
+    for codec in dict.fromkeys(frame["codec"]):
+        if silent.get(codec, False):
+            continue
         own = rows_of(frame, codec)
         published = set(own["image"]) == {MEAN}
-        each, place = found.get(codec), places.get(codec)
+        found, note = None, "means only" if published else ""
+        try:
+            found = compare(frame, codec, anchor, metric, method)
+        except NoCurve as error:
+            note = str(error)
+        made.append(
+            Standing(
+                codec,
+                str(own["kind"].iloc[0]),
+                found,
+                note,
+                # Published times come from other machines: no match for the others.
+                math.nan if published else own["encode_s"].mean(),
+                math.nan if published else own["decode_s"].mean(),
+                0 if published else own["image"].nunique(),
+            )
+        )
+    return made
+
+
+def placed(codecs: Sequence[Standing]) -> pandas.DataFrame:
+    """The table of `ranked`, with places among these codecs."""
+    import pandas
+
+    places = ranks([each.found for each in codecs if each.found is not None])
+    records = []
+    for each in codecs:
+        found, place = each.found, places.get(each.codec)
         records.append(
             {
                 "rank": place.rank if place else math.nan,
                 "rank_low": place.low if place else math.nan,
                 "rank_high": place.high if place else math.nan,
-                "codec": codec,
-                "kind": str(own["kind"].iloc[0]),
-                "bd_rate": each.percent if each else math.nan,
-                "bd_low": _number(each.low if each else None),
-                "bd_high": _number(each.high if each else None),
-                "overlap": each.overlap if each else math.nan,
-                # Published times come from other machines: no match for the others.
-                "encode_s": math.nan if published else own["encode_s"].mean(),
-                "decode_s": math.nan if published else own["decode_s"].mean(),
-                "images": 0 if published else own["image"].nunique(),
-                "note": notes.get(codec, "means only" if published else ""),
+                "codec": each.codec,
+                "kind": each.kind,
+                "bd_rate": found.percent if found else math.nan,
+                "bd_low": _number(found.low if found else None),
+                "bd_high": _number(found.high if found else None),
+                "overlap": found.overlap if found else math.nan,
+                "encode_s": each.encode_s,
+                "decode_s": each.decode_s,
+                "images": each.images,
+                "note": each.note,
             }
         )
     table = pandas.DataFrame.from_records(records)

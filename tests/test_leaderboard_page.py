@@ -16,7 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leaderboard import page_board, page_events, page_pictures, page_view, page_words
+from leaderboard import (
+    page_board,
+    page_controls,
+    page_decode,
+    page_pictures,
+    page_ranking,
+    page_view,
+    page_words,
+)
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.curves import image_curves, score_at
 from leaderboard.datasets import DatasetError
@@ -55,7 +63,7 @@ def controls(view: View) -> list[Any]:
     """What the page sends for a view."""
     return [
         *(view.dataset, view.metric, view.scale, list(view.codecs), view.anchor),
-        *(view.low, view.high, view.text, view.picture, view.target, WIDE),
+        *(view.low, view.high, view.text, view.picture, view.target, view.page, [], None, WIDE),
     ]
 
 
@@ -111,7 +119,8 @@ def test_no_results_say_how_to_make_them(tmp_path: Path) -> None:
         whole = events.switch("", None)
         assert "python -m leaderboard run" in " ".join(str(part) for part in whole)
         assert events.draw(*controls(View()))[1] is None
-        assert events.rank(*controls(View())) == ("", None, None, None)
+        table, _, _, *files = events.rank(*controls(View()))
+        assert table == "" and files == [None, None, None]
         assert events.look(*controls(View())) == ""
 
 
@@ -193,13 +202,13 @@ def test_the_table_is_the_ranking(folder: Path, board: page_board.Board) -> None
 
 
 def test_every_word_of_the_filter_counts(folder: Path, board: page_board.Board) -> None:
-    table = page_board.ranking(board, "ms_ssim", "bpg")
+    table = page_ranking.ranking(board, "ms_ssim", "bpg")
     for text, codecs in (
         ("INCOMPLETE", {"webp"}),
         ("ours recomp", {"george", "semantic"}),
         ("no such codec", set()),
     ):
-        assert set(page_board.matching(table, text)["codec"]) == codecs
+        assert set(page_ranking.matching(table, text)["codec"]) == codecs
     assert "No codec fits" in Events(folder).rank(*controls(view(folder, filter="zzz")))[0]
 
 
@@ -229,7 +238,7 @@ def test_controls_that_make_no_sense_are_said(folder: Path) -> None:
 
 
 def test_scores_of_one_picture_are_interpolated(board: page_board.Board) -> None:
-    points = {p.codec: p for p in page_board.points_at(board, "kodim05", 0.5)}
+    points = {p.codec: p for p in page_ranking.points_at(board, "kodim05", 0.5)}
     assert set(points) == {"semantic", "george", "bpg", "jpeg", "webp"}
     rates, scores = image_curves(board.frame, "bpg", "ms_ssim")["kodim05"]
     assert points["bpg"].at_rate["ms_ssim"] == pytest.approx(float(score_at(rates, scores, 0.5)))
@@ -238,7 +247,7 @@ def test_scores_of_one_picture_are_interpolated(board: page_board.Board) -> None
     assert points["bpg"].scores["ms_ssim"] == scores[nearest]
     html = page_words.points_html(list(points.values()), "kodim05", 0.5)
     assert "interpolated" in html and f"{0.5 * SIZE / 8:,.0f}" in html
-    beyond = page_board.points_at(board, "kodim05", 8.0)[0]
+    beyond = page_ranking.points_at(board, "kodim05", 8.0)[0]
     assert beyond.at_rate["ms_ssim"] is None
     assert "reaches" in page_words.points_html([beyond], "kodim05", 8.0)
 
@@ -247,7 +256,7 @@ def test_downloads_hold_the_numbers_and_no_formulas(tmp_path: Path) -> None:
     evil = spread("=1+1", 1.3, "bpg")
     write_results(evil, tmp_path / "evil.json")
     write_results(spread("bpg"), tmp_path / "bpg.json")
-    files = Events(tmp_path).rank(*controls(view(tmp_path)))[1:]
+    files = Events(tmp_path).rank(*controls(view(tmp_path)))[3:]
     table, rows, whole = (Path(file).read_text(encoding="utf-8") for file in files)
     names = [row["codec"] for row in csv.DictReader(io.StringIO(table))]
     assert "'=1+1" in names and "=1+1" not in names
@@ -276,7 +285,7 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     """Samples of 176 x 192 pixels in place of the whole ones."""
     cut = {name: SAMPLES()[name][40:216, 100:292] for name in ("cat", "coffee")}
     monkeypatch.setattr(page_pictures, "samples", lambda: cut)
-    monkeypatch.setattr(page_events, "samples", lambda: cut)
+    monkeypatch.setattr(page_controls, "samples", lambda: cut)
     monkeypatch.setattr(page_pictures, "_kept", {})
     monkeypatch.setattr(page_pictures, "_references", {})
     return cut
@@ -331,12 +340,12 @@ def test_samples_stand_in_for_kodak(
 ) -> None:
     monkeypatch.setenv("SEMCOMP_KODAK_DIR", str(tmp_path))
     assert not page_pictures.has_pixels("kodak")
-    *_, (shown, missing) = page_events.decode(folder, "kodak", "kodim03", 0.8, "cat", ["jpeg"])
+    *_, (shown, missing) = page_decode.decode(folder, "kodak", "kodim03", 0.8, "cat", ["jpeg"])
     original, jpeg = (np.asarray(Image.open(path)) for path, _ in shown)
     assert (original == small_samples["cat"]).all() and jpeg.shape == original.shape
     assert "JPEG" in shown[1][1] and "bytes" in shown[1][1] and missing == ""
     with pytest.raises(gr.Error, match="No sample picture"):
-        list(page_events.decode(folder, "kodak", "kodim03", 0.8, "", ["jpeg"]))
+        list(page_decode.decode(folder, "kodak", "kodim03", 0.8, "", ["jpeg"]))
 
 
 def test_kodak_is_decoded_where_it_is(

@@ -13,7 +13,7 @@ from gradio_client import Client  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 import app
-from leaderboard import page_events, page_pictures
+from leaderboard import page_controls, page_pictures
 from leaderboard.page_board import load_boards
 from leaderboard.tables import ranked
 from semcomp.demo import work
@@ -37,10 +37,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo on a free port, over these results, without Kodak and with small samples."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEMCOMP_DATA_DIR", str(tmp_path_factory.mktemp("board")))
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         patch.setenv("SEMCOMP_KODAK_DIR", str(tmp_path_factory.mktemp("no-kodak")))
         cut = {"cat": SAMPLES()["cat"][40:216, 100:292], "coffee": SAMPLES()["coffee"][:176, :192]}
-        for module in (work, page_pictures, page_events):
+        for module in (work, page_pictures, page_controls):
             patch.setattr(module, "samples", lambda: cut)
         work._sample_hashes.cache_clear()
         page = app.build(folder)

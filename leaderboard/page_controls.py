@@ -1,0 +1,57 @@
+"""The leaderboard's controls as a view sets them: their choices and their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from semcomp.demo.work import samples
+
+from . import page_words as words
+from .look import METRIC_NAMES, look_of
+from .page_board import Boards, anchors
+from .page_pictures import AT_FIRST, MOST, has_pixels, runnable
+from .page_view import View
+
+
+def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
+    """The controls' new choices and values, the sample pictures, the codecs to decode."""
+    board = boards.boards.get(view.dataset)
+    metrics = [(METRIC_NAMES[metric], metric) for metric in (board.metrics if board else [])]
+    everyone = board.codecs if board else []
+    labels = {name: look_of(name).label for name in everyone}
+    for name in everyone:
+        if board and board.of(name).kind == "published":
+            labels[name] += " (published)"
+    own_codecs = [name for name in view.codecs if name in labels]
+    complete = anchors(board) if board else []
+    sent = [(name, each.token) for name, each in board.entries.items()] if board else []
+    drawn = [board.entries[n].token for n in view.codecs if n in board.entries] if board else []
+    can = runnable(board)
+    own = has_pixels(view.dataset)
+    return (
+        gr.Dropdown(choices=list(boards.boards), value=view.dataset or None),
+        gr.Dropdown(choices=metrics, value=view.metric if metrics else None),
+        gr.Radio(value=view.scale),
+        gr.CheckboxGroup(choices=[(labels[n], n) for n in everyone], value=own_codecs),
+        gr.Dropdown(choices=[(labels[name], name) for name in complete], value=view.anchor),
+        view.low,
+        view.high,
+        view.text,
+        gr.Dropdown(choices=board.pictures if board else [], value=view.picture),
+        view.target,
+        view.page,
+        gr.Dropdown(choices=sent, value=drawn, visible=bool(sent)),
+        gr.Dropdown(
+            choices=[*((labels[name], name) for name in everyone), *sent],
+            value=view.tokens.get(view.method, view.method) if view.method else None,
+        ),
+        gr.Dropdown(choices=list(samples()), value=next(iter(samples())), visible=not own),
+        "" if own else words.NO_PIXELS,
+        gr.CheckboxGroup(
+            choices=[(look_of(name).label, name) for name in can],
+            value=[name for name in can if name in AT_FIRST][:MOST],
+        ),
+        f"{words.MADE}\n```sh\n{words.commands(board)}\n```" if board else words.MADE,
+    )
