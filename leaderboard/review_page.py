@@ -13,6 +13,7 @@ from .review_page_events import MOST_REASON, QUEUES, ReviewEvents
 
 QUICK: dict[str, Any] = {
     "queue": False,
+    "preprocess": False,  # the events check what they are sent, more strictly than components
     "show_progress": "hidden",
     "api_visibility": "private",
 }

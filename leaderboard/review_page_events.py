@@ -34,6 +34,7 @@ QUEUES = {
 """What a maintainer can look through, by the states of its entries."""
 REASON = "Say why: the submitter reads it."
 WHICH = "Choose an entry first."
+NEWER = "Enter the number of the newer entry."
 MOST_REASON = 1000
 
 
@@ -149,7 +150,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.supersede(id_, by, _number(newer) or 0),
+            lambda id_, by: self._store.supersede(id_, by, _newer(newer)),
         )
 
     def files(
@@ -280,9 +281,17 @@ def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def _newer(value: Any) -> int:
+    number = _number(value)
+    if number is None:
+        raise NotClear(NEWER)
+    return number
+
+
 def _number(value: Any) -> int | None:
-    """An entry's number as a component sends it."""
+    """An entry's number as a component sends it; None for what no database takes as one."""
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if 0 < number < 2**31 else None

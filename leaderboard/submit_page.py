@@ -51,14 +51,15 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]
             for form, label in TEMPLATES.items()
         ]
     # Made anew for every visitor, because files handed out are swept by their age.
-    page.load(lambda: tuple(map(template, TEMPLATES)), None, templates, **QUICK)
+    shape = next(iter(events.context.shapes.values()))
+    page.load(lambda: tuple(template(form, shape) for form in TEMPLATES), None, templates, **QUICK)
     upload = gr.File(
         label="File: JSON, CSV or ZIP",
         file_types=[".json", ".csv", ".zip"],
         height=140,
         elem_id="submit-file",
     )
-    form = _form()
+    form = _form(list(events.context.shapes))
     with gr.Accordion("This replaces an earlier entry of mine", open=False):
         replaces = gr.Textbox(
             label="Its receipt", max_length=200, elem_id="submit-replaces", autofocus=False
@@ -90,8 +91,8 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]
     return form, replaces
 
 
-def _form() -> list[Any]:
-    """The method's description, in the order of `FIELDS`."""
+def _form(datasets: list[str]) -> list[Any]:
+    """The method's description, in the order of `FIELDS`. datasets: their names."""
 
     def text(name: str, label: str, most: int, **kwargs: Any) -> gr.Textbox:
         return gr.Textbox(
@@ -114,7 +115,9 @@ def _form() -> list[Any]:
         )
         model = text("model", "Weights of the decoder, bytes", 20, info=words.SIZE)
     with gr.Row():
-        dataset = gr.Dropdown(["kodak"], value="kodak", label="Pictures", elem_id="submit-dataset")
+        dataset = gr.Dropdown(
+            datasets, value=datasets[0], label="Pictures", elem_id="submit-dataset"
+        )
         notes = text("notes", "Notes (optional)", 2000, lines=2)
     found = {
         "name": name,

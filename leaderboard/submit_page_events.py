@@ -161,7 +161,7 @@ class SubmitEvents:
     def _inspect(self, upload: Any, method: Any) -> Inspected:
         """Check an upload. Raises Rejected, and ValueError without a file."""
         path = _path_of(upload)
-        described, problems = _described(method, path)
+        described, problems = self._described(method, path)
         shape = self.context.shape(described.dataset)
         try:
             inspected = inspect(path, described, shape)
@@ -170,6 +170,20 @@ class SubmitEvents:
         if problems:
             raise Rejected(problems)
         return inspected
+
+    def _described(self, method: Any, path: Path) -> tuple[Method, tuple[Problem, ...]]:
+        """A method, and what is wrong with its description, which the file itself may carry.
+
+        If anything is, the method is a stand-in, with which the file's own problems are found too.
+        """
+        try:
+            found = Method.from_json(method) if method else carried_method(path)
+            return found or Method.from_json({}), ()
+        except Rejected as error:
+            named = method.get("dataset") if isinstance(method, dict) else None
+            shapes = self.context.shapes
+            dataset = named if isinstance(named, str) and named in shapes else next(iter(shapes))
+            return Method("unnamed", dataset=dataset), error.problems
 
     def _add(
         self,
@@ -263,18 +277,6 @@ def _path_of(upload: Any) -> Path:
     if not Path(str(path)).is_file():
         raise NoUpload(GONE)
     return Path(str(path))
-
-
-def _described(method: Any, path: Path) -> tuple[Method, tuple[Problem, ...]]:
-    """A method, and what is wrong with its description, which the file itself may carry.
-
-    If anything is, the method is a stand-in, with which the file's own problems are found too.
-    """
-    try:
-        found = Method.from_json(method) if method else carried_method(path)
-        return found or Method.from_json({}), ()
-    except Rejected as error:
-        return Method("unnamed"), error.problems
 
 
 def _text(value: Any) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
+
+from semcomp.files import write_file
 
 from .submissions.shape import DatasetShape
 from .submissions.template import template_files
@@ -20,16 +21,15 @@ TEMPLATES = {
 """Formats of templates, and their buttons."""
 
 
-def template(form: str) -> str:
-    """Path of the file to fill in. form: one of `TEMPLATES`."""
-    name, data = _template(form)
-    folder = Path(get_upload_folder()) / sha256(data).hexdigest()
+def template(form: str, shape: DatasetShape) -> str:
+    """Path of the file to fill in. form: one of `TEMPLATES`. shape: of the data set it is for."""
+    # The first file: the page's form takes the place of method.json.
+    name, data = next(iter(template_files(form, shape).items()))
+    key = sha256(f"{form} {shape.name}".encode()).hexdigest()  # archives differ by their time
+    folder = Path(get_upload_folder()) / key
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    if not path.is_file():
-        path.write_bytes(data)
-    path.touch()  # the sweeper goes by age
-    return str(path)
+    write_file(folder / name, data)  # anew, because the sweeper goes by age
+    return str(folder / name)
 
 
 def private_folder() -> Path:
@@ -37,9 +37,3 @@ def private_folder() -> Path:
     folder = Path(get_upload_folder()) / secrets.token_hex(32)
     folder.mkdir(parents=True)
     return folder
-
-
-@cache
-def _template(form: str) -> tuple[str, bytes]:
-    """The first file of a template; the page's form takes the place of method.json."""
-    return next(iter(template_files(form, DatasetShape.kodak()).items()))

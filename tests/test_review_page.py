@@ -1,0 +1,287 @@
+"""Tests of who may review: signing in, and that nobody else is told anything over HTTP."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from leaderboard import access, review_page_words, submit_page
+from leaderboard.access import Access, AccessError
+from leaderboard.board_context import BoardContext, address_of, from_this_page
+from leaderboard.review_page_events import ReviewEvents
+from leaderboard.submissions.inspection import inspect
+from leaderboard.submissions.method import Method
+from tests.board_submissions import CONTACT, NOTES, TOKEN, Board, method, open_board, upload
+from tests.store_samples import results
+
+NAME = "A secret method"
+PRIVATE = (NAME, CONTACT, "owned", "A. Author")
+"""What nobody sees of a pending entry who is not signed in."""
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def enter(door: Access, token: str = TOKEN, **changes: str) -> str:
+    return door.sign_in(token, "Ann", **{"address": "1.2.3.4", "session": "page", **changes})
+
+
+def test_a_key_works_in_its_own_page_until_it_ends() -> None:
+    clock = Clock()
+    door = Access(TOKEN, clock=clock)
+    key = enter(door)
+    assert door.reviewer(key, session="page") == "Ann (token)"
+    for wrong, session in ((key, "other"), (key[:-1], "page"), ("", "page"), (TOKEN, "page")):
+        with pytest.raises(AccessError, match="Sign in"):
+            door.reviewer(wrong, session=session)
+    clock.now += access.IDLE - 1
+    door.reviewer(key, session="page")  # starts the idle time anew
+    clock.now += access.IDLE + 1
+    with pytest.raises(AccessError, match="sign in again"):
+        door.reviewer(key, session="page")
+    second = enter(door)
+    door.sign_out(second)
+    with pytest.raises(AccessError):
+        door.reviewer(second, session="page")
+
+
+def test_a_key_does_not_last_however_much_it_is_used() -> None:
+    clock = Clock()
+    door = Access(TOKEN, clock=clock)
+    key = enter(door)
+    for _ in range(int(access.LONGEST / 1800) - 1):
+        clock.now += 1800
+        door.reviewer(key, session="page")
+    clock.now += 1800
+    with pytest.raises(AccessError, match="sign in again"):
+        door.reviewer(key, session="page")
+
+
+def test_wrong_tokens_lock_their_address_out_for_a_while() -> None:
+    clock = Clock()
+    door = Access(TOKEN, clock=clock)
+    for _ in range(access.FAILURES):
+        with pytest.raises(AccessError, match="not the token"):
+            enter(door, "wrong")
+    with pytest.raises(AccessError, match="try again in 15 min"):
+        enter(door)  # not even the right one
+    enter(door, address="5.6.7.8")
+    clock.now += access.PAUSE
+    assert enter(door)
+    for _ in range(access.FAILURES - 1):  # the right one has set the count back
+        with pytest.raises(AccessError, match="not the token"):
+            enter(door, "wrong")
+    assert enter(door)
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    def compared(first: bytes, second: bytes) -> bool:
+        seen.append((first, second))
+        return first == second
+
+    monkeypatch.setattr("leaderboard.access.hmac.compare_digest", compared)
+    door = Access(TOKEN)
+    with pytest.raises(AccessError):
+        enter(door, "x" * 1000)
+    enter(door)
+    assert [len(each) for pair in seen for each in pair] == [32] * 4
+
+
+def test_no_token_or_a_short_one_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for token in ("", "short"):
+        monkeypatch.setenv(access.TOKEN, token)
+        door = Access.from_environment()
+        assert not door.by_token and access.TOKEN in door.problem
+        with pytest.raises(AccessError, match=access.TOKEN):
+            enter(door, token)
+    with pytest.raises(AccessError, match="no session"):
+        enter(Access(TOKEN), session="")
+
+
+def test_accounts_count_on_the_hub_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Access("", ["Ann"], hub=True)
+    assert here.reviewer("", session="page", account="ann") == "ann"
+    for account in ("bob", "", None):
+        with pytest.raises(AccessError):
+            here.reviewer("", session="page", account=account)
+    # Elsewhere Gradio makes everybody the account of the server's owner.
+    with pytest.raises(AccessError):
+        Access(TOKEN, ["Ann"]).reviewer("", session="page", account="ann")
+    monkeypatch.setenv(access.MAINTAINERS, "Ann, bob,,")
+    monkeypatch.setattr(access, "hub_signs_in", lambda: True)
+    assert Access.from_environment().reviewer("", session="", account="BOB") == "BOB"
+    monkeypatch.setenv(access.MAINTAINERS, " ")
+    assert access.MAINTAINERS in Access.from_environment().problem
+
+
+def test_pages_of_others_cannot_use_a_maintainers_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent(**headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return SimpleNamespace(headers=named, session_hash="page", client=None)
+
+    assert from_this_page(sent(host="board.example"))
+    assert from_this_page(sent(host="board.example", origin="https://board.example"))
+    for origin in ("https://evil.example", "null", "https://board.example.evil.example"):
+        assert not from_this_page(sent(host="board.example", origin=origin))
+    events = ReviewEvents(BoardContext(access=Access("", ["ann"], hub=True)))
+    profile: Any = SimpleNamespace(username="ann")
+    with pytest.raises(AccessError):
+        events._reviewer(sent(host="a.b", origin="https://evil.example"), profile, "")
+    assert events._reviewer(sent(host="a.b", origin="https://a.b"), profile, "") == "ann"
+    monkeypatch.setenv("SPACE_ID", "ann/board")
+    monkeypatch.setenv("SPACE_HOST", "ann-board.hf.space")
+    assert from_this_page(sent(host="10.0.0.1", origin="https://ann-board.hf.space"))
+
+
+def test_addresses_are_those_that_a_visitor_cannot_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent(host: str, forwarded: str = "") -> Any:
+        return SimpleNamespace(
+            client=SimpleNamespace(host=host), headers={"X-Forwarded-For": forwarded}
+        )
+
+    assert address_of(sent("1.2.3.4", "9.9.9.9")) == "1.2.3.4"
+    assert address_of(sent("::ffff:1.2.3.4")) == "1.2.3.4"
+    assert address_of(sent("2001:db8::1")) == address_of(sent("2001:db8::2:3"))
+    assert address_of(sent("2001:db8::1")) != address_of(sent("2001:db8:0:1::1"))
+    monkeypatch.setenv("SPACE_ID", "ann/board")
+    assert address_of(sent("10.0.0.1", "6.6.6.6, 1.2.3.4")) == "1.2.3.4"
+    assert address_of(SimpleNamespace()) == ""
+
+
+def test_scores_that_are_not_there_are_left_out() -> None:
+    shown = review_page_words._means(results())
+    assert "SSIM" in shown and "Means over 3 pictures, 6 points" in shown
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """A board with one pending entry."""
+    folder = tmp_path_factory.mktemp("board")
+    for board in open_board(folder, f"sqlite:///{folder / 'board.sqlite3'}"):
+        path = upload(folder, "self-reported")
+        found = inspect(path, Method.from_json(method(NAME)), board.context.shape("tiny"))
+        board.store.add(found, path, submitter="somebody")
+        yield board
+
+
+@pytest.fixture(scope="module")
+def page(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[gr.Blocks, str]]:
+    """The tab alone, served."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        blocks = gr.Blocks(analytics_enabled=False)
+        with blocks:
+            submit_page.build_tab(blocks, board.context)
+        _, url, _ = blocks.queue(api_open=False).launch(
+            prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False
+        )
+        yield blocks, url
+        blocks.close()
+
+
+def numbers(blocks: gr.Blocks) -> dict[str, int]:
+    """The panel's events: names of their functions, and the numbers they have over HTTP."""
+    found = {}
+    for number, each in blocks.fns.items():
+        owner = getattr(each.fn, "__self__", None)
+        if isinstance(owner, ReviewEvents):
+            found[str(getattr(each.fn, "__name__", ""))] = number
+    return found
+
+
+def ask(url: str, number: int, data: list[Any], session: str = "page") -> tuple[int, str]:
+    """Start an event as a page does, without being one."""
+    body = {"data": data, "fn_index": number, "session_hash": session}
+    request = urllib.request.Request(
+        f"{url.rstrip('/')}/gradio_api/run/predict",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+ARGUMENTS: dict[str, list[Any]] = {
+    "look_through": ["waiting"],
+    "show": [1],
+    "approve": ["waiting", 1],
+    "reject": ["waiting", 1, "because"],
+    "withdraw": ["waiting", 1, "because"],
+    "supersede": ["waiting", 1, 1],
+    "files": [1],
+}
+"""What follows the key in each event that acts for a maintainer."""
+
+
+def test_every_event_of_the_panel_is_known_here(page: tuple[gr.Blocks, str]) -> None:
+    assert set(numbers(page[0])) == {*ARGUMENTS, "sign_in", "sign_out"}
+
+
+@pytest.mark.parametrize("event", ARGUMENTS)
+def test_nobody_else_sees_or_does_anything(
+    page: tuple[gr.Blocks, str], board: Board, event: str
+) -> None:
+    blocks, url = page
+    elsewhere = board.context.access.sign_in(TOKEN, "", address="a", session="another page")
+    keys = ["", "wrong", TOKEN, secrets.token_urlsafe(32), elsewhere, None, 7, {"key": 1}, ["x"]]
+    before = board.store.entry(1)
+    for key in keys:
+        _, said = ask(url, numbers(blocks)[event], [key, *ARGUMENTS[event]])
+        assert not [text for text in (*PRIVATE, "entry-1", ".csv") if text in said], (event, key)
+        assert "Sign in as a maintainer" in said or "error" in said
+    assert board.store.entry(1) == before and len(board.store.history(1)) == 1
+
+
+def test_the_page_itself_holds_nothing_private(page: tuple[gr.Blocks, str]) -> None:
+    for path in ("config", "gradio_api/info", ""):
+        with urllib.request.urlopen(f"{page[1].rstrip('/')}/{path}", timeout=60) as answer:
+            text = answer.read().decode()
+        assert not [each for each in (*PRIVATE, TOKEN) if each in text], path
+
+
+def test_signed_in_over_http_and_hostile_text_is_escaped(
+    page: tuple[gr.Blocks, str], board: Board, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    blocks, url = page
+    number = numbers(blocks)
+    caplog.set_level(0)
+    assert "not the token" in ask(url, number["sign_in"], ["", "wrong", "waiting"], "mine")[1]
+    _, said = ask(url, number["sign_in"], ["<b>Ann", TOKEN, "waiting"], "mine")
+    key = json.loads(said)["data"][0]
+    assert len(key) > 40 and NAME in said and "&lt;b&gt;Ann" in said and "<b>Ann" not in said
+    _, said = ask(url, number["show"], [key, 1], "mine")
+    assert CONTACT in said and "onerror" in said and NOTES not in said and "<img" not in said
+    _, said = ask(url, number["reject"], [key, "waiting", 1, " "], "mine")
+    assert "Say why" in said and board.store.entry(1).state == "pending"
+    for strange in ("x", None, 10**30, [1], 99):
+        _, said = ask(url, number["approve"], [key, "waiting", strange], "mine")
+        assert '"data"' in said and board.store.entry(1).state == "pending"
+    _, said = ask(url, number["files"], [key, 1], "mine")
+    for file in json.loads(said)["data"][1]:
+        assert len(Path(file["path"]).parent.name) == 64
+        with urllib.request.urlopen(file["url"], timeout=60) as answer:
+            assert answer.headers["content-type"].split(";")[0].startswith("application/")
+    ask(url, number["sign_out"], [key], "mine")
+    assert "Sign in as" in ask(url, number["show"], [key, 1], "mine")[1]
+    told = caplog.text + "".join(capfd.readouterr())
+    assert TOKEN not in told and key not in told and CONTACT not in told
