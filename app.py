@@ -32,7 +32,9 @@ import gradio as gr
 from leaderboard import page as leaderboard
 from leaderboard import submit_page
 from leaderboard.board_context import BoardContext
+from leaderboard.lesson_curves import lesson_curves
 from leaderboard.page_view import TAB
+from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.limits import Limits
 from semcomp.demo.settings import Settings, SettingsError
 
@@ -52,6 +54,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
     )
     board = board or BoardContext()
     with page:
+        endpoints.build_endpoints()  # first, so that no tab's event takes their names
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
@@ -64,12 +67,13 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
                 tab_open.build_tab(made)
             with gr.Tab("Score"):
                 tab_score.build_tab()
+            with gr.Tab("Lesson") as lesson_tab:
+                lesson.build_tab(lesson_tab, lesson_curves)
             with gr.Tab("Leaderboard", id=TAB):
                 leaderboard.build_tab(page, tabs, results, board.store)
             with gr.Tab("Submit", id=submit_page.TAB):
                 submit_page.build_tab(page, board)
         gr.HTML(words.FOOTER)
-        endpoints.build_endpoints()
     return page
 
 
@@ -86,7 +90,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         theme=look.theme(),
         css=look.CSS + leaderboard.CSS + submit_page.CSS,
         js=look.JS,
-        head=look.HEAD,
+        head=look.HEAD + lesson.HEAD,
         ssr_mode=False,
         run_history=False,
         max_file_size=f"{settings.file_mb}mb",

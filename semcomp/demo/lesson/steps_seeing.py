@@ -1,0 +1,300 @@
+"""Steps 1 to 3: what a picture costs, what the classifier looks at, how much each block matters."""
+
+from html import escape
+
+import numpy as np
+
+from semcomp.demo.lesson import pictures
+from semcomp.demo.lesson.book import Book, Frame
+from semcomp.demo.lesson.charts import Axis, Bar, Line, bars, lines
+from semcomp.demo.lesson.pictures import layer, photo_url, png_url, stage
+from semcomp.demo.lesson.step import Step, plural, times
+from semcomp.demo.lesson.study import Study
+from semcomp.demo.words import percent
+from semcomp.draw import IMPORTANCE
+from semcomp.quantizer import BLOCK
+from semcomp.semantic import upsample_grey
+
+LINE_SPEED = 1_000_000
+"""Bits per second of the slow line in step 1's question."""
+SPOTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+"""Shares of the blocks that step 3 lights up."""
+
+
+def cost(study: Study) -> Step:
+    """Step 1: a picture is numbers; three bytes for every pixel."""
+    height, width = study.size
+    raw, lossless = study.picture.nbytes, pictures.png_bytes(study.picture)
+    made = len(study.semantic.data)
+    chart = bars(
+        "What the picture costs: every number, without loss, and by this codec",
+        [
+            Bar("every number as it is", raw, f"{raw:,} bytes", "var(--soft)"),
+            Bar("PNG, nothing lost", lossless, f"{lossless:,} bytes", "var(--soft)"),
+            Bar(f"this codec, level {study.level:g}", made, f"{made:,} bytes"),
+        ],
+    )
+    rows, columns = height // BLOCK, width // BLOCK  # whole blocks only
+    frames = []
+    shown = study.picture
+    views: list[tuple[pictures.Pixels, tuple[int, int]]] = []
+    if rows and columns:
+        at = divmod(int(np.argmax(study.relative[:rows, :columns])), columns)
+        views = pictures.zooms(study.picture, at)
+        shown = pictures.marked(shown, (8 * at[0], 8 * at[1], 8 * at[0] + 8, 8 * at[1] + 8))
+    frames.append(
+        Frame(
+            "whole picture",
+            stage(
+                study.size, "The picture, its most important block framed", layer(photo_url(shown))
+            ),
+            chart,
+            f"{width} × {height} pixels, {plural(study.blocks, 'block')} of 8 × 8. The small frame "
+            "is where we go.",
+            key=True,
+        )
+    )
+    for i, (part, block) in enumerate(views):
+        last = i == len(views) - 1
+        url = png_url(pictures.with_numbers(part, block)) if last else photo_url(part)
+        size = f"{part.shape[1]} × {part.shape[0]}"
+        frames.append(
+            Frame(
+                f"{size} pixels",
+                stage(study.size, f"{size} pixels", layer(url, "sharp")),
+                chart,
+                "Each pixel is three numbers from 0 to 255: red, green, blue. The frame holds one "
+                f"block: 8 × 8 × 3 = <b>{plural(3 * BLOCK * BLOCK, 'number')}</b>."
+                if last
+                else f"{size} pixels are {plural(part.size, 'number')}.",
+                key=last or i == len(views) // 2,
+            )
+        )
+    seconds = [8 * size / LINE_SPEED for size in (raw, made)]
+    return Step(
+        1,
+        "Move closer until the picture falls apart into numbers.",
+        Book("Move closer", tuple(frames), base=""),
+        (
+            r"\text{bytes} = W \times H \times 3",
+            r"\text{bits per pixel} = \frac{8 \times \text{bytes of the file}}{W \times H}",
+        ),
+        f"W and H are width and height. Here {width} × {height} × 3 = {raw:,} bytes, which is 24 "
+        f"bits per pixel. The codec's file has {8 * made / (width * height):.3f}.",
+        "On a line of one million bits per second, how long does the picture take as plain "
+        "numbers, and how long as the codec's file?",
+        f"8 × {raw:,} bits take {seconds[0]:.1f} seconds, 8 × {made:,} bits take "
+        f"{seconds[1]:.2f} seconds: the file is {times(raw / made)} times smaller. PNG loses "
+        f"nothing and still needs {percent(lossless / raw)} of the plain numbers.",
+    )
+
+
+def looking(study: Study) -> Step:
+    """Step 2: the class activation map, feature by feature."""
+    seen, c = study.seen, study.class_index
+    name = study.semantic_map.chosen[0].name
+    alpha, bias = seen.alpha[c].astype(np.float64), float(seen.bias[c])
+    parts = alpha * seen.maps.mean(axis=(1, 2), dtype=np.float64)
+    order = np.argsort(-np.abs(parts), kind="stable")
+    running = bias + np.cumsum(parts[order])
+    count = len(order)
+    counts = [n for n in (1, 2, 3, 5, 10, 20, 50, 100, 200, 500) if n < count] + [count]
+    low, high = float(study.activation.min()), float(study.activation.max())
+    small = max(study.size[0] // 4, 1), max(study.size[1] // 4, 1)
+    points = tuple((float(np.log2(n)), float(running[n - 1])) for n in range(1, count + 1))
+    low_score, high_score = min(bias, float(running.min())), float(running.max())
+    x = Axis(
+        0, float(np.log2(count)), "features added", tuple((np.log2(n), str(n)) for n in counts[::3])
+    )
+    y = Axis(low_score, high_score, f"score for {name}", _round_ticks(low_score, high_score))
+    frames = []
+    partial = np.zeros_like(study.activation)
+    done = 0
+    for n in counts:
+        added = order[done:n]
+        partial = partial + np.tensordot(alpha[added], seen.maps[added].astype(np.float64), axes=1)
+        done = n
+        newest = int(order[n - 1])
+        grey = np.rint(255 * np.clip((partial - low) / ((high - low) or 1), 0, 1)).astype(np.uint8)
+        over = IMPORTANCE[upsample_grey(grey, *small)]
+        own = seen.maps[newest]
+        mini = pictures.heat(own, 0.0, float(own.max()) or 1.0)
+        weight = f"{alpha[newest]:+.3f}".replace("-", "−")
+        chart = lines(
+            f"Score for {name} with {n} of {count} features",
+            [Line(points)],
+            x,
+            y,
+            marks=[(float(np.log2(n)), float(running[n - 1]), "var(--warm)")],
+            height=110,
+        )
+        answers = "Bright: it answers here." if own.any() else "It answers nowhere in this picture."
+        box = stage(study.size, f"Where feature {newest} answers", layer(png_url(mini), "sharp"))
+        side = (
+            f'{chart}<div class="small">{box}<p class="name">The last one added: feature {newest}, '
+            f"weight {weight}. {answers}</p></div>"
+        )
+        frames.append(
+            Frame(
+                f"{plural(n, 'feature')}",
+                stage(
+                    study.size,
+                    f"Sum of {n} features over the picture",
+                    layer(png_url(over), "mixed"),
+                    kind="based",
+                ),
+                side,
+                f"{n:,} of {count:,} features added. The score for <b>{escape(name)}</b> is "
+                f"{running[n - 1]:.1f}"
+                + (
+                    "."
+                    if n < count
+                    else f": probability {percent(study.semantic_map.chosen[0].probability)}."
+                ),
+                key=n in (counts[0], 20, count),
+            )
+        )
+    top = ", ".join(f"{escape(t.name)} {percent(t.probability)}" for t in study.semantic_map.top)
+    rows, columns = study.activation.shape
+    return Step(
+        2,
+        f"Add up the features that speak for or against “{name}”: the warm places say where the "
+        "score comes from.",
+        Book(
+            "Add features, strongest first",
+            tuple(frames),
+            start=min(4, len(frames) - 1),
+            base=png_url(pictures.grey(study.picture)),
+        ),
+        (
+            r"P_c = \sum_u \alpha_u^c \cdot G(f_u)",
+            r"R_c = \frac{\exp(P_c)}{\sum_i \exp(P_i)}",
+            r"H_c = \sum_u \alpha_u^c \cdot f_u",
+        ),
+        f"f<sub>u</sub> is a feature's map, G its average, α its weight for class c. P is the "
+        f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. All frames "
+        f"use the last one's colours. The five likeliest of {len(seen.alpha):,} classes: {top}.",
+        f"The map has {rows} × {columns} values. Why so few?",
+        "The network halves the picture five times on its way, so one value stands for 32 × 32 "
+        "pixels. It says roughly where something is, never where its edge is.",
+    )
+
+
+def importance(study: Study) -> Step:
+    """Step 3: from map to blocks, and how unevenly importance is spread."""
+    rows, columns = study.known_grey.shape
+    block_rows, block_columns = study.shape
+    height, width = study.size
+    # Only what lies inside the picture is shown; the padding's blocks still count below.
+    seen_rows, seen_columns = -(-height // BLOCK), -(-width // BLOCK)
+    relative = study.relative
+    top = float(relative.max())
+    ranked = np.sort(relative.ravel())[::-1]
+    share = np.concatenate([[0.0], np.cumsum(ranked) / ranked.sum()])
+    at = np.linspace(0, 1, len(share))
+    curve = tuple(zip(at.tolist(), share.tolist(), strict=True))[:: max(1, len(share) // 80)]
+    percents = tuple((v, f"{v:.0%}") for v in (0, 0.25, 0.5, 0.75, 1))
+    x, y = Axis(0, 1, "share of the blocks", percents), Axis(0, 1, "their importance", percents)
+    even = Line(((0, 0), (1, 1)), "var(--soft)", 1.4, "4 4")
+
+    def chart(part: float | None) -> str:
+        held = None if part is None else float(np.interp(part, at, share))
+        return lines(
+            "Share of the importance that the most important blocks hold",
+            [even, Line((*curve, (1.0, 1.0)), "var(--warm)")],
+            x,
+            y,
+            marks=[] if part is None or held is None else [(part, held, "var(--warm)")],
+            height=140,
+        )
+
+    scale = pictures.scale_bar(IMPORTANCE, "0", f"{times(top)} × the average")
+    grid = pictures.heat(relative[:seen_rows, :seen_columns], 0, top)
+    stretched = upsample_grey(study.known_grey, max(height // 4, 1), max(width // 4, 1))
+    frames = [
+        Frame(
+            "the map",
+            stage(
+                study.size,
+                "The map's own values over the picture",
+                layer(png_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
+                kind="based",
+            ),
+            scale + chart(None),
+            f"{rows} × {columns} values, rounded to 16 steps: the file carries exactly these, so "
+            "that the decoder knows them too.",
+        ),
+        Frame(
+            "stretched",
+            stage(
+                study.size,
+                "The map stretched over the picture",
+                layer(png_url(IMPORTANCE[stretched]), "mixed"),
+                kind="based",
+            ),
+            scale + chart(None),
+            "Stretched over the picture: every pixel has a grey value from 0 to 255.",
+        ),
+        Frame(
+            "block by block",
+            stage(
+                (8 * seen_rows, 8 * seen_columns),
+                "Importance of every block",
+                layer(png_url(grid), "sharp mixed"),
+                kind="based",
+            ),
+            scale + chart(None),
+            f"Added up in each of {block_rows} × {block_columns} = {study.blocks:,} blocks. The "
+            f"most important one counts {times(top)} times the average, the least "
+            f"{times(float(relative.min()))} times.",
+            key=True,
+        ),
+    ]
+    order = np.argsort(-relative.ravel(), kind="stable")
+    for part in SPOTS:
+        lit = np.zeros(study.blocks, bool)
+        lit[order[: round(part * study.blocks)]] = True
+        mask = lit.reshape(study.shape)[:seen_rows, :seen_columns]
+        held = float(np.interp(part, at, share))
+        frames.append(
+            Frame(
+                f"top {part:.0%}",
+                stage(
+                    (8 * seen_rows, 8 * seen_columns),
+                    f"The most important {part:.0%} of the blocks; the others are dark",
+                    layer(png_url(pictures.spotlight(mask)), "sharp"),
+                    kind="based",
+                ),
+                chart(part),
+                f"The most important {part:.0%} of the blocks hold <b>{held:.0%}</b> of all "
+                "importance.",
+                key=part in (0.2, 0.5),
+            )
+        )
+    fifth = float(np.interp(0.2, at, share))
+    return Step(
+        3,
+        "See how few blocks hold most of the importance.",
+        Book(
+            "From the map to blocks, then light them up",
+            tuple(frames),
+            start=2,
+            base=png_url(pictures.grey(study.picture)),
+        ),
+        (
+            r"V_i = \sum_{(x,y) \in i} g(x,y)",
+            r"L_i = \frac{V_i}{\sum_{j=1}^N V_j}",
+        ),
+        "g is the grey value at a pixel, V a block's sum, L its share; all shares add up to 1. "
+        f"Here N = {study.blocks:,}, so the average share is 1/{study.blocks:,}.",
+        "If every block mattered the same, how much would the top 20% hold?",
+        f"20%: the dashed line. Here they hold {fifth:.0%}. The more the curve bends away from the "
+        "dashed line, the more there is to gain from sharing unequally.",
+    )
+
+
+def _round_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
+    """Three to six whole-number ticks between two values."""
+    step = max(1, round((high - low) / 4))
+    first = int(np.ceil(low / step)) * step
+    return tuple((float(v), str(v).replace("-", "−")) for v in range(first, int(high) + 1, step))

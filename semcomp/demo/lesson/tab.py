@@ -1,0 +1,165 @@
+"""The tab "Lesson": picture and level in, eight steps out, each as soon as it is computed."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from semcomp.demo.events import on_gpu  # isort: skip - before gradio, see events
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageOps
+
+from semcomp.demo import work
+from semcomp.demo.components import MODEL, PRIVATE, upload
+from semcomp.demo.lesson.course import COUNT, course
+from semcomp.demo.lesson.curves import Curve
+from semcomp.demo.lesson.frame import HEAD, INTRO, steps_bar, turning
+from semcomp.demo.lesson.step import waiting
+from semcomp.demo.lesson.study import study
+from semcomp.demo.visits import VISITS, identity
+
+__all__ = ["HEAD", "build_tab", "lesson", "teacher_page"]
+
+FOLDER = Path(__file__).resolve().parents[3] / "assets" / "lesson"
+"""Teacher's page and notebook."""
+FIRST = "coffee"
+"""The sample the lesson opens with: its subject is small, so the cap of Algorithm 1 is at work."""
+KEPT = 3
+"""Lessons on sample pictures that stay in memory, some megabytes each. Uploads never do."""
+
+Curves = Callable[[], Sequence[Curve]]
+_kept: OrderedDict[tuple[str, float], list[str]] = OrderedDict()
+_guard = Lock()
+
+
+def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
+    """Fill the tab at hand; it is computed when it is first opened.
+
+    curves: gives those of the last step.
+    """
+    samples = work.samples()
+    first = samples.get(FIRST, next(iter(samples.values())))
+    with gr.Column(elem_id="lesson"):
+        gr.HTML(INTRO)
+        with gr.Row(elem_id="lesson-source"):
+            with gr.Column(scale=2, min_width=220):
+                picture = upload("Picture", first, height=170, elem_id="lesson-picture")
+            with gr.Column(scale=5, min_width=260):
+                thumbnails = _thumbnails(samples)
+                same = gr.Button("Take the first tab's picture", size="sm", elem_id="lesson-same")
+                level = gr.Slider(
+                    *(1, 16, 8),
+                    step=1,
+                    label="Average level",
+                    info="How many iterations a block gets on average.",
+                    elem_id="lesson-level",
+                )
+        gr.HTML(steps_bar())
+        parts = [gr.HTML(waiting(n), elem_id=f"lesson-{n}") for n in range(1, COUNT + 1)]
+        gr.HTML(turning())
+        with gr.Accordion("For teachers", open=False):
+            gr.Markdown(teacher_page(), elem_id="lesson-teacher")
+            with gr.Row():
+                for label, name in (("Teacher's page", "teacher.md"), ("Notebook", "lesson.ipynb")):
+                    if (FOLDER / name).is_file():
+                        gr.DownloadButton(label, value=FOLDER / name, min_width=160)
+    opened = gr.State(False)
+
+    @on_gpu
+    def teach(
+        given: Any,
+        level: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
+    ) -> Iterator[list[Any]]:
+        """The steps, each as soon as it is there."""
+        yield from lesson(given, level, curves, progress)
+
+    ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level], "outputs": parts, **MODEL}
+    ran |= {"show_progress_on": parts[0], **PRIVATE}
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+    # Through the queue: only there a state's change is noticed.
+    at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
+    tab.select(lambda: True, None, opened, **at_once)
+    opened.change(**ran)  # the first time only
+    thumbnails.select(_pick, None, picture, **quick).success(**ran)
+    same.click(_same_picture, None, picture, **quick).success(**ran)
+    given = picture.input(trigger_mode="always_last", **ran)
+    given.failure(lambda: None, None, picture, **quick)  # no broken preview
+    level.release(trigger_mode="always_last", **ran)
+
+
+def lesson(given: Any, level: float, curves: Curves, progress: Any = None) -> Iterator[list[Any]]:
+    """HTML of the eight steps for an upload, filled in one after the other; `gr.skip()` elsewhere.
+
+    Raises gr.Error in words for visitors.
+    """
+    if not given:
+        yield [gr.skip()] * COUNT
+        return
+    with work.for_visitors():
+        picture, _ = work.read_picture(given)
+        name = work.sample_name(picture)
+        key = None if name is None else (name, level)
+        with _guard:
+            known = None if key is None else _kept.get(key)
+        if known is not None:
+            yield list(known)
+            return
+        done: list[str] = [waiting(n) for n in range(1, COUNT + 1)]
+        steps = course(study(picture, level), curves())
+        for count, step in enumerate(steps, 1):
+            html = step.html()
+            done[step.number - 1] = html
+            if progress is not None:
+                progress((count, COUNT), desc="Computing the steps", unit="steps")
+            if count == 1:
+                yield list(done)
+            else:
+                yield [html if n == step.number else gr.skip() for n in range(1, COUNT + 1)]
+    if key is not None:
+        with _guard:
+            _kept[key] = done
+            while len(_kept) > KEPT:
+                _kept.popitem(last=False)
+
+
+@cache
+def teacher_page() -> str:
+    """The teacher's page, Markdown."""
+    path = FOLDER / "teacher.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _pick(chosen: gr.SelectData) -> Any:
+    """The sample picture that was clicked."""
+    return list(work.samples().values())[chosen.index]
+
+
+def _same_picture(request: gr.Request) -> Any:
+    """The picture that the visitor looks at in the first tab; none yet changes nothing."""
+    visit = VISITS.current(identity(request))
+    return gr.skip() if visit is None else visit.session.picture
+
+
+def _thumbnails(samples: dict[str, np.ndarray]) -> gr.Gallery:
+    return gr.Gallery(
+        [
+            (ImageOps.fit(Image.fromarray(sample), (160, 160)), name)
+            for name, sample in samples.items()
+        ],
+        label="Sample pictures",
+        show_label=False,
+        container=False,
+        columns=len(samples),
+        height="auto",
+        allow_preview=False,
+        object_fit="cover",
+        format="png",
+        buttons=[],
+        interactive=False,
+        elem_id="lesson-samples",
+    )
