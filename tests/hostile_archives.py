@@ -103,6 +103,13 @@ def _nul_name() -> bytes:
     )
 
 
+def _unlisted() -> bytes:
+    """Files that the directory does not list."""
+    data = zip_of(semcs())
+    files = data[: data.index(_ENTRY)]
+    return files + struct.pack("<4s4H2LH", _END, 0, 0, 0, 0, 0, len(files), 0)
+
+
 def _folders() -> bytes:
     return zip_of({"reconstructions/": b"", "bitstreams/": b""})
 
@@ -292,6 +299,16 @@ ARCHIVES = [
         "an empty archive",
         "file: found an archive without files; expected pictures or .semc files",
         lambda: zip_of({}),
+    ),
+    _case(
+        "an archive that lists nothing",
+        "file: found an archive without files; expected pictures or .semc files",
+        _unlisted,
+    ),
+    _case(
+        "a file without a name",
+        "'\\x00hidden': found a name with control characters; expected plain names",
+        lambda: _plus(("=hidden", b"x"))().replace(b"=hidden", b"\0hidden"),
     ),
     _case(
         "folders alone",

@@ -87,7 +87,12 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
                         f"at most {megabytes(limits.unpacked_bytes)}",
                     )
                 )
-            files = tuple(Member(m.filename, m.file_size) for m in members if not m.is_dir())
+            files = tuple(
+                # Not `is_dir`, which trips over an empty name.
+                Member(m.filename, m.file_size)
+                for m in members
+                if not m.filename.endswith("/")
+            )
             if not files and not problems:
                 problems.append(_empty())
             if problems:
@@ -192,7 +197,7 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
         yield Problem(
             where, None, f"compression method {member.compress_type}", "deflate, or none (stored)"
         )
-    if member.is_dir() and member.file_size:
+    if name.endswith("/") and member.file_size:
         yield Problem(where, None, "a folder with contents of its own", "a plain folder")
     grown = member.file_size > limits.expansion * max(member.compress_size, 1)
     if member.file_size > limits.small_bytes and grown:
@@ -219,8 +224,8 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> Iterator[Problem]:
 def _overlaps(members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
     """Members that share bytes of the archive, so that little data unpacks to much."""
     ordered = sorted(members, key=lambda member: member.header_offset)
-    starts = [member.header_offset for member in ordered[1:]]
-    for member, following in zip(ordered, [*starts, end], strict=True):
+    ends = [*(member.header_offset for member in ordered), end][1:]
+    for member, following in zip(ordered, ends, strict=True):
         if member.header_offset + _LOCAL_HEADER + member.compress_size > following:
             yield Problem(
                 shown(member.filename),
