@@ -46,7 +46,7 @@ class Files:
         if session is None:
             return []  # a call without a session: its files go by age
         folder = Path(get_upload_folder()).resolve()
-        found = {path for path in map(Path, _paths(data)) if path.resolve().is_relative_to(folder)}
+        found = {path for path in map(Path, paths(data)) if path.resolve().is_relative_to(folder)}
         found -= self._own()
         if not found:
             return []
@@ -89,14 +89,14 @@ def watch_leaving(page: gr.Blocks, left: Callable[[str | None], None]) -> None:
     page.unload(leave)
 
 
-def _paths(data: Any) -> Iterator[str]:
+def paths(data: Any) -> Iterator[str]:
     """Every `path` of a file anywhere in an event's data."""
     if isinstance(data, dict):
         path = data.get("path")
         if isinstance(path, str) and path and "://" not in path:
             yield path
         for value in data.values():
-            yield from _paths(value)
+            yield from paths(value)
     elif isinstance(data, list | tuple):
         for value in data:
-            yield from _paths(value)
+            yield from paths(value)

@@ -1,15 +1,19 @@
 """The endpoints as tools for MCP clients, at `/gradio_api/mcp/`.
 
-Gradio serves every endpoint as a tool. Three things are put right here: a tool has its endpoint's
+Gradio serves every endpoint as a tool. Some things are put right here: a tool has its endpoint's
 name, whatever the function behind it is called; several results come back as several, also when the
-client asks for no progress; and a record is JSON, not Python.
+client asks for no progress; a record is JSON, not Python; and no file stays behind.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import gradio.mcp
 from anyio.to_thread import run_sync
+
+from semcomp.demo import metadata
+from semcomp.demo.privacy import paths
 
 
 class Tools(gradio.mcp.GradioMCPServer):
@@ -19,6 +23,14 @@ class Tools(gradio.mcp.GradioMCPServer):
         """Names of the tools, each with its endpoint; on a Space its name stands before them."""
         found = super().get_tool_to_endpoint().values()
         return {self.tool_prefix + endpoint.strip("/"): endpoint for endpoint in found}
+
+    def convert_strings_to_filedata(self, value: Any, filedata_positions: Any) -> Any:
+        """Files out of strings; what was sent as `data:` is swept like an upload, and cleaned."""
+        made = super().convert_strings_to_filedata(value, filedata_positions)
+        local = [path for path in paths(made) if Path(path).is_file()]
+        self.blocks.upload_file_set.update(local)
+        metadata.strip_all(map(Path, local))
+        return made
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         """All results of a finished job; `Job.result` gives a single one bare."""
