@@ -74,9 +74,7 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
             raise _damaged("file", error) from error
         with opened:
             members = opened.infolist()
-            problems = [problem for each in members for problem in _member_problems(each, limits)]
-            problems += _duplicates(members)
-            problems += _overlaps(members, opened.start_dir)
+            problems: list[Problem] = []
             total = sum(each.file_size for each in members)
             if total > limits.unpacked_bytes:
                 problems.append(
@@ -87,6 +85,10 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
                         f"at most {megabytes(limits.unpacked_bytes)}",
                     )
                 )
+            for member in members:
+                problems += _member_problems(member, limits)
+            problems += _duplicates(members)
+            problems += _overlaps(members, opened.start_dir)
             files = tuple(
                 # Not `is_dir`, which trips over an empty name.
                 Member(m.filename, m.file_size)

@@ -18,7 +18,7 @@ class Limits:
     results_bytes: int = 4 << 20
     members: int = 10_000
     unpacked_bytes: int = 1 << 30
-    small_bytes: int = 1 << 20
+    small_bytes: int = 1 << 16
     expansion: int = 100
     qualities: int = 64
 
