@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -191,3 +193,12 @@ def test_sqlite_waits_and_checks_references(tmp_path):
         for pragma, value in (("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 30_000)):
             assert raw.execute(f"PRAGMA {pragma}").fetchone() == (value,)
     store.close()
+
+
+def test_opening_a_board_loads_no_network():
+    """The commands that look after a board answer at once."""
+    code = (
+        "import sys, leaderboard.store.database, leaderboard.review_command;"
+        "assert not {'torch', 'gradio', 'pandas', 'alembic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from ..datasets import cache_folder
 from .errors import StoreError
 
 URL_VARIABLE = "SEMCOMP_DATABASE_URL"
@@ -34,9 +33,7 @@ def board_url(url: str | None) -> URL:
     """
     text = url or os.environ.get(URL_VARIABLE)
     if not text:
-        named = os.environ.get(FOLDER_VARIABLE)
-        folder = Path(named) if named else cache_folder() / "board"
-        return URL.create("sqlite", database=str(folder / FILE_NAME))
+        return URL.create("sqlite", database=str(_folder() / FILE_NAME))
     try:
         parsed = make_url(text)
     except (ArgumentError, ValueError) as error:  # the text may hold a password: do not show it
@@ -80,6 +77,16 @@ def where(url: URL) -> str:
     if url.drivername == "sqlite":
         return str(url.database)
     return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def _folder() -> Path:
+    """Where a board goes that no address is given for."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    from ..datasets import cache_folder  # takes its time to load
+
+    return cache_folder() / "board"
 
 
 def _sqlite(url: URL) -> Engine:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Select, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from ..results import Results
-from ..submissions.inspection import Inspected
 from ..submissions.method import Method
 from .errors import Duplicate, NotFound, WrongState
 from .limits import Rates, check_rates
@@ -29,6 +29,9 @@ from .packing import pack, unpack
 from .receipts import find, new_receipt, receipt_hash
 from .records import Entry, Receipt
 from .uploads import store_upload
+
+if TYPE_CHECKING:
+    from ..submissions.inspection import Inspected
 
 SUBMITTER = "submitter"
 """Who acts with a receipt, in the history."""
