@@ -17,6 +17,7 @@ import typer
 from .arguments import split_names, split_numbers
 from .board_commands import backup, export, import_
 from .check_command import check
+from .load_command import bench_board
 from .report_commands import figures, table
 from .review_command import review
 from .study_commands import study
@@ -44,6 +45,7 @@ app.add_typer(review, name="review")
 app.command()(submit)
 app.command()(submission)
 app.command()(worker)
+app.command()(bench_board)
 
 
 @app.callback()

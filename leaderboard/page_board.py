@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import tables
 from .curves import (
-    missing_pictures,
     pictures,
 )
 from .look import OURS
 from .page_entries import Listed, listed, results_of
 from .published import FOLDER as PUBLISHED_FOLDER
 from .published import PUBLISHED, read_published
-from .results import MEAN, METRICS, Results, ResultsError, read_results, to_frame
+from .results import METRICS, Results, ResultsError, read_results, to_frame
 
 if TYPE_CHECKING:
     import pandas
@@ -71,15 +70,20 @@ class Board:
         """What links call a codec or a submission."""
         return self.entries[name].token if name in self.entries else name
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """The metrics that any codec has."""
         return [metric for metric in METRICS if self.frame[metric].notna().any()]
 
-    @property
+    @cached_property
     def pictures(self) -> list[str]:
         """Names of the pictures."""
         return pictures(self.frame)
+
+    @cached_property
+    def anchors(self) -> list[str]:
+        """Codecs that BD-rates can be taken against: complete ones with pictures."""
+        return [each.name for each in self.results if set(self.pictures) <= set(each.images)]
 
     def of(self, codec: str) -> Results:
         """A codec's or a submission's results. Raises StoreError where these cannot be read."""
@@ -230,16 +234,6 @@ def default_codecs(board: Board) -> list[str]:
     """What is drawn at first: all that was measured, and the paper's own baselines."""
     first = ("toderici2017", "johnston2018")
     return [r.name for r in board.results if r.kind != PUBLISHED or r.name in first]
-
-
-def anchors(board: Board) -> list[str]:
-    """Codecs that BD-rates can be taken against: complete ones with pictures."""
-    complete = [
-        each.name
-        for each in board.results
-        if set(each.images) != {MEAN} and not missing_pictures(board.frame, each.name)
-    ]
-    return complete
 
 
 def default_anchor(names: Sequence[str]) -> str | None:

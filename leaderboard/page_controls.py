@@ -10,7 +10,7 @@ from semcomp.demo.work import samples
 
 from . import page_words as words
 from .look import METRIC_NAMES, look_of
-from .page_board import Boards, anchors
+from .page_board import Boards
 from .page_pictures import AT_FIRST, MOST, has_pixels, runnable
 from .page_view import View
 
@@ -25,7 +25,7 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
         if board and board.of(name).kind == "published":
             labels[name] += " (published)"
     own_codecs = [name for name in view.codecs if name in labels]
-    complete = anchors(board) if board else []
+    complete = board.anchors if board else []
     sent = [(name, each.token) for name, each in board.entries.items()] if board else []
     drawn = [board.entries[n].token for n in view.codecs if n in board.entries] if board else []
     can = runnable(board)
@@ -42,7 +42,7 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
         gr.Dropdown(choices=board.pictures if board else [], value=view.picture),
         view.target,
         view.page,
-        gr.Dropdown(choices=sent, value=drawn, visible=bool(sent)),
+        gr.Dropdown(choices=sent, value=drawn, multiselect=True, visible=bool(sent)),
         gr.Dropdown(
             choices=[*((labels[name], name) for name in everyone), *sent],
             value=view.tokens.get(view.method, view.method) if view.method else None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from .page_board import Board, Boards, anchors, default_anchor, default_codecs
+from .page_board import Board, Boards, default_anchor, default_codecs
 
 TAB = "leaderboard"
 """The tab's id, and what `tab` of a link says."""
@@ -93,7 +93,7 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
     board = boards.boards[dataset]
     metrics = board.metrics
     best = "ms_ssim" if "ms_ssim" in metrics else next(iter(metrics), "psnr")
-    names = anchors(board)
+    names = board.anchors
     standard = default_anchor(names)
     codecs = _codecs(query.get("codecs", ""), board, lost)
     low, high = RATES
