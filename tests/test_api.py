@@ -86,7 +86,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     real = work.make_result
 
     def wait(*args: Any, **kwargs: Any) -> Any:
-        assert released.wait(60)
+        assert released.wait(300)
         return real(*args, **kwargs)
 
     monkeypatch.setattr(work, "make_result", wait)
@@ -280,7 +280,7 @@ def _number(queue: TurnQueue, name: str) -> int:
     return next(i for i, fn in queue.blocks.fns.items() if fn.api_name == name)
 
 
-def _wait(condition: Any, seconds: float = 60) -> None:
+def _wait(condition: Any, seconds: float = 240) -> None:
     """Until the condition holds; a condition that never does fails the test."""
     passed = threading.Event()
     for _ in range(int(seconds / 0.02)):

@@ -62,8 +62,10 @@ ORDER = [
 # What may stand at the top of the repository.
 TOP_LEVEL = {
     ".ci",
+    ".dockerignore",
     ".gitattributes",
     ".gitignore",
+    "Dockerfile",
     "LICENSE",
     "Makefile",
     "README.md",
