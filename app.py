@@ -17,6 +17,7 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
     health,
     look,
     privacy,
+    tab_batch,
     tab_compress,
     tab_inside,
     tab_open,
@@ -32,6 +33,7 @@ import gradio as gr
 from leaderboard import page as leaderboard
 from leaderboard import submit_page
 from leaderboard.board_context import BoardContext
+from leaderboard.codecs import CODECS
 from leaderboard.lesson_curves import lesson_curves
 from leaderboard.page_view import TAB
 from semcomp.demo.lesson import tab as lesson
@@ -58,11 +60,13 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
-                made = tab_compress.build_tab(page)
+                made = tab_compress.build_tab(page, CODECS)
             with gr.Tab("Paint importance") as paint:
                 tab_paint.build_tab(page, paint)
             with gr.Tab("Look inside") as inside:
                 tab_inside.build_tab(page, inside)
+            with gr.Tab("Batch"):
+                tab_batch.build_tab(page)
             with gr.Tab("Open a file"):
                 tab_open.build_tab(made)
             with gr.Tab("Score"):
@@ -88,7 +92,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         privacy.watch_leaving(page, files.left)
     return page.launch(
         theme=look.theme(),
-        css=look.CSS + leaderboard.CSS + submit_page.CSS,
+        css=look.CSS + tab_compress.css() + leaderboard.CSS + submit_page.CSS,
         js=look.JS,
         head=look.HEAD + lesson.HEAD,
         ssr_mode=False,

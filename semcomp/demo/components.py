@@ -17,7 +17,7 @@ ALLOCATIONS = [
 
 def upload(label: str, value: Any = None, **kwargs: Any) -> gr.Image:
     """A picture from the visitor; its file is read by `semcomp.image`, not by the component."""
-    sources: Any = ["upload", "clipboard"]
+    sources: Any = ["upload", "webcam", "clipboard"]
     return gr.Image(
         value, label=label, type="filepath", format="png", sources=sources, buttons=[], **kwargs
     )

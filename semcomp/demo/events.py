@@ -16,12 +16,10 @@ except ImportError:
     spaces = None
 
 import gradio as gr
-import numpy as np
 from gradio.utils import get_upload_folder
 
 from semcomp.demo import words, work
-from semcomp.draw import overlay
-from semcomp.semantic import SemanticMap, analyse
+from semcomp.semantic import SemanticMap
 
 
 def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,62 +43,10 @@ def _file(result: work.Result, upload: Any) -> str:
     return str(path)
 
 
-def _choices(seen: SemanticMap) -> gr.Radio:
-    """The classes of a map as choices, the map's own one chosen."""
+def choices(seen: SemanticMap, focus: str | None = None) -> gr.Radio:
+    """The five likeliest classes as choices; `focus` or the likeliest chosen."""
     offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in seen.top]
-    return gr.Radio(choices=offered, value=seen.chosen[0].name)
-
-
-@on_gpu
-def look(upload: Any, side: int) -> tuple[Any, ...]:
-    """Ask the classifier about a new picture and offer its five best classes."""
-    if not upload:
-        return gr.Radio(choices=[], value=None), None, gr.skip(), gr.skip()
-    with work.for_visitors():
-        picture, _ = work.read_picture(upload, side)
-        seen = analyse(picture)
-    return (
-        _choices(seen),
-        upload["path"],
-        overlay(picture, seen.grey),
-        words.focus_html(seen),
-    )
-
-
-@on_gpu
-def run(
-    upload: Any,
-    level: float,
-    allocation: str,
-    focus: str | None,
-    seen_path: str | None,
-    side: int,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
-) -> Any:
-    """Compress the picture on the page and show everything about it.
-
-    seen_path: the picture whose classes were offered; the choice means nothing for another one.
-    """
-    if not upload:
-        return gr.skip()
-    known = seen_path == upload["path"]
-    with work.for_visitors():
-        picture, done = work.read_picture(upload, side)
-        result = work.make_result(
-            picture, level, allocation, focus if known else None, _step(progress)
-        )
-        importance, levels = work.drawings(result)
-    return (
-        (result.picture, np.asarray(result.compressed.reconstruction)),
-        words.result_html({**result.facts, "notes": done + result.facts["notes"]}),
-        _file(result, upload),
-        importance,
-        words.focus_html(result.semantic_map),
-        levels,
-        # Touched only for a new picture: the visitor may have chosen again in the meantime.
-        gr.skip() if known else _choices(result.semantic_map),
-        upload["path"],
-    )
+    return gr.Radio(choices=offered, value=focus or seen.chosen[0].name)
 
 
 def pick(chosen: gr.SelectData) -> Any:

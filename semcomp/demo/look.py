@@ -14,11 +14,11 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
   color: var(--body-text-color-subdued); }
 .quiet b { color: var(--body-text-color); }
 
-.side, #source, #settings, #result, #why { gap: var(--layout-gap); }
+.side, #source, #settings { gap: var(--layout-gap); }
 .pair > .column { gap: 2px; }
 .pair { display: grid !important; gap: var(--layout-gap);
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); }
-#source, #result { gap: 10px; }
+#source, #settings { gap: 10px; }
 #samples .grid-wrap { height: auto; min-height: 0; max-height: none; padding: 2px; }
 #samples .grid-container { grid-template-columns: repeat(5, minmax(0, 1fr)) !important;
   gap: 8px; grid-auto-rows: auto !important; }
@@ -26,18 +26,35 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 #samples .thumbnail-item { border-radius: 8px; min-width: 0; aspect-ratio: 1;
   height: auto !important; }
 #samples .caption-label { display: none; }
+#aim { align-items: flex-end; gap: 8px; } #fit { min-height: 44px; font-size: 1rem; }
+/* the line's text stays readable while it tells one's place in the queue */
+#expected .pending, #expected.pending { opacity: 1 !important; }
 
 /* the last result stays in sight behind the progress bar */
-#both .wrap.default, #decoded .wrap.default {
+#decoded .wrap.default {
   background: color-mix(in srgb, var(--block-background-fill) 78%, transparent); }
 
-.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(94px, 1fr));
+.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(98px, 1fr));
   gap: 8px; margin: 0; }
 .facts dl > div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
   padding: .6rem .75rem; background: var(--block-background-fill); border-radius: 8px;
   border: 1px solid var(--border-color-primary); }
 .facts dd { margin: 0; font-size: 1.15rem; font-weight: 600; white-space: nowrap;
   font-variant-numeric: tabular-nums; color: var(--body-text-color); }
+.facts table { width: 100%; border-collapse: separate; border-spacing: 0; margin: 0;
+  border: 1px solid var(--border-color-primary); border-radius: 8px; overflow: hidden;
+  background: var(--block-background-fill); font-variant-numeric: tabular-nums; }
+.facts :is(th, td) { vertical-align: baseline; padding: .42rem .75rem; border: 0;
+  text-align: right; font-weight: 500;
+  color: var(--body-text-color); }
+.facts tbody tr + tr > * { border-top: 1px solid var(--border-color-primary); }
+.facts thead :is(th, td) { border-bottom: 1px solid var(--border-color-primary);
+  background: var(--background-fill-secondary); font-weight: 650; }
+.facts thead small { display: block; font-weight: 400; font-size: .8rem;
+  color: var(--body-text-color-subdued); }
+.facts tbody tr th { text-align: left; color: var(--body-text-color-subdued); font-weight: 400; }
+.facts td.best { font-weight: 700; }
+.facts td.best::before { content: "\\2713"; margin-right: .45em; color: var(--color-accent); }
 .facts dt { font-size: .8rem; color: var(--body-text-color-subdued); }
 
 @media (max-width: 700px) {
@@ -46,8 +63,12 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
   .facts dd { font-size: 1.05rem; }
   .facts dl > div { padding: .45rem .5rem; }
   #bench { flex-direction: column; }
-  #bench > .side { display: contents; }
-  #source { order: 1; } #result { order: 2; } #settings { order: 3; } #why { order: 4; }
+  /* picture, result, then what changes it: the result stays in sight of the slider */
+  #bench > .side, #viewer, #viewer > .html-container, #viewer .has_children {
+    display: contents !important; }
+  #source { order: 1; } #viewer .has_children > div:first-child { order: 2; width: 100%; }
+  #settings { order: 3; } #facts, #files { order: 4; }
+  #viewer .has_children > div:last-child { order: 5; width: 100%; } .after { order: 6; }
 }
 """
 
@@ -60,35 +81,23 @@ HEAD = """
 """
 JS = """
 () => {
-  // Gradio's image slider has neither alternative texts nor a way without a pointer.
-  const step = (handle, by) => {
-    const box = handle.getBoundingClientRect();
-    const y = box.top + box.height / 2, x = box.left + box.width / 2;
-    const send = (target, type, at) => target.dispatchEvent(new MouseEvent(
-      type, { bubbles: true, cancelable: true, view: window, clientX: at, clientY: y }));
-    send(handle, "mousedown", x);
-    send(window, "mousemove", x + by);
-    send(window, "mouseup", x + by);
-  };
-  const mend = () => {
-    const both = document.querySelector("#both");
-    if (!both) return;
-    const names = ["Original picture", "Decoded picture"];
-    both.querySelectorAll("img").forEach((image, i) => {
-      if (image.alt !== names[i]) image.alt = names[i] ?? "";
-    });
-    const handle = both.querySelector("[data-testid=slider]");
-    if (!handle || handle.tabIndex === 0) return;
-    handle.tabIndex = 0;
-    handle.setAttribute("role", "separator");
-    handle.setAttribute("aria-label", "Divider: original left, decoded right; use arrow keys");
-    handle.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -20, ArrowRight: 20 }[event.key];
-      if (by) { event.preventDefault(); step(handle, by); }
-    });
-  };
-  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
-  mend();
+  // A picture pasted anywhere on the first tab is taken as if it had been uploaded.
+  document.addEventListener("paste", (event) => {
+    const picture = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
+    if (!picture || !document.querySelector("#picture")?.checkVisibility()) return;
+    const put = () => {
+      const input = document.querySelector("#picture input[type=file]");
+      if (!input) return false;
+      const files = new DataTransfer();
+      files.items.add(picture);
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+      return true;
+    };
+    if (put()) return;
+    document.querySelector("#picture button[aria-label='Remove Image']")?.click();
+    setTimeout(put, 150);
+  });
 }
 """
 """Runs once in the browser."""

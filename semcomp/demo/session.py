@@ -184,6 +184,11 @@ class Session:
         """Whether `measured` is there already."""
         return ("tables", None) in self.kept
 
+    @property
+    def knows_cost(self) -> bool:
+        """Whether `cost`, and so expected bytes, is there already."""
+        return ("cost", None) in self.kept
+
     def plan(self, choice: Choice, semantic_map: SemanticMap | None = None) -> Plan:
         """Every block's level under a choice, and what its file needs.
 
@@ -315,8 +320,11 @@ class Session:
     def preview(self, choice: Choice) -> Picture | None:
         """About what a run would give, in a tenth of a second, from the nearest kept run.
 
-        None before the first run, or if its iterations are not kept.
+        None before the first run, if its iterations are not kept, or for `rd` before its tables
+        are there.
         """
+        if choice.allocation == "rd" and not self.has_tables:
+            return None
         plan = self.plan(choice)
         with self._guard:
             kept = [run for run in self._runs.values() if run.complete]

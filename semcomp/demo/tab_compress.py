@@ -1,79 +1,136 @@
 """The tab that compresses a picture: its components, and which event each starts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
-from semcomp.demo import events, words, work
-from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, shown, upload
+from semcomp.demo import events, expected, sides, viewer, words, work
+from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, upload
+from semcomp.demo.compress_events import CompressEvents
+from semcomp.demo.rivals import Rival
+from semcomp.demo.target import LEAST, MOST, STEP
+from semcomp.demo.viewer_style import style
 
 SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
+QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden", "preprocess": False}
+"""Events that answer from kept work."""
+SLOW: dict[str, Any] = {**PRIVATE, "concurrency_id": "slow", "concurrency_limit": 2}
+"""Events that compute without the network, beside it."""
+HERE = "() => [window.location.origin + window.location.pathname]"
 
 
-def build_tab(page: gr.Blocks) -> gr.DownloadButton:
-    """Picture and settings, result, drawings; a phone shows them in the order of `look.CSS`."""
+def css() -> str:
+    """The tab's part of the page's style sheet."""
+    return style() + expected.CSS
+
+
+def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.DownloadButton:
+    """Picture and settings, viewer, numbers; a phone shows them in the order of `look.CSS`.
+
+    codecs: what can be put beside ours, by name. Returns the button that holds the `.semc` file.
+    """
+    acts = CompressEvents(codecs or {})
     with gr.Row(elem_id="bench"):
         with gr.Column(scale=4, min_width=300, elem_classes="side"):
             with gr.Column(elem_id="source"):
                 picture, thumbnails = _picture_and_samples()
             with gr.Column(elem_id="settings"):
-                level = gr.Slider(
-                    1, 24, 8, step=0.25, label="Average level", info="More is sharper and larger."
+                level, line, budget, aim = _level()
+                allocation = gr.Radio(
+                    ALLOCATIONS,
+                    value="proportional",
+                    label="Who gets the bytes",
+                    elem_id="allocation",
                 )
-                allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
                 focus = gr.Radio([], label="What should matter", info=words.FOCUS, elem_id="focus")
-                seen_path = gr.State()  # of the picture whose classes these are
                 go = gr.Button("Compress", variant="primary", elem_id="go")
                 with gr.Accordion("Large pictures", open=False):
                     side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
         with gr.Column(scale=7, min_width=300, elem_classes="side"):
-            with gr.Column(elem_id="result"):
-                both = gr.ImageSlider(
-                    label="Original (left) and decoded (right)",
-                    format="png",
-                    interactive=False,
-                    max_height=560,
-                    buttons=["fullscreen"],
-                    elem_id="both",
-                )
-                facts = gr.HTML(elem_id="facts")
-                file = gr.DownloadButton("Download .semc", elem_id="file")
-            with gr.Column(elem_id="why"):
-                with gr.Row(elem_classes="pair"):
-                    with gr.Column(min_width=0):
-                        importance = shown("Importance", "Importance drawn over the picture")
-                        said = gr.HTML()
-                    with gr.Column(min_width=0):
-                        levels = shown("Levels", "Level of every block, with its colour scale")
-                        gr.HTML(words.LEVELS)
-                with gr.Accordion("How to read this", open=False):
-                    gr.Markdown(words.READING)
-    seen: dict[str, Any] = {"fn": events.look, "inputs": [picture, side], **MODEL, **PRIVATE}
-    seen |= {"outputs": [focus, seen_path, importance, said], "show_progress": "hidden"}
-    chosen = [picture, level, allocation, focus, seen_path, side]
-    ran: dict[str, Any] = {"fn": events.run, "inputs": chosen}
-    ran |= {
-        "outputs": [both, facts, file, importance, said, levels, focus, seen_path],
-        **MODEL,
-        **PRIVATE,
-    }
-    ran |= {"show_progress_on": both}
-    page.load(**seen).success(**ran)
-    looked = picture.input(trigger_mode="always_last", **seen)
-    looked.success(**ran)
-    looked.failure(lambda: None, None, picture, queue=False, **PRIVATE)  # no broken preview
-    picked = thumbnails.select(events.pick, None, picture, queue=False, **PRIVATE)
-    picked.success(**seen).success(**ran)
-    changes = [go.click, level.release, allocation.input, focus.input, side.input]
-    gr.on(changes, trigger_mode="always_last", **ran)
+            first = next(iter(work.samples().values()))
+            with viewer.build_viewer((first.shape[0], first.shape[1]), acts.options) as shown:
+                facts = gr.HTML(elem_id="facts", apply_default_css=False)
+                with gr.Row(elem_id="files"):
+                    file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)
+                    png = gr.DownloadButton("Download PNG", elem_id="png", min_width=140)
+            with gr.Accordion("Link and command", open=False, elem_classes="after"):
+                link = _copied("Link that restores these settings", "link")
+                gr.HTML(words.LINK)
+                command = _copied("The same file at a terminal", "command")
+            with gr.Accordion("How to read this", open=False, elem_classes="after"):
+                gr.Markdown(words.READING)
+    seen = gr.State()  # of the picture whose classes are offered
+    pair, asked, here = gr.State(sides.FIRST), gr.State(), gr.State("")
+
+    settings = [picture, level, allocation, focus, seen, side, pair]
+    quick: dict[str, Any] = {"fn": acts.quick, "inputs": settings, "outputs": [shown, facts]}
+    quick |= QUICK
+    ran: dict[str, Any] = {"fn": acts.run, "inputs": [*settings, asked, here]}
+    ran |= {"outputs": [shown, facts, file, png, focus, seen, link, command]}
+    ran |= {**MODEL, **PRIVATE, "show_progress": "minimal", "show_progress_on": line}
+    ran |= {"trigger_mode": "always_last"}
+    both: dict[str, Any] = {"inputs": [pair], "outputs": [shown, facts], "show_progress": "hidden"}
+
+    opened = page.load(
+        acts.open, [here], [picture, level, allocation, asked, pair, here], js=HERE, **QUICK
+    )
+    looked = picture.input(lambda: None, None, None, **QUICK)
+    picked = thumbnails.select(events.pick, None, picture, **QUICK)
+    aimed = aim.click(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
+    typed = budget.submit(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
+    moved = gr.on(
+        [level.input, level.release, allocation.input, focus.input],
+        trigger_mode="always_last",
+        **quick,
+    )
+    chosen = shown.select(acts.choose, None, [pair, shown, facts], **QUICK)
+    starts = (opened, picked, looked, aimed, typed, moved)
+    runs = [start.success(**ran) for start in starts] + [gr.on([go.click, side.input], **ran)]
+    for run in runs:
+        run.failure(acts.clear, picture, picture, **QUICK)
+        run.success(acts.expect, None, line, show_progress="hidden", **SLOW)
+    for begun in (*runs, chosen):
+        begun.success(acts.fill, trigger_mode="always_last", **both, **SLOW)
+        begun.success(acts.fill_george, trigger_mode="always_last", **both, **MODEL, **PRIVATE)
+    page.unload(acts.leave)
     return file
+
+
+def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
+    level = gr.Slider(
+        *(LEAST, MOST, 8),
+        step=STEP,
+        label="Average level",
+        info="More is sharper and larger.",
+        elem_id="level",
+    )
+    line = expected.build_expected()
+    with gr.Row(elem_id="aim"):
+        budget = gr.Textbox(
+            label="Or a size the file may have",
+            placeholder="12000 or 12 kB",
+            max_lines=1,
+            max_length=40,
+            min_width=120,
+            scale=2,
+            elem_id="budget",
+        )
+        fit = gr.Button("Fit", min_width=64, scale=0, elem_id="fit")
+    return level, line, budget, fit
+
+
+def _copied(label: str, elem_id: str) -> gr.Textbox:
+    return gr.Textbox(
+        label=label, interactive=False, buttons=["copy"], max_lines=1, elem_id=elem_id
+    )
 
 
 def _picture_and_samples() -> tuple[gr.Image, gr.Gallery]:
     samples = work.samples()
-    picture = upload("Picture", next(iter(samples.values())), height=240, elem_id="picture")
+    picture = upload("Picture", next(iter(samples.values())), height=200, elem_id="picture")
     thumbnails = gr.Gallery(
         [(_thumbnail(sample), name) for name, sample in samples.items()],
         label="Sample pictures",

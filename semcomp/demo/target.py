@@ -1,5 +1,7 @@
 """From a size in bytes to the average level whose file fits it."""
 
+import re
+
 from .session import Choice, Session
 
 LEAST, MOST, STEP = 1.0, 24.0, 0.05
@@ -9,6 +11,24 @@ _TRIES = 6
 
 class TargetError(ValueError):
     """A size that no file of the picture has; the message says which it could have."""
+
+
+def parse_size(text: str | float | None) -> int:
+    """Bytes from what a visitor types: `12000`, `12 000`, `12,000`, `12 kB`, `0.5 MB`.
+
+    Raises TargetError for anything else.
+    """
+    shown = str("" if text is None else text).strip()
+    if not shown:
+        raise TargetError("no size yet: type how many bytes the file may have, such as 12000")
+    found = re.fullmatch(r"([0-9]+(?:[ ,][0-9]{3})*(?:\.[0-9]+)?) ?(|b|bytes|kb|mb)", shown.lower())
+    if found is None:
+        raise TargetError(f"{shown[:40]!r} is no size: type bytes, such as 12000 or 12 kB")
+    unit = {"kb": 1000, "mb": 1_000_000}.get(found[2], 1)
+    size = round(float(re.sub("[ ,]", "", found[1])) * unit)
+    if size < 1:
+        raise TargetError("a file has at least one byte: type a larger size")
+    return size
 
 
 def fit(session: Session, choice: Choice, budget: int) -> Choice:

@@ -7,6 +7,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -25,11 +26,16 @@ class Visit:
     """What a visitor looks at: the picture's session and the settings of the result shown.
 
     wanted: grows with every change the visitor makes, so that work for an older one can stop.
+    source: which upload the session is of. notes: what was done to it. shown: other codecs'
+    pictures as last shown (`semcomp.demo.sides.Side`).
     """
 
     session: Session
     choice: Choice = field(default_factory=Choice)
     wanted: int = 0
+    source: tuple[str, int] | None = None
+    notes: list[str] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 class Visits:

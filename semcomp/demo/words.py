@@ -1,22 +1,37 @@
 """What the demo says: numbers and names as small pieces of HTML, and the page's fixed texts."""
 
+import shlex
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
+from semcomp.demo.session import Choice
 from semcomp.semantic import SemanticMap
 
 HEADER = """
 <header><h1>Semantic image compression</h1>
 <p>A classifier finds what a picture is about. The codec spends its bytes there.</p></header>
 """
+LOOKING = "Asking the classifier what it sees"
+PREVIEW = "Preview. The exact picture follows"
 READING = """
 **Importance** is the class activation map: which places made the classifier name this class.
 **Levels** say how many times the codec refined each block of 8 × 8 pixels, from 0 to 24. Both are
 drawn in colours whose lightness alone tells the order.
 
 **Bytes** count the whole file: header, map, codes and checks. **SI-SSIM** is SSIM weighted by the
-map shown, taken on the original; **MS-SSIM** and **PSNR** weigh every place the same. All are taken
-on the decoded 8-bit picture.
+map shown, taken on the original; **important region** is plain SSIM inside the outline. **MS-SSIM**
+and **PSNR** weigh every place the same. All are taken on the decoded 8-bit picture.
+
+**At equal bytes:** every other codec is given the best setting whose file is no larger than ours.
+*George* is the same network with every block at the same level: what allocation alone changes.
+
+**A preview** takes a tenth of a second: the new bits through the codec's linear part, the network's
+corrections from the last full run. The exact picture and its scores replace it within seconds.
+"""
+LINK = """
+<p class="quiet">The link holds the settings and a sample's name. A picture of your own stays here:
+whoever opens the link adds theirs.</p>
 """
 FOOTER = """
 <p class="quiet">Uploads and results are deleted from the server after about an hour. The sample
@@ -27,30 +42,116 @@ SCORING = """
 original. Both pictures need the same size.</p>
 """
 FOCUS = "What the classifier sees, likeliest first."
-LEVELS = '<p class="quiet">Brighter blocks get more bytes.</p>'
 
 
-def focus_html(semantic_map: SemanticMap) -> str:
-    """What the map is a map of, as a caption."""
-    named = ", ".join(
-        f"<b>{escape(c.name)}</b> (probability {percent(c.probability)})"
-        for c in semantic_map.chosen
-    )
-    return f'<p class="quiet">Brighter places speak for {named}.</p>'
+def focus_text(semantic_map: SemanticMap) -> str:
+    """The class a map is of, with its probability, as plain text."""
+    named = (f"{c.name}, probability {percent(c.probability)}" for c in semantic_map.chosen)
+    return "of " + "; ".join(named)
 
 
-def result_html(facts: dict[str, Any]) -> str:
-    """The numbers of a result as tiles."""
-    sizes = ", ".join(f"{name} {size:,}" for name, size in facts["sizes"].items())
+def side_html(facts: dict[str, Any], lines: list[str]) -> str:
+    """The numbers of one codec's picture as tiles, with lines of text below."""
     tiles = [
         (file_size(facts["bytes"]), "whole file"),
         (f"{facts['bpp']:.3f}", "bits per pixel"),
-        (f"{facts['ratio']:.0f} : 1", "to raw pixels"),
+        (f"{facts['percent']:.2f}%", "of raw pixels"),
         *score_tiles(facts),
+        (number(facts["region_ssim"]), "important region"),
     ]
-    what = f"{facts['width']} × {facts['height']} pixels, {facts['bytes']:,} bytes: {sizes}."
-    lines = [what, *facts["notes"]]
-    return _tiles(tiles, lines)
+    return _tiles(tiles, [*lines, *facts["notes"]])
+
+
+def preview_html(expected: int | None, size: tuple[int, int]) -> str:
+    """The numbers while a preview is shown: expected bytes, scores not yet."""
+    known = expected is not None
+    tiles = [
+        (f"≈{file_size(expected)}" if expected is not None else "…", "whole file"),
+        (f"≈{8 * (expected or 0) / (size[0] * size[1]):.3f}" if known else "…", "bits per pixel"),
+        (f"≈{100 * (expected or 0) / (3 * size[0] * size[1]):.2f}%" if known else "…",
+         "of raw pixels"),
+        *(("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR", "important region")),
+    ]  # fmt: skip
+    line = "Expected size; the exact one and the scores follow with the exact picture."
+    return _tiles(tiles, [line])
+
+
+SCORES = (
+    ("MS-SSIM", "ms_ssim", 4),
+    ("SI-SSIM", "si_ssim", 4),
+    ("Important region", "region_ssim", 4),
+    ("PSNR, dB", "psnr", 2),
+)
+"""Scores of a comparison: name, key, decimals. Higher is better in all."""
+
+
+def versus_html(columns: list[tuple[str, str, dict[str, Any]]], notes: list[str]) -> str:
+    """Two codecs' numbers side by side as a table, the better score of each row in bold.
+
+    columns: (name, setting, facts) of left and right.
+    """
+    (_, _, left), (_, _, right) = columns
+    head = "".join(
+        f'<th scope="col">{escape(name)}<small>{escape(setting)}</small></th>'
+        for name, setting, _ in columns
+    )
+    rows = [
+        ("Whole file, bytes", [f"{facts['bytes']:,}" for facts in (left, right)]),
+        ("Bits per pixel", [f"{facts['bpp']:.3f}" for facts in (left, right)]),
+        ("Of raw pixels", [f"{facts['percent']:.2f}%" for facts in (left, right)]),
+    ]
+    body = "".join(_row(name, cells) for name, cells in rows)
+    for name, key, digits in SCORES:
+        values = [left[key], right[key]]
+        cells = [number(value, digits) for value in values]
+        best = None
+        if None not in values and cells[0] != cells[1]:
+            best = int(values[1] > values[0])
+        body += _row(name, cells, best)
+    share = 100 * left["bytes"] / right["bytes"]
+    lines = [
+        f"{columns[0][0]} takes {share:.1f}% of the bytes of {columns[1][0]}. "
+        "The better score is marked.",
+        *notes,
+        *dict.fromkeys([*left["notes"], *right["notes"]]),
+    ]
+    rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return (
+        f'<div class="facts versus" role="status"><table><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>{rest}</div>"
+    )
+
+
+def _row(name: str, cells: list[str], best: int | None = None) -> str:
+    shown = "".join(
+        f"<td{' class=best' if best == i else ''}>{escape(cell)}</td>"
+        for i, cell in enumerate(cells)
+    )
+    return f'<tr><th scope="row">{escape(name)}</th>{shown}</tr>'
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A score, or what stands for one that is not defined."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def itemised(size: int, parts: dict[str, int]) -> str:
+    """A file's bytes and where they went."""
+    return f"{size:,} bytes: " + ", ".join(f"{name} {part:,}" for name, part in parts.items())
+
+
+def link(here: str, settings: dict[str, str]) -> str:
+    """The address of the page at `here` with these settings."""
+    return f"{here.split('?')[0].split('#')[0]}?{urlencode(settings)}"
+
+
+def command(name: str, choice: Choice, likeliest: SemanticMap) -> str:
+    """What makes the same file at a terminal."""
+    parts = ["python -m semcomp compress", shlex.quote(f"{name}.png"), shlex.quote(f"{name}.semc")]
+    parts.append(f"--level {choice.level:g} --allocation {choice.allocation}")
+    if choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
+        parts.append(f"--class {shlex.quote(str(choice.focus))}")
+    return " ".join(parts)
 
 
 def score_html(facts: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from PIL import Image
 from semcomp import bitstream
 from semcomp.allocation import AllocationError
 from semcomp.bitstream import BitstreamError
+from semcomp.demo.target import TargetError
 from semcomp.draw import level_grid, overlay
 from semcomp.explanation import Explanation, explain
 from semcomp.image import ImageError, load_image
@@ -66,6 +67,7 @@ _FOR_VISITORS: dict[type[Exception], str] = {
     BitstreamError: "This file cannot be decoded",
     WeightsError: "The model is missing",
     MetricError: "These pictures cannot be compared",
+    TargetError: "This size does not work",
     MemoryError: "Not enough memory",
 }
 
