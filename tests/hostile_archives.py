@@ -135,6 +135,11 @@ ARCHIVES = [
         absurd_directory,
     ),
     _case(
+        "more files than it claims",
+        "file: found a directory of 8 files that claims 1; expected a usual ZIP",
+        lambda: count(1),
+    ),
+    _case(
         "a huge directory",
         "file: found a directory of 2,048.0 MiB; expected a usual ZIP",
         huge_directory,

@@ -60,6 +60,26 @@ FILES = [
         "image,quality,bytes,psnr,psnr\nkodim01,1,5000,30,40\n",
     ),
     text(
+        "a flood of columns",
+        "columns: found 200,001 of them; expected at most 19",
+        "image," + ",".join(f"c{number}" for number in range(200_000)),
+    ),
+    text(
+        "a flood of columns, in objects",
+        "columns: found 100,000 of them; expected at most 19",
+        json.dumps({"images": [{f"c{number}": 1 for number in range(100_000)}]}),
+    ),
+    text(
+        "a flood of broken rows",
+        "file: found more than 1,536 rows; expected one row per picture and quality",
+        "image,quality,bytes,psnr\n" + "kodim01\n" * 100_000,
+    ),
+    text(
+        "a flood of means",
+        "file: found more than 1,536 rows; expected one row per picture and quality",
+        _means(bpp=[0.5] * 100_000),
+    ),
+    text(
         "no rate",
         "column: found no column bytes; expected 'bytes'",
         "image,quality,psnr\nkodim01,1,30\n",

@@ -136,6 +136,11 @@ METHODS = [
         state="approved",
     ),
     described(
+        "a flood of fields",
+        "method: found 1,010 fields; expected at most 10",
+        **{f"field{number}": "x" for number in range(1000)},
+    ),
+    described(
         "another data set's method", "method dataset: found 'clic'; expected kodak", dataset="clic"
     ),
     Hostile(

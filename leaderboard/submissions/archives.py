@@ -66,7 +66,7 @@ class Archive:
 def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  # noqa: B008
     """Open an archive and judge its directory. Raises Rejected with every problem of it."""
     with path.open("rb") as stream:
-        _check_ends(stream, limits)
+        count = _check_ends(stream, limits)
         stream.seek(0)
         try:
             opened = zipfile.ZipFile(stream)
@@ -74,6 +74,9 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
             raise _damaged("file", error) from error
         with opened:
             members = opened.infolist()
+            if len(members) != count:
+                found = f"a directory of {len(members):,} files that claims {count:,}"
+                raise Rejected([Problem("file", None, found, "a usual ZIP")])
             problems: list[Problem] = []
             total = sum(each.file_size for each in members)
             if total > limits.unpacked_bytes:
@@ -130,8 +133,8 @@ def too_large(name: str, image: str | None, size: int) -> Problem:
     return Problem(shown(name), image, f"more than {megabytes(size - 1)}", "a smaller file")
 
 
-def _check_ends(stream: IO[bytes], limits: Limits) -> None:
-    """Judge an archive by its size, its start and its end, where the counts stand.
+def _check_ends(stream: IO[bytes], limits: Limits) -> int:
+    """Judge an archive by its size, its start and its end; gives the number of members.
 
     zipfile reads the whole directory into memory whatever it holds, so its size comes first.
     """
@@ -169,6 +172,7 @@ def _check_ends(stream: IO[bytes], limits: Limits) -> None:
         raise Rejected(
             [Problem("file", None, f"a directory of {megabytes(directory)}", "a usual ZIP")]
         )
+    return int(count)
 
 
 def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Problem]:

@@ -72,6 +72,9 @@ class Method:
                 [Problem("method", None, shown(data), "an object with name, authors, contact, ...")]
             )
         known = {field.name for field in fields(cls)}
+        if len(data) > 2 * len(known):  # before any work on each of them
+            count = f"{len(data):,} fields"
+            raise Rejected([Problem("method", None, count, f"at most {len(known)}")])
         problems = [
             Problem("method", None, shown(key), f"only {', '.join(sorted(known))}")
             for key in data

@@ -74,13 +74,13 @@ def read_csv(text: str, most: int) -> Records:
         for values in lines:
             if not any(value.strip() for value in values):
                 continue
+            if len(rows) + len(problems) == most:
+                raise Rejected([too_many(most), *problems])
             if len(values) != len(header):
                 found = f"{len(values)} values"
                 where = f"line {lines.line_num}"
                 problems.append(Problem(where, None, found, f"{len(header)}, as the header has"))
                 continue
-            if len(rows) == most:
-                raise Rejected([too_many(most)])
             rows.append({n: v.strip() or None for n, v in zip(header, values, strict=True)})
     except csv.Error as error:
         raise Rejected(
@@ -103,9 +103,9 @@ def read_json(text: str, most: int) -> Records:
     if not isinstance(means, dict):
         expected = "an object of lists: bpp, psnr-rgb, ..."
         raise Rejected([Problem("results", None, shown(means), expected)])
-    rows = _rows_of_images(data["images"], most) if "images" in data else _rows_of_means(means)
-    if len(rows) > most:
-        raise Rejected([too_many(most)])
+    rows = (
+        _rows_of_images(data["images"], most) if "images" in data else _rows_of_means(means, most)
+    )
     about = {key: value for key, value in data.items() if key not in ("results", "images")}
     averaged = "images" not in data
     return Records(rows, averaged, {} if averaged else means, about)
@@ -142,6 +142,9 @@ def _whole(digits: str) -> int | float:
 
 
 def _check_columns(columns: Sequence[Any]) -> None:
+    if len(columns) > 2 * len(KNOWN):  # before any work on each of them
+        found = f"{len(columns):,} of them"
+        raise Rejected([Problem("columns", None, found, f"at most {len(KNOWN)}")])
     problems = []
     for column in columns:
         if not isinstance(column, str) or column not in KNOWN:
@@ -161,12 +164,12 @@ def _check_columns(columns: Sequence[Any]) -> None:
 def _rows_of_images(table: Any, most: int) -> list[dict[str, Any]]:
     """Rows of `images`: a list of objects, or an object with `columns` and `rows`."""
     if isinstance(table, list):
+        if len(table) > most:
+            raise Rejected([too_many(most)])
         wrong = [row for row in table if not isinstance(row, dict)]
         if wrong or not table:
             found = shown(wrong[0]) if wrong else "an empty list"
             raise Rejected([Problem("images", None, found, "an object per picture and quality")])
-        if len(table) > most:
-            raise Rejected([too_many(most)])
         _check_columns(list(dict.fromkeys(key for row in table for key in row)))
         return [dict(row) for row in table]
     columns, rows = (
@@ -189,11 +192,13 @@ def _rows_of_images(table: Any, most: int) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _rows_of_means(means: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows_of_means(means: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
     """Rows of the picture `MEAN` from CompressAI's lists."""
     rates = means.get("bpp")
     if not isinstance(rates, list) or not rates:
         raise Rejected([Problem("results.bpp", None, shown(rates), "a list of rates")])
+    if len(rates) > most:
+        raise Rejected([too_many(most)])
     columns = {key: values for key, values in means.items() if key in MEAN_KEYS}
     problems = [
         Problem(f"results.{key}", None, shown(values), f"a list of {len(rates)}, as bpp has")
