@@ -28,7 +28,7 @@ def results(name: str = "method", count: int = 3) -> Results:
         for image in range(count)
         for quality in (1, 2)
     )
-    return Results(name, "made up", "kodak", rows, {"kind": "self-reported", "é": "\ud800"})
+    return Results(name, "made up", "kodak", rows, {"kind": "self-reported", "é": "漢\0"})
 
 
 def write_upload(folder: Path, content: bytes, suffix: str = ".json") -> tuple[Path, str]:

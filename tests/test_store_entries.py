@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 from sqlalchemy import text
 
+from leaderboard.results import Results, dump
 from leaderboard.store.database import (
     Duplicate,
     NotFound,
@@ -18,6 +19,7 @@ from leaderboard.store.database import (
     open_store,
 )
 from leaderboard.store.models import Base
+from leaderboard.store.packing import pack, unpack
 from tests.store_samples import CONTACT, inspected, results, send, write_upload
 
 
@@ -67,6 +69,14 @@ def test_what_is_submitted_comes_back(store, tmp_path):
         "pending",
     )
     assert event.at == entry.submitted_at
+
+
+def test_texts_that_no_file_can_hold_are_mended():
+    odd = Results("m", "\ud800", "kodak", results().rows, {"a": {"\udfff": ["\ud800b"]}})
+    found = unpack(pack(odd))
+    assert (found.description, found.provenance) == ("?", {"a": {"?": ["?b"]}})
+    assert dump(found).encode("utf-8")
+    assert unpack(pack(found)) == found
 
 
 def test_what_is_to_be_scored_gets_a_job(store, tmp_path):

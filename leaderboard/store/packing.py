@@ -37,8 +37,9 @@ def pack(results: Results) -> bytes:
         "images": names,
         "columns": columns,
     }
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return zlib.compress(text.encode("ascii"), 6)
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    # A lone surrogate, which no file of results could hold, becomes a question mark.
+    return zlib.compress(text.encode("utf-8", "replace"), 6)
 
 
 def unpack(packed: bytes) -> Results:
