@@ -86,7 +86,7 @@ def test_endpoints_are_these(client: Client) -> None:
     names = set(described["named_endpoints"])
     assert names == {
         *("/compress", "/decompress", "/explain", "/score", "/leaderboard"),
-        *("/submit", "/submission", "/withdraw_submission"),
+        *("/leaderboard_results", "/submit", "/submission", "/withdraw_submission"),
     }
     parameters = described["named_endpoints"]["/compress"]["parameters"]
     defaults = {p["parameter_name"]: p.get("parameter_default") for p in parameters}
