@@ -21,6 +21,7 @@ import typer
 from .classifier_command import train_classifier
 from .commands import bench
 from .files import write_file
+from .load_command import load
 from .train_commands import train_app
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 
 app.command()(bench)
+app.command()(load)
 train_app.command("classifier")(train_classifier)
 app.add_typer(train_app, name="train")
 

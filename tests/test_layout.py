@@ -56,6 +56,8 @@ ORDER = [
     "commands",
     "train_commands",
     "classifier_command",
+    "load_command",
+    "tour_command",
     "__main__",
 ]
 

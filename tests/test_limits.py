@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
@@ -112,6 +112,7 @@ def test_visitors_take_turns(queue: str, running: str, served: str) -> None:
     assert "".join(queue[i] for i in order) == served
 
 
+@settings(deadline=None)
 @given(st.text("abcd", max_size=20), st.text("abcd", max_size=2))
 def test_turns_serve_everybody_once_and_each_visitor_in_order(queue: str, running: str) -> None:
     order = Limits(Settings()).turns(jobs(queue), jobs(running))
@@ -277,6 +278,7 @@ def test_a_picture_with_garbage_between_its_parts_is_written_anew() -> None:
     np.testing.assert_array_equal(load_image(clean), load_image(data))
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=200), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF    WEBP"])
 )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,10 +23,20 @@ def route(page: gr.Blocks, model: str = "small") -> Route:
 
     def answer(request: Request) -> JSONResponse:  # Starlette runs it in a thread
         facts = report(page, lambda: load_model(model, "cpu").model_id.hex())
-        facts["seconds_up"] = round(time.monotonic() - started)
+        facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory()}
         return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
 
     return Route(PATH, answer, methods=["GET", "HEAD"])
+
+
+def memory() -> float | None:
+    """Megabytes of memory this process has in use now; None where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    resident = next(line for line in lines if line.startswith("VmRSS:"))
+    return round(int(resident.split()[1]) * 1024 / 1e6, 1)  # the kernel counts in KiB
 
 
 def report(page: gr.Blocks, model_id: Callable[[], str]) -> dict[str, Any]:
