@@ -8,6 +8,7 @@ import gradio as gr
 
 from semcomp.demo import blocks, work
 from semcomp.demo.components import MODEL, PRIVATE
+from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.inspection import inspect_run
 from semcomp.demo.session import Choice, Run, Session
 from semcomp.demo.steps import SHELF
@@ -66,7 +67,7 @@ def decode(
     """Make the result, then show it."""
     with work.for_visitors():
         session, choice = current(request)
-        for done, total, _ in session.decode(choice):
+        for done, total, _ in session.decode(choice, decode_on_gpu):
             progress((done, total), desc="Decoding", unit="iterations")
         run = session.finished(choice)
         said = describe(session, choice, run)

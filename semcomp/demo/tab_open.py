@@ -9,6 +9,7 @@ import gradio as gr
 from semcomp.bitstream import BitstreamError
 from semcomp.demo import blocks, words, work
 from semcomp.demo.components import MODEL, PRIVATE
+from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.inspection import inspect_file
 from semcomp.demo.visits import identity
 from semcomp.image import ImageError
@@ -48,7 +49,8 @@ def open_file(
         data, name = read(upload)
         said = words.file_html(info(data))
         found = inspect_file(data)
-        for value in blocks.present(found, f"{identity(request)}/opened", name):
+        owner = f"{identity(request)}/opened"
+        for value in blocks.present(found, owner, name, decode_on_gpu):
             progress((value["ready"], found.iterations), desc="Decoding", unit="iterations")
             yield value, said
 

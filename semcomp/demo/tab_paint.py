@@ -12,6 +12,7 @@ import numpy as np
 
 from semcomp.demo import blocks, flip, painting, tab_inside, work
 from semcomp.demo.components import MODEL, PRIVATE
+from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.inspection import mean_grey
 from semcomp.demo.paint_look import CSS, TEMPLATE
 from semcomp.demo.paint_script import SCRIPT
@@ -50,7 +51,7 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
             go = gr.Button("Compress with this map", variant="primary", elem_id="paint-go")
         with gr.Column(scale=1, min_width=300):
             shown = flip.build_flip("painted", EMPTY)
-            said = gr.HTML(elem_id="paint-said", css_template=TABLE)
+            said = gr.HTML(elem_id="paint-said", css_template=TABLE, apply_default_css=False)
             with gr.Row(visible=False) as downloads:
                 file = gr.DownloadButton("Download .semc", elem_id="paint-file")
                 map_file = gr.DownloadButton("The map as PNG", elem_id="paint-map")
@@ -124,7 +125,7 @@ def compress(
         if allocation == "rd":
             session.measured(lambda done, total: progress((done, total), desc="Measuring"))
         if session.run(choice) is None:
-            for done, total, _ in session.decode(choice):
+            for done, total, _ in session.decode(choice, decode_on_gpu):
                 progress((done, total), desc="Before", unit="iterations")
         before = session.finished(choice)
         painted = painting.fit_map(session, allocation, semantic_map, len(before.data))
@@ -137,7 +138,7 @@ def compress(
         colours = [f"rgb{colour}" for colour in (LOST, UNCHANGED, GAINED)]
         scale = (f"lost {limit:.0f} bits a block", f"gained {limit:.0f}", colours)
         picture = session.picture
-        for done, total, picture in session.decode_plan(painted.plan):
+        for done, total, picture in session.decode_plan(painted.plan, decode_on_gpu):
             progress((done, total), desc="After", unit="iterations")
             if done in (1, 2, 4, 8, 16) and done < total:
                 shown.put(AFTER, "After", "Decoded after painting, so far", picture)
