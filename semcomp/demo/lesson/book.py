@@ -103,9 +103,9 @@ STYLE = """
   background: transparent; border: 0; padding: 0; }
 .book .turn output { flex: 0 0 auto; min-width: 8.5rem; font-weight: 600; font-size: .92rem;
   font-variant-numeric: tabular-nums; color: var(--ink); }
-.lesson .book .turn .play { margin: 0; padding: 0; flex: 0 0 auto; width: 2.5rem; height: 2.5rem; border-radius: 50%; font-size: .9rem;
-  line-height: 1; cursor: pointer; color: var(--ink); background: var(--card);
-  border: 1px solid var(--line); }
+.lesson .book .turn .play { margin: 0; padding: 0; flex: 0 0 auto; width: 2.5rem; height: 2.5rem;
+  border-radius: 50%; font-size: .9rem; line-height: 1; cursor: pointer; color: var(--ink);
+  background: var(--card); border: 1px solid var(--line); }
 .lesson .book .turn .play:hover { border-color: var(--cool); }
 .lesson :is(button, input, summary):focus-visible { outline: 2px solid var(--cool);
   outline-offset: 2px; }
@@ -138,9 +138,10 @@ STYLE = """
 .lesson table { border-collapse: collapse; font-size: .88rem; margin: .5rem 0 0; width: 100%;
   font-variant-numeric: tabular-nums; }
 .lesson caption { text-align: left; color: var(--soft); font-size: .82rem; padding: 0 0 .2rem; }
-.lesson th, .lesson td { text-align: right; padding: .18rem .35rem; font-weight: 400;
-  border: 0; border-bottom: 1px solid var(--line); color: var(--ink); background: none; }
-.lesson th:first-child { text-align: left; padding-left: 0; }
+.lesson :is(th, td) { text-align: right !important; padding: .2rem .35rem !important;
+  font-weight: 400; border: 0 !important; border-bottom: 1px solid var(--line) !important;
+  color: var(--ink); background: none !important; line-height: 1.4; }
+.lesson th:first-child { text-align: left !important; padding-left: 0 !important; }
 .lesson thead th { color: var(--soft); font-size: .8rem; }
 .lesson details { border: 1px solid var(--line); border-radius: 8px; margin: .6rem 0 0;
   background: var(--card); }

@@ -13,7 +13,7 @@ from semcomp.demo.lesson.study import Study
 from semcomp.demo.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.quantizer import BLOCK
-from semcomp.semantic import upsample_grey
+from semcomp.semantic import to_grey, upsample_grey
 
 LINE_SPEED = 1_000_000
 """Bits per second of the slow line in step 1's question."""
@@ -99,7 +99,6 @@ def looking(study: Study) -> Step:
     running = bias + np.cumsum(parts[order])
     count = len(order)
     counts = [n for n in (1, 2, 3, 5, 10, 20, 50, 100, 200, 500) if n < count] + [count]
-    low, high = float(study.activation.min()), float(study.activation.max())
     small = max(study.size[0] // 4, 1), max(study.size[1] // 4, 1)
     points = tuple((float(np.log2(n)), float(running[n - 1])) for n in range(1, count + 1))
     low_score, high_score = min(bias, float(running.min())), float(running.max())
@@ -115,8 +114,7 @@ def looking(study: Study) -> Step:
         partial = partial + np.tensordot(alpha[added], seen.maps[added].astype(np.float64), axes=1)
         done = n
         newest = int(order[n - 1])
-        grey = np.rint(255 * np.clip((partial - low) / ((high - low) or 1), 0, 1)).astype(np.uint8)
-        over = IMPORTANCE[upsample_grey(grey, *small)]
+        over = IMPORTANCE[upsample_grey(to_grey(partial), *small)]
         own = seen.maps[newest]
         mini = pictures.heat(own, 0.0, float(own.max()) or 1.0)
         weight = f"{alpha[newest]:+.3f}".replace("-", "−")
@@ -172,8 +170,9 @@ def looking(study: Study) -> Step:
             r"H_c = \sum_u \alpha_u^c \cdot f_u",
         ),
         f"f<sub>u</sub> is a feature's map, G its average, α its weight for class c. P is the "
-        f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. All frames "
-        f"use the last one's colours. The five likeliest of {len(seen.alpha):,} classes: {top}.",
+        f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. Every frame "
+        "is drawn from its lowest value, dark, to its highest, bright. The five likeliest of "
+        f"{len(seen.alpha):,} classes: {top}.",
         f"The map has {rows} × {columns} values. Why so few?",
         "The network halves the picture five times on its way, so one value stands for 32 × 32 "
         "pixels. It says roughly where something is, never where its edge is.",

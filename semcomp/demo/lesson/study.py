@@ -209,7 +209,7 @@ class Study:
             else:
                 high = middle
         if best is None:  # a picture of a few blocks, where the map alone costs more
-            return self.uniform
+            return replace(self.uniform, name="By importance")
         data, codes, plan = best
         return Version("By importance", data, plan, codes, self._decode(codes))
 
