@@ -60,7 +60,12 @@ class SubmitEvents:
             carried = None
         found = {} if carried is None else carried.to_json(contact=True)
         filled = [told[name] or _shown(found.get(name, told[name])) for name in FIELDS]
-        return self.check(upload, *filled), *filled
+        # Only what changes is sent back: the visitor may have typed on in the meantime.
+        changes = [
+            gr.skip() if value == told[name] else value
+            for name, value in zip(FIELDS, filled, strict=True)
+        ]
+        return self.check(upload, *filled), *changes
 
     def send(
         self, request: gr.Request, profile: gr.OAuthProfile | None, upload: Any, *form: Any
