@@ -84,7 +84,39 @@ PAYLOADS = [
         "a picture with luggage",
         "kodim01, 'reconstructions/1/kodim01.png': found 2.9 MiB; expected at most 1.3 MiB, "
         "plenty for a PNG of 768x512 pixels",
-        lambda: {_RECONSTRUCTION: png("heavy", stuffing=3_000_000)},
+        lambda: {
+            _RECONSTRUCTION: png(
+                "heavy", extra={b"prVt": np.random.default_rng(0).bytes(3_000_000)}
+            )
+        },
+    ),
+    _paired(
+        "a picture with transparent colours",
+        f"kodim01, reconstruction {_AT} 8 bits, transparent colours; expected 8 bits per channel, "
+        "RGB, no transparency",
+        lambda: {_RECONSTRUCTION: png("holes", extra={b"tRNS": bytes(6)})},
+    ),
+    _paired(
+        "an animation",
+        f"kodim01, reconstruction {_AT} an animation; expected one picture",
+        lambda: {_RECONSTRUCTION: png("moving", extra={b"acTL": bytes(8)})},
+    ),
+    _paired(
+        "a picture cut short",
+        f"kodim01, reconstruction {_AT} a PNG that is cut short, or followed by something else; "
+        "expected a whole PNG file",
+        lambda: {_RECONSTRUCTION: png("cut")[:-8]},
+    ),
+    _paired(
+        "a picture with something behind it",
+        f"kodim01, reconstruction {_AT} a PNG that is cut short, or followed by something else; "
+        "expected a whole PNG file",
+        lambda: {_RECONSTRUCTION: png("more") + b"<script>alert(1)</script>"},
+    ),
+    _paired(
+        "a picture with a changed byte",
+        f"kodim01, reconstruction {_AT} a damaged PNG (part 'IDAT'); expected a whole PNG file",
+        lambda: {_RECONSTRUCTION: png("bad")[:-40] + b"\0\0" + png("bad")[-38:]},
     ),
     _paired(
         "a picture without a file",
@@ -150,10 +182,9 @@ PAYLOADS = [
     ),
     _paired(
         "one reconstruction for two pictures",
-        f"kodim02, reconstruction {_AT} the same bytes as kodim01's at quality 1; expected a "
-        "file of "
-        "its own",
-        lambda: {"reconstructions/1/kodim02.png": pairs()[_RECONSTRUCTION]},
+        f"kodim02, reconstruction {_AT} the same pixels as kodim01's at quality 1; expected a file "
+        "of its own",
+        lambda: {"reconstructions/1/kodim02.png": png("kodim01 at 1", extra={b"tEXt": b"a\0b"})},
     ),
     _paired(
         "two pictures of one file",

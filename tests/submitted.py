@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import struct
@@ -11,8 +12,6 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.bitstream import AllocationKind, Header, write
@@ -78,12 +77,17 @@ def json_of(table: list[dict[str, Any]], **others: Any) -> str:
 
 
 def png(
-    seed: str, size: tuple[int, int] = SIZE, depth: int = 8, colour: int = 2, stuffing: int = 0
+    seed: str,
+    size: tuple[int, int] = SIZE,
+    depth: int = 8,
+    colour: int = 2,
+    extra: Mapping[bytes, bytes] | None = None,
 ) -> bytes:
-    """A black PNG of a size, unlike those of other seeds. stuffing: bytes of an unused chunk."""
+    """A striped PNG of a size, unlike those of other seeds. extra: further chunks by name."""
     width, height = size
-    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    lines = bytes((width * bits // 8 + 1) * height)
+    row = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] // 8
+    stripes = hashlib.sha256(seed.encode()).digest() * (row // 32 + 1)
+    lines = (b"\0" + stripes[:row]) * height
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return (
@@ -94,8 +98,8 @@ def png(
         [
             b"\x89PNG\r\n\x1a\n",
             chunk(b"IHDR", struct.pack(">2L5B", width, height, depth, colour, 0, 0, 0)),
-            chunk(b"tEXt", b"seed\0" + seed.encode()),
-            *([chunk(b"prVt", np.random.default_rng(0).bytes(stuffing))] if stuffing else []),
+            *([chunk(b"PLTE", bytes(range(256)) * 3)] if colour == 3 else []),
+            *(chunk(name, data) for name, data in (extra or {}).items()),
             chunk(b"IDAT", zlib.compress(lines, 9)),
             chunk(b"IEND", b""),
         ]

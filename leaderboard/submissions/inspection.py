@@ -185,6 +185,8 @@ def _parsed(data: bytes) -> object:
 def _is_archive(path: Path) -> bool:
     """Whether a file is a ZIP. Raises Rejected if it is neither that nor text."""
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("not a plain file")
         with path.open("rb") as stream:
             start = stream.read(16)
     except OSError as error:

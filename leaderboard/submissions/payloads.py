@@ -1,4 +1,4 @@
-"""The files of an archive by their first bytes and their hashes; no pixel is decoded.
+"""The files of an archive by their parts and their hashes; no pixel is decoded.
 
 What only decoding can tell (a damaged picture, the original in disguise) the scoring finds: its
 rows go through `checks` again.
@@ -7,22 +7,20 @@ rows go through `checks` again.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator, Mapping
 
 from ..rows import Quality
-from .archives import Archive, Member, read_member, stream_member
+from . import png
+from .archives import Archive, Member, read_member
 from .layout import Layout
 from .limits import megabytes
 from .problems import Problem, Rejected, shown
 from .shape import DatasetShape
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_IHDR = struct.Struct(">L4s2L5B")
-_COLOURS = {0: "grey", 2: "RGB", 3: "a palette", 4: "grey with transparency", 6: "transparency"}
+_FULL_COLOUR = (2, 6)
+"""PNG's colour types that keep every pixel as it is: RGB, and RGB with transparency."""
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ\x00", b"\x1f\x8b\x08")
 _LOSSLESS = {b"BM": "BMP", b"P6": "PPM", b"P3": "PPM", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
-_HEAD = 64
 _PNG_SLACK = 1 << 16
 """Bytes a PNG may need beyond its pixels: chunk headers, text, a colour profile."""
 
@@ -30,32 +28,38 @@ _PNG_SLACK = 1 << 16
 def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> list[Problem]:
     """What is wrong with the files of an archive, in the order of pictures and qualities."""
     problems: list[Problem] = []
-    digests: dict[str, dict[tuple[str, Quality], bytes]] = {"bitstream": {}, "reconstruction": {}}
+    files: dict[tuple[str, Quality], bytes] = {}
+    pictures: dict[tuple[str, Quality], bytes] = {}
     for key in sorted(layout.bitstreams, key=lambda key: (key[0], str(key[1]))):
         image, quality = key
         size = shape.sizes[image]
         try:
-            if layout.semc:
-                data = _read_bitstream(archive, layout.bitstreams[key], image, quality, size)
-                digests["bitstream"][key] = hashlib.sha256(data).digest()
-                problems += _semc_problems(data, image, quality, size)
-                continue
             data = _read_bitstream(archive, layout.bitstreams[key], image, quality, size)
-            digests["bitstream"][key] = hashlib.sha256(data).digest()
-            problems += _bitstream_problems(data, image, quality, size)
         except Rejected as error:
             problems += [_of(problem, image) for problem in error.problems]
-        if key in layout.reconstructions:
-            try:
-                head, digest = _read_png(archive, layout.reconstructions[key], image, size)
-            except Rejected as error:
-                problems += [_of(problem, image) for problem in error.problems]
-                continue
-            digests["reconstruction"][key] = digest
-            problems += _png_problems(head, image, quality, size)
-    for what, found in digests.items():
-        problems += _same(what, found)
-    problems += _one_picture_per_file(digests["bitstream"], digests["reconstruction"])
+        else:
+            files[key] = hashlib.sha256(data).digest()
+            judge = _semc_problems if layout.semc else _bitstream_problems
+            problems += judge(data, image, quality, size)
+        if key not in layout.reconstructions:
+            continue
+        try:
+            picture = _read_picture(archive, layout.reconstructions[key], image, size)
+        except Rejected as error:
+            problems += [_of(problem, image) for problem in error.problems]
+            continue
+        field = f"reconstruction at quality {quality}"
+        wrong = [Problem(field, image, *told) for told in png.problems(picture, size)]
+        problems += wrong
+        if not wrong:
+            pictures[key] = png.pixel_digest(picture)
+            if hashlib.sha256(picture).digest() == files.get(key):
+                own = "the reconstruction's own file"
+                told = f"bitstream at quality {quality}"
+                problems.append(Problem(told, image, own, "the compressed file"))
+    problems += _same("bitstream", files, "bytes")
+    problems += _same("reconstruction", pictures, "pixels")
+    problems += _one_picture_per_file(files, pictures)
     return problems
 
 
@@ -81,9 +85,8 @@ def _bitstream_problems(
     expected = "the codec's own compressed file"
     if data.startswith(_ARCHIVES):
         yield Problem(field, image, "an archive", expected)
-    elif data.startswith(_PNG) and _ihdr(data) is not None:
-        width, height, _, colour = _ihdr(data) or (0, 0, 0, 0)
-        if (width, height) == size and colour in (2, 6):
+    elif (header := png.read_header(data)) is not None:
+        if header.size == size and header.colour in _FULL_COLOUR:
             yield Problem(field, image, "the picture itself, without loss, as PNG", expected)
     else:
         for magic, name in _LOSSLESS.items():
@@ -91,46 +94,13 @@ def _bitstream_problems(
                 yield Problem(field, image, f"a {name} file, pixels as they are", expected)
 
 
-def _read_png(
-    archive: Archive, member: Member, image: str, size: tuple[int, int]
-) -> tuple[bytes, bytes]:
-    """The first bytes and the SHA-256 of a reconstruction."""
+def _read_picture(archive: Archive, member: Member, image: str, size: tuple[int, int]) -> bytes:
     width, height = size
     limit = (3 * width + 1) * height * 11 // 10 + _PNG_SLACK
     if member.size > limit:
         expected = f"at most {megabytes(limit)}, plenty for a PNG of {width}x{height} pixels"
         raise Rejected([Problem(shown(member.name), image, megabytes(member.size), expected)])
-    digest = hashlib.sha256()
-    head = b""
-    for piece in stream_member(archive, member.name, limit):
-        head = head or piece[:_HEAD]
-        digest.update(piece)
-    return head, digest.digest()
-
-
-def _png_problems(
-    head: bytes, image: str, quality: Quality, size: tuple[int, int]
-) -> Iterator[Problem]:
-    field = f"reconstruction at quality {quality}"
-    found = _ihdr(head)
-    if found is None:
-        yield Problem(field, image, f"a start of {shown(head[:12])}", "a PNG file")
-        return
-    width, height, depth, colour = found
-    if (width, height) != size:
-        expected = f"{size[0]}x{size[1]}, the picture's size"
-        yield Problem(field, image, f"{width}x{height} pixels", expected)
-    if depth != 8 or colour not in (0, 2, 3):
-        value = f"{depth} bits, {_COLOURS.get(colour, 'unknown colours')}"
-        yield Problem(field, image, value, "8 bits per channel, RGB, no transparency")
-
-
-def _ihdr(data: bytes) -> tuple[int, int, int, int] | None:
-    """(width, height, bit depth, colour type) of a PNG, or None for anything else."""
-    if not data.startswith(_PNG) or len(data) < len(_PNG) + _IHDR.size:
-        return None
-    length, name, width, height, depth, colour, *_ = _IHDR.unpack_from(data, len(_PNG))
-    return (width, height, depth, colour) if name == b"IHDR" and length == 13 else None
+    return read_member(archive, member.name, limit)
 
 
 def _semc_problems(
@@ -159,13 +129,15 @@ def _semc_problems(
         yield Problem(field, image, found, "a file of a model that this board has")
 
 
-def _same(what: str, digests: Mapping[tuple[str, Quality], bytes]) -> Iterator[Problem]:
+def _same(
+    what: str, digests: Mapping[tuple[str, Quality], bytes], content: str
+) -> Iterator[Problem]:
     """Files that are the same for different pictures."""
     first: dict[bytes, tuple[str, Quality]] = {}
     for (image, quality), digest in digests.items():
         other, at = first.setdefault(digest, (image, quality))
         if other != image:
-            found = f"the same bytes as {other}'s at quality {at}"
+            found = f"the same {content} as {other}'s at quality {at}"
             yield Problem(f"{what} at quality {quality}", image, found, "a file of its own")
 
 
@@ -173,7 +145,7 @@ def _one_picture_per_file(
     bitstreams: Mapping[tuple[str, Quality], bytes],
     reconstructions: Mapping[tuple[str, Quality], bytes],
 ) -> Iterator[Problem]:
-    """One file decodes to one picture, and is not that picture."""
+    """One file decodes to one picture."""
     decoded: dict[bytes, tuple[bytes, Quality]] = {}
     for key in bitstreams:
         if key not in reconstructions:
@@ -181,8 +153,6 @@ def _one_picture_per_file(
         image, quality = key
         packed, picture = bitstreams[key], reconstructions[key]
         field = f"bitstream at quality {quality}"
-        if packed == picture:
-            yield Problem(field, image, "the reconstruction's own file", "the compressed file")
         known, at = decoded.setdefault(packed, (picture, quality))
         if known != picture:
             found = f"the same bytes as at quality {at}, but another reconstruction"

@@ -37,8 +37,10 @@ def read_text(path: Path, limits: Limits) -> str:
     if size > limits.results_bytes:
         expected = f"at most {megabytes(limits.results_bytes)} for a results file"
         raise Rejected([Problem("file", None, megabytes(size), expected)])
+    with path.open("rb") as stream:
+        data = stream.read(limits.results_bytes)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(
             [Problem("file", None, f"no UTF-8 text (byte {error.start})", "a file saved as UTF-8")]
