@@ -197,6 +197,27 @@ def test_limits_of_what_waits_and_of_all_together(board_url, tmp_path):
     store.close()
 
 
+def test_files_checked_for_one_submitter(board_url, tmp_path):
+    store = open_store(board_url, rates=Rates(tries_per_hour=3))
+    now = 1.8e9
+    store._clock = lambda: now
+    for _ in range(3):
+        store.count_try("a")
+        now += 60
+    with pytest.raises(TooMany, match=r"3 files were checked .* again in 57 minutes") as too_many:
+        store.count_try("a")
+    assert too_many.value.retry_after == 3420
+    store.count_try("b")
+    now += 3420
+    store.count_try("a")
+    with pytest.raises(TooMany, match="again in a minute"):
+        store.count_try("a")
+    now += 3600
+    store.count_try("a")
+    assert counts(store)["tries"] == 1  # what does not count any more is not kept
+    store.close()
+
+
 def test_the_board_is_the_same_when_opened_again(board_url, store, tmp_path):
     receipt = send(store, tmp_path)
     salt = store.salt()

@@ -99,6 +99,17 @@ def test_a_worker_that_has_to_stop_gives_its_job_back(store, tmp_path, clock):
         store.renew(job, 1, 2)
 
 
+def test_a_job_that_cannot_be_done_now_lets_others_go_first(store, tmp_path, clock):
+    first, second = (send(store, tmp_path, bytes([n]), "recomputed").entry.id for n in range(2))
+    store.release(store.claim("a", 60), wait_s=300)
+    job = store.claim("a", 60)
+    assert job.entry.id == second
+    store.finish(job, results())
+    assert store.claim("a", 60) is None
+    clock.now += 301
+    assert store.claim("a", 60).entry.id == first
+
+
 def test_a_withdrawn_entry_is_nobodys_job(store, tmp_path, clock):
     receipt = send(store, tmp_path, b"zip", "recomputed")
     job = store.claim("a", 60)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,9 @@ from leaderboard.store.database import StoreError, open_store
 from leaderboard.store.engine import board_url as url_of
 from leaderboard.store.engine import make_engine
 from leaderboard.store.models import Base
-from tests.store_samples import send
+from leaderboard.store.packing import pack
+from leaderboard.submissions.method import Method
+from tests.store_samples import results, send
 
 
 def test_the_default_place(tmp_path, monkeypatch):
@@ -145,6 +150,50 @@ def test_every_step_counts_on_from_the_one_before():
     assert numbers == [f"{n:04}" for n in range(len(numbers), 0, -1)]
     for script in scripts.walk_revisions():
         assert Path(script.path).name.startswith(f"v{script.revision}_")
+
+
+def test_a_board_of_the_first_version_is_brought_up(empty_url, tmp_path):
+    """As 0001 made it, filled by hand: what is in it stays, and life goes on."""
+    engine = make_engine(url_of(empty_url))
+    migrate.upgrade(engine, "0001")
+    digest = hashlib.sha256(b"old file").hexdigest()
+    receipt = "receipt-of-long-ago"
+    method = {"name": "Old", "authors": "A", "side_information_bytes": None, "model_bytes": 3}
+    cells = {
+        "method": json.dumps(method),
+        "digest": digest,
+        "receipt": hashlib.sha256(receipt.encode()).hexdigest(),
+        "packed": pack(results()),
+        "data": b"old file",
+    }
+    with engine.begin() as connection:
+        salt = connection.execute(text("SELECT salt FROM board")).scalar_one()
+        for statement in (
+            "INSERT INTO entries (state, kind, dataset, method, digest, claim, submitter, receipt,"
+            " submitted_at, reason, incomplete) VALUES ('approved', 'self-reported', 'kodak',"
+            " :method, :digest, :digest, 's', :receipt, '2026-01-02 03:04:05', '', '[]')",
+            "INSERT INTO contacts VALUES (1, '\"a@b.cd\"')",
+            "INSERT INTO results VALUES (1, :packed)",
+            "INSERT INTO uploads VALUES (1, '.csv', 8)",
+            "INSERT INTO upload_chunks VALUES (1, 0, :data)",
+            "INSERT INTO history (entry_id, at, by, action, after, reason) VALUES (1,"
+            " '2026-01-02 03:04:05', 'submitter', 'submit', 'approved', '')",
+        ):
+            names = [name for name in cells if f":{name}" in statement]
+            connection.execute(text(statement), {name: cells[name] for name in names})
+    engine.dispose()
+    store = open_store(empty_url)
+    entry = store.lookup(receipt)
+    assert entry.method == Method("Old", "A", model_bytes=3)
+    assert entry.submitted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert store.approved("kodak") == [(entry, results())]
+    assert store.contact(entry.id) == "a@b.cd"
+    assert store.salt() == salt
+    with store.upload(entry.id) as path:
+        assert path.read_bytes() == b"old file"
+    store.count_try("somebody")
+    assert send(store, tmp_path).entry.id == 2
+    store.close()
 
 
 def test_a_migration_that_fails_changes_nothing(empty_url, monkeypatch):

@@ -23,7 +23,17 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ..results import Results
-from . import decisions, entries, jobs, receipts, restore, summaries, transfer, uploads
+from . import (
+    decisions,
+    entries,
+    jobs,
+    limits,
+    receipts,
+    restore,
+    summaries,
+    transfer,
+    uploads,
+)
 from .engine import board_url, database_time, make_engine, where
 from .errors import Duplicate, JobLost, NotFound, StoreError, TooMany, WrongState
 from .limits import Rates
@@ -120,6 +130,12 @@ class Store:
                 rates=self._rates,
                 now=entries.utc(self._time(session)),
             )
+
+    def count_try(self, submitter: str) -> None:
+        """Note that a file is about to be checked for somebody, stored or not. Raises TooMany."""
+        with writing(self._engine) as session:
+            now = entries.utc(self._time(session))
+            limits.count_try(session, self._rates, submitter, now)
 
     def lookup(self, receipt: str) -> Entry:
         """The entry of a receipt. Raises NotFound."""
@@ -223,10 +239,14 @@ class Store:
         with writing(self._engine) as session:
             jobs.renew(session, job, done, total, self._time(session))
 
-    def release(self, job: Job) -> None:
-        """Give a job back, for a worker that has to stop; it is no attempt. Raises JobLost."""
+    def release(self, job: Job, wait_s: float = 0.0) -> None:
+        """Give a job back, for a worker that cannot do it now; it is no attempt.
+
+        wait_s: seconds in which it is offered to nobody, so that others get their turn. Raises
+        JobLost.
+        """
         with writing(self._engine) as session:
-            jobs.release(session, job)
+            jobs.release(session, job, self._time(session) + wait_s if wait_s else 0.0)
 
     def finish(self, job: Job, results: Results, incomplete: Sequence[str] | None = None) -> None:
         """Store a job's results; the entry waits for review. Raises JobLost.

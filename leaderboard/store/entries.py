@@ -7,13 +7,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, or_, select, text, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..results import Results
 from ..submissions.method import Method
 from .errors import Duplicate, NotFound, WrongState
-from .limits import Rates, check_rates
+from .limits import Rates, check_rates, lock_names
 from .models import (
     ACTIVE,
     STATES,
@@ -48,7 +48,7 @@ def add(
     now: datetime,
 ) -> Receipt:
     """Store a submission in the transaction at hand, see `Store.add`."""
-    _lock(session, f"submitter {submitter}", f"file {inspected.digest}")
+    lock_names(session, f"submitter {submitter}", f"file {inspected.digest}")
     check_rates(session, rates, submitter, now)
     method, scored = inspected.method, inspected.kind == "self-reported"
     if scored and inspected.results is None:
@@ -205,19 +205,6 @@ def bump(session: Session) -> None:
 def utc(seconds: float) -> datetime:
     """A moment from seconds since 1970."""
     return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def _lock(session: Session, *names: str) -> None:
-    """Keep others who lock one of these names waiting until this transaction ends.
-
-    SQLite has one writer at a time anyway.
-    """
-    if session.get_bind().dialect.name == "sqlite":
-        return
-    for name in sorted(names):
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
-        )
 
 
 def _replaceable(session: Session, receipt: str) -> EntryRow:

@@ -58,12 +58,12 @@ def renew(session: Session, job: Job, done: int, total: int, seconds: float) -> 
     row.done, row.total, row.lease_until = done, total, seconds + job.lease_s
 
 
-def release(session: Session, job: Job) -> None:
+def release(session: Session, job: Job, not_before: float) -> None:
     """Give a job back that was not worked on to its end, see `Store.release`."""
     row = _held(session, job)
     row.attempts -= 1
     row.token = row.worker = None
-    row.lease_until, row.done, row.total = 0.0, 0, 0
+    row.lease_until, row.done, row.total = not_before, 0, 0
 
 
 def finish(

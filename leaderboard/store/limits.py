@@ -5,27 +5,59 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, delete, func, select, text, true
 from sqlalchemy.orm import Session
 
 from .errors import TooMany
-from .models import EntryRow
+from .models import EntryRow, TryRow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Most entries that are taken.
+    """Most entries that are taken, and most files that are looked at.
 
     per_hour, per_day: from one submitter. waiting: undecided ones of one submitter at a time.
-    board_per_day: from all together, should somebody have many addresses.
+    board_per_day: from all together, should somebody have many addresses. tries_per_hour: files
+    that are checked for one submitter, whether they are stored or not.
     """
 
     per_hour: int = 10
     per_day: int = 30
     waiting: int = 20
     board_per_day: int = 500
+    tries_per_hour: int = 120
+
+
+def count_try(session: Session, rates: Rates, submitter: str, now: datetime) -> None:
+    """Note that a file is checked for somebody. Raises TooMany, and then does not note it."""
+    lock_names(session, f"tries {submitter}")
+    session.execute(delete(TryRow).where(TryRow.at <= now - HOUR))
+    query = select(TryRow.at).where(TryRow.submitter == submitter).order_by(TryRow.at.desc())
+    last = session.scalar(query.offset(rates.tries_per_hour - 1).limit(1))
+    if last is not None:
+        wait = (last + HOUR - now).total_seconds()
+        raise TooMany(
+            f"{rates.tries_per_hour} files were checked for you within an hour, which is all that "
+            f"is done: try again in {_in_words(wait)}, or check on your own machine with "
+            "python -m leaderboard submit FILE --check",
+            wait,
+        )
+    session.add(TryRow(submitter=submitter, at=now))
+
+
+def lock_names(session: Session, *names: str) -> None:
+    """Keep others who lock one of these names waiting until this transaction ends.
+
+    SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    for name in sorted(names):
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+        )
 
 
 def check_rates(session: Session, rates: Rates, submitter: str, now: datetime) -> None:

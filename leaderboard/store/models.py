@@ -9,6 +9,7 @@
              ├─ jobs            what is still to be scored
              ├─ summaries       what was worked out from the results
              └─ history         every change of state, never changed or deleted
+    tries ─ who had a file checked within the last hour
 
 Changes of this module need a migration (`migrations/versions`); a test compares the two.
 """
@@ -165,3 +166,14 @@ class HistoryRow(Base):
     before: Mapped[str | None] = mapped_column(String(16))
     after: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(PlainText)
+
+
+class TryRow(Base):
+    """Somebody had a file checked; kept for as long as it counts."""
+
+    __tablename__ = "tries"
+    __table_args__ = (Index("ix_tries_submitter", "submitter", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submitter: Mapped[str] = mapped_column(PlainText)
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
