@@ -234,9 +234,13 @@ const show = (image, url, alt) => {          // swapped when it is there, so tha
   image.alt = alt;
   if (!url || wanted.get(image) === url) return;
   wanted.set(image, url);
+  image.dataset.next = 1;
   const next = new Image();
   next.onload = () => {
-    if (wanted.get(image) === url) { image.src = url; image.dataset.ready = 1; }
+    if (wanted.get(image) !== url) return;
+    image.src = url;
+    image.dataset.ready = 1;
+    delete image.dataset.next;
   };
   next.src = url;
 };
