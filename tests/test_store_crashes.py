@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import ExitStack
 
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError
+
+from leaderboard.store.database import StoreError, open_store
 from leaderboard.store.models import STATES
 from tests.store_children import Children
 from tests.store_samples import CONTACT, results, send
@@ -75,6 +80,36 @@ def test_killed_at_any_point(store, board_url, children, tmp_path, operation, be
     assert outcome == "done"
     assert point > 8  # it was killed many times
     assert [state for _, state in check(store)] == after
+
+
+def test_a_full_disk_stores_nothing(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
+    send(store, tmp_path, b"first")
+    before = check(store)
+
+    def fill(connection, _record, _proxy):
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 100}")
+
+    event.listen(store._engine, "checkout", fill)
+    with pytest.raises(StoreError, match=r"no room left .*nothing was stored"):
+        send(store, tmp_path, b"content" * 200_000)
+    assert check(store) == before
+    assert send(store, tmp_path, b"small").entry.state == "pending"
+    store.close()
+
+
+def test_too_many_at_once_is_told(tmp_path, monkeypatch):
+    store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
+    monkeypatch.setattr(store._engine.pool, "_timeout", 0.01)
+    with ExitStack() as stack:
+        with pytest.raises(TimeoutError):
+            while True:
+                stack.enter_context(store._engine.connect())
+        with pytest.raises(StoreError, match="too many use the board at this moment: try again"):
+            store.revision()
+    assert store.revision() == 0
+    store.close()
 
 
 def test_what_was_killed_can_be_sent_again_at_once(store, board_url, children, tmp_path):

@@ -108,6 +108,17 @@ def test_a_server_without_its_database_or_going_away(postgres, tmp_path):
         store.close()
 
 
+def test_a_user_who_may_not_make_tables(postgres):
+    with postgres.empty() as url:
+        postgres.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'secret'")
+        name = "postgresql://guest:secret@" + url.split("@")[1]
+        with pytest.raises(
+            StoreError, match=r"cannot make the board's tables .*schema.*let this user own"
+        ) as error:
+            open_store(name)
+        assert "secret" not in str(error.value)
+
+
 def test_newer_tables_are_left_alone(empty_url):
     open_store(empty_url).close()
     engine = make_engine(url_of(empty_url))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from .engine import is_sqlite, where
 from .errors import StoreError
@@ -49,7 +50,13 @@ def upgrade(engine: Engine, revision: str = HEAD) -> None:
                 f"{where(engine.url)} has tables that are not a board's: name another database"
             )
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        try:
+            command.upgrade(config, revision)
+        except DBAPIError as error:
+            raise StoreError(
+                f"cannot make the board's tables in {where(engine.url)} ({_first_line(error)}): "
+                "let this user own the database, or name another one; nothing was changed"
+            ) from error
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -58,6 +65,10 @@ def schema_version(connection: Connection) -> str | None:
         return None
     version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if version is None else str(version)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().split("\n")[0]
 
 
 def _config() -> Config:

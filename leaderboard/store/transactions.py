@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from .engine import URL_VARIABLE, where
@@ -62,6 +63,8 @@ def _in_words(engine: Engine, outcome: str = "") -> Iterator[None]:
                 "this very file was sent by somebody else at the same moment: it is stored once"
             ) from error
         raise
+    except PoolTimeout as error:
+        raise StoreError(f"too many use the board at this moment: try again{outcome}") from error
     except DBAPIError as error:
         known = isinstance(error, (OperationalError, InterfaceError))
         if not known and not error.connection_invalidated:
