@@ -22,6 +22,7 @@ from .classifier_command import train_classifier
 from .commands import bench
 from .files import write_file
 from .load_command import load
+from .tour_command import tour
 from .train_commands import train_app
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ app = typer.Typer(
 
 app.command()(bench)
 app.command()(load)
+app.command()(tour)
 train_app.command("classifier")(train_classifier)
 app.add_typer(train_app, name="train")
 

@@ -28,6 +28,9 @@ CELLS = 4
 POLL = 0.25
 """Seconds between two looks at a job's place in the queue."""
 
+PATIENCE = 120.0
+"""Seconds the server may take to answer, the wait in the queue not counted."""
+
 
 @dataclass
 class Report:
@@ -46,8 +49,8 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether every request got its own result or an answer in words."""
-        return not self.failed and not self.strangers
+        """Whether every request got its own result or an answer in words, and some a result."""
+        return bool(self.results) and not self.failed and not self.strangers
 
     def lines(self) -> list[str]:
         """The report for people."""
@@ -108,7 +111,18 @@ def run(url: str, visitors: int, requests: int, side: int, level: float) -> Repo
         from gradio_client import Client  # type: ignore[import-untyped]
 
         with tempfile.TemporaryDirectory() as folder:
-            client = Client(url, verbose=False, download_files=folder, analytics_enabled=False)
+            try:
+                client = Client(
+                    url,
+                    verbose=False,
+                    download_files=folder,
+                    analytics_enabled=False,
+                    httpx_kwargs={"timeout": PATIENCE},
+                )
+            except Exception as error:  # as below
+                with lock:
+                    report.failed[f"cannot open the demo: {type(error).__name__}: {error}"] += 1
+                return
             while True:
                 with lock:
                     number = next(numbers, None)
@@ -212,7 +226,7 @@ def number_in(picture: Any) -> int:
 
 def _note_memory(url: str, report: Report) -> None:
     """What the server says of its own memory. Raises OSError if it says nothing."""
-    with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=120) as answer:
+    with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=PATIENCE) as answer:
         megabytes = json.load(answer).get("memory_mb")
     if megabytes is not None:
         report.memory.append(megabytes)

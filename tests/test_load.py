@@ -33,6 +33,7 @@ def test_the_report_counts_and_judges() -> None:
     assert "5 requests of 2 visitors" in text and "3 results, 2 refused" in text
     assert "100 MB at the start, 120 MB after a quarter" in text and "130 MB at most" in text
     assert "refused 2: wait a minute" in text
+    assert not Report(2).good, "nothing came back"
     report.strangers = 1
     assert not report.good
 
