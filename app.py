@@ -17,6 +17,7 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
     health,
     look,
     privacy,
+    result_card,
     tab_batch,
     tab_compress,
     tab_inside,
@@ -61,6 +62,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
                 made = tab_compress.build_tab(page, CODECS)
+                result_card.build_section()
             with gr.Tab("Paint importance") as paint:
                 tab_paint.build_tab(page, paint)
             with gr.Tab("Look inside") as inside:
@@ -97,7 +99,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         head=look.HEAD + lesson.HEAD,
         ssr_mode=False,
         run_history=False,
-        max_file_size=f"{settings.file_mb}mb",
+        max_file_size=f"{max(settings.file_mb, settings.submission_mb)}mb",
         mcp_server=True,
         app_kwargs={"routes": [health.route(page)]},
         footer_links=["api", "settings"],

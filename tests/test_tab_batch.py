@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -108,8 +109,8 @@ def visitor(name: str) -> Any:
 
 def test_one_visitor_s_batch_is_not_another_s(folder: Path) -> None:
     uploads = [upload(folder / "broken.png"), upload(folder / "broken.png")]
-    asked: Any = (uploads, 2, "uniform", [], 0, 0)
-    tab_batch.begin(*asked, visitor("one"))
+    begin = partial(tab_batch.begin, uploads, 2, "uniform", [], 0, 0)
+    begin(visitor("one"))
     assert tab_batch.step(1, visitor("two"))[4] == gr.skip()
     assert tab_batch.step(1, visitor("one"))[4] == 2  # one more to do
     tab_batch.halt(visitor("two"))
@@ -119,7 +120,7 @@ def test_one_visitor_s_batch_is_not_another_s(folder: Path) -> None:
     with zipfile.ZipFile(file) as packed:
         assert packed.namelist() == ["summary.csv"]
     assert tab_batch.BATCHES.get("one") is None
-    tab_batch.begin(*asked, visitor("one"))
+    begin(visitor("one"))
     tab_batch.leave(visitor("one"))
     assert tab_batch.BATCHES.get("one") is None
 
