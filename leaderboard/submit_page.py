@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.demo.settings import Settings
+
 from . import review_page
 from . import submit_page_words as words
 from .board_context import BoardContext
@@ -54,7 +56,7 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]
     shape = next(iter(events.context.shapes.values()))
     page.load(lambda: tuple(template(form, shape) for form in TEMPLATES), None, templates, **QUICK)
     upload = gr.File(
-        label="File: JSON, CSV or ZIP",
+        label=f"File: JSON, CSV or ZIP, at most {Settings.read().submission_mb} MB",
         file_types=[".json", ".csv", ".zip"],
         height=140,
         elem_id="submit-file",

@@ -29,6 +29,12 @@ class Settings:
     file_mb: int = _setting(
         40, "SEMCOMP_MAX_FILE_MB", 1_000, "largest upload, in megabytes of 1,000,000 bytes"
     )
+    submission_mb: int = _setting(
+        150,
+        "SEMCOMP_MAX_SUBMISSION_MB",
+        1_000,
+        "largest archive of results for the board, in megabytes",
+    )
     pixels: int = _setting(
         24_000_000, "SEMCOMP_MAX_PIXELS", 50_000_000, "largest picture, width times height"
     )

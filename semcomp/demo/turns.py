@@ -9,6 +9,7 @@ passed through which session.
 import inspect
 import os
 import time
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import gradio as gr
@@ -18,11 +19,12 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.helpers import TrackedIterable
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.utils import get_upload_folder
 
 from semcomp.demo import links
 from semcomp.demo.components import MODEL
 from semcomp.demo.limits import Limits, TooLong, Waiting
-from semcomp.demo.privacy import Files
+from semcomp.demo.privacy import Files, paths
 
 _MODEL = str(MODEL["concurrency_id"])
 _Pushed = tuple[
@@ -61,8 +63,12 @@ class TurnQueue(Queue):
             if refusal := self.limits.refusal(asking, self.waiting()):
                 # A program's client knows "queue full", the page shows the text.
                 return False, refusal, "error" if _is_page(request) else "queue_full"
+            largest = self.limits.settings.file_mb * 1_000_000
+            if _too_large(body.data, largest):
+                # The server lets larger ones arrive, because archives for the board may be.
+                text = f"This file is too large: {self.limits.settings.file_mb} MB is the most."
+                return False, text, "error" if _is_page(request) else "queue_full"
             if fn.api_visibility == "public":
-                largest = self.limits.settings.file_mb * 1_000_000
                 try:
                     body.data = await links.fetch(body.data, largest)
                 except links.LinkError as error:
@@ -125,6 +131,13 @@ class TurnQueue(Queue):
 
     def _model_queue(self) -> EventQueue:
         return self.event_queue_per_concurrency_id.get(_MODEL) or EventQueue(_MODEL, 1)
+
+
+def _too_large(data: Any, largest: int) -> bool:
+    """Whether any upload among an event's inputs has more bytes than that."""
+    folder = Path(get_upload_folder()).resolve()
+    named = [path for path in map(Path, paths(data)) if path.resolve().is_relative_to(folder)]
+    return any(path.is_file() and path.stat().st_size > largest for path in named)
 
 
 def _invalid(fn: BlockFunction, error: links.LinkError) -> dict[str, Any]:
