@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from .errors import StoreError
 
@@ -130,28 +130,19 @@ def _write_ahead(engine: Engine, path: Path) -> None:
                 assert isinstance(raw, sqlite3.Connection)
                 mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             break
-        except (OperationalError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error) as error:
             if "locked" in str(error) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            raise _unusable(path, error) from error
-        except Exception as error:
-            if isinstance(error.__cause__, sqlite3.Error):
-                raise _unusable(path, error.__cause__) from error
-            raise
+            raise StoreError(
+                f"{path} cannot be used as a board ({getattr(error, 'orig', error)}): name another "
+                f"folder in {FOLDER_VARIABLE}, or put a backup back"
+            ) from error
     if mode != "wal":
         raise StoreError(
             f"{path} is on a file system without write-ahead logging (a network folder perhaps): "
             f"name a local folder in {FOLDER_VARIABLE}, or use PostgreSQL"
         )
-
-
-def _unusable(path: Path, error: BaseException) -> StoreError:
-    text = str(getattr(error, "orig", None) or error)
-    return StoreError(
-        f"{path} cannot be used as a board ({text}): name another folder in {FOLDER_VARIABLE}, or "
-        "put a backup back"
-    )
 
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _: Any) -> None:
