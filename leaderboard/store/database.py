@@ -226,7 +226,7 @@ class Store:
     # scoring
 
     def claim(self, worker: str, lease_s: float) -> Job | None:
-        """Lend the oldest waiting job to a worker for some seconds; None if there is none.
+        """Lend the job that has waited longest to a worker for some seconds; None if there is none.
 
         A job whose lease has ended waits again; after `jobs.ATTEMPTS` claims its entry is failed.
         """
@@ -242,11 +242,11 @@ class Store:
     def release(self, job: Job, wait_s: float = 0.0) -> None:
         """Give a job back, for a worker that cannot do it now; it is no attempt.
 
-        wait_s: seconds in which it is offered to nobody, so that others get their turn. Raises
-        JobLost.
+        It waits behind those that nobody has tried. wait_s: seconds in which it is offered to
+        nobody. Raises JobLost.
         """
         with writing(self._engine) as session:
-            jobs.release(session, job, self._time(session) + wait_s if wait_s else 0.0)
+            jobs.release(session, job, self._time(session) + wait_s)
 
     def finish(self, job: Job, results: Results, incomplete: Sequence[str] | None = None) -> None:
         """Store a job's results; the entry waits for review. Raises JobLost.

@@ -30,12 +30,13 @@ _QUEUE = "queue"
 def claim(
     session: Session, worker: str, lease_s: float, seconds: float, now: datetime
 ) -> Job | None:
-    """Lend the oldest waiting job, see `Store.claim`. seconds: the time since 1970."""
+    """Lend the job that has waited longest, see `Store.claim`. seconds: the time since 1970."""
     query = (
         select(JobRow, EntryRow)
         .join(EntryRow, EntryRow.id == JobRow.entry_id)
         .where(JobRow.lease_until <= seconds)
-        .order_by(JobRow.entry_id)
+        # What was tried already waits behind what was not: one bad job holds up nobody.
+        .order_by(JobRow.lease_until, JobRow.entry_id)
         .limit(1)
         .with_for_update(skip_locked=True)  # of both rows: an entry being decided is no work
     )

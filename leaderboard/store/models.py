@@ -138,7 +138,7 @@ class JobRow(Base):
     """Made anew with every claim, so that a worker that was given up cannot write."""
     worker: Mapped[str | None] = mapped_column(PlainText)
     lease_until: Mapped[float] = mapped_column(Double, index=True)
-    """Seconds since 1970 by the database's clock; 0 for a job nobody has."""
+    """Seconds since 1970 by the database's clock; 0 for a job nobody has had yet."""
     done: Mapped[int]
     total: Mapped[int]
 
