@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def pictures_zip(folder: Path, steps: tuple[int, ...] = (64, 32, 16, 8)) -> Path
         files[f"reconstructions/{name}.png"] = point.files.reconstruction.read()
         files[f"bitstreams/{name}.bin"] = point.files.bitstream.read()
     return archive(folder, files)
+
+
+def with_spoilt_pixels(picture: bytes) -> bytes:
+    """A PNG whose header and checksums are right, and whose packed pixels are not."""
+    start = picture.index(b"IDAT") + 4
+    size = int.from_bytes(picture[start - 8 : start - 4], "big")
+    pixels = picture[start : start + size - 300] + bytes(300)
+    checksum = zlib.crc32(b"IDAT" + pixels).to_bytes(4, "big")
+    return picture[:start] + pixels + checksum + picture[start + size + 4 :]
 
 
 def submit(store: Store, dataset: Dataset, path: Path) -> Entry:
@@ -113,7 +123,7 @@ def test_files_that_cannot_be_scored_are_told_to_the_submitter(
         for place, step in enumerate((64, 32, 16, 8)):
             whole = png(coarse(pixels, step))
             if (name, step) == ("cup", 16):
-                whole = whole[:-300] + bytes(300)  # the header is right, the pixels are not
+                whole = with_spoilt_pixels(whole)
             files[f"reconstructions/{place}/{name}.png"] = whole
             files[f"bitstreams/{place}/{name}.bin"] = name.encode() * (50 << place)
     entry = submit(store, dataset, archive(tmp_path, files))
