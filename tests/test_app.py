@@ -159,7 +159,7 @@ def test_a_server_s_own_files_cannot_be_read(client: Client) -> None:
 
 
 def test_a_picture_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(work, "MAX_PIXELS", 1000)
+    monkeypatch.setenv("SEMCOMP_MAX_PIXELS", "1000")
     path = tmp_path / "large.png"
     Image.new("RGB", (40, 40)).save(path)
     with pytest.raises(gr.Error, match="scale it down"), work.for_visitors():

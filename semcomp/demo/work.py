@@ -24,6 +24,7 @@ from PIL import Image
 from semcomp import bitstream
 from semcomp.allocation import AllocationError
 from semcomp.bitstream import BitstreamError
+from semcomp.demo.settings import Settings
 from semcomp.demo.target import TargetError
 from semcomp.draw import level_grid, overlay
 from semcomp.explanation import Explanation, explain
@@ -47,8 +48,6 @@ from semcomp.planning import Allocation, read_levels
 from semcomp.semantic import SemanticError, SemanticMap, analyse, upsample_grey
 from semcomp.weights import WeightsError
 
-MAX_PIXELS = 24_000_000
-"""Largest picture the demo takes: a phone's or camera's, not a scan of a wall."""
 MS_SSIM_MAX_PIXELS = 4_000_000
 """MS-SSIM takes about 130 bytes of memory a pixel; beyond this the demo leaves it out."""
 REGION = 128
@@ -124,7 +123,7 @@ def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
 
     Raises ImageError for a file that is no picture or too large a one.
     """
-    picture = load_image(Path(path_of(upload)), max_pixels=MAX_PIXELS)
+    picture = load_image(Path(path_of(upload)), max_pixels=Settings.read().pixels)
     height, width = picture.shape[:2]
     if not 0 < max_side < max(height, width):
         return picture, []
