@@ -40,12 +40,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         judged = (failures.judge(case),)
         patch.setattr(course, "verdicts", lambda: judged)
         work._sample_hashes.cache_clear()
-        with gr.Blocks() as page:
-            with gr.Tabs():
-                with gr.Tab("Other"):
-                    gr.Markdown("Nothing here.")
-                with gr.Tab("Lesson") as tab:
-                    lesson.build_tab(tab, lambda: [curve("semantic (ours)", True, 0.0)])
+        with gr.Blocks() as page, gr.Tabs():
+            with gr.Tab("Other"):
+                gr.Markdown("Nothing here.")
+            with gr.Tab("Lesson") as tab:
+                lesson.build_tab(tab, lambda: [curve("semantic (ours)", True, 0.0)])
         _, address, _ = page.launch(
             prevent_thread_lock=True,
             quiet=True,

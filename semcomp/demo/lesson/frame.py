@@ -158,9 +158,11 @@ SCRIPT = """
     const tab = [...document.querySelectorAll("[role=tab]")].find(
       (each) => each.textContent.trim() === "Lesson");
     if (!tab) return;
-    if (!lesson()) { tab.click(); return; }
+    if (tab.getAttribute("aria-selected") !== "true") tab.click();
+    if (!document.querySelector("#lesson .steps") || !document.querySelector("#lesson .onward")) {
+      return;
+    }
     clearInterval(looking);
-    tab.click();
     go(asked, false);
   }, 200);
   setTimeout(() => clearInterval(looking), 20000);
