@@ -138,6 +138,7 @@ STYLE = """
 .lesson table { border-collapse: collapse; font-size: .88rem; margin: .5rem 0 0; width: 100%;
   font-variant-numeric: tabular-nums; }
 .lesson caption { text-align: left; color: var(--soft); font-size: .82rem; padding: 0 0 .2rem; }
+.lesson :is(table, thead, tbody, tr) { border: 0 !important; background: none !important; }
 .lesson :is(th, td) { text-align: right !important; padding: .2rem .35rem !important;
   font-weight: 400; border: 0 !important; border-bottom: 1px solid var(--line) !important;
   color: var(--ink); background: none !important; line-height: 1.4; }
@@ -148,8 +149,7 @@ STYLE = """
 .lesson details.question { border-left: 4px solid var(--cool); }
 .lesson summary { padding: .6rem .8rem; cursor: pointer; font-weight: 500; color: var(--ink); }
 .lesson details > :not(summary) { margin: 0 .8rem .7rem; max-width: 46rem; }
-.lesson math { margin: .5rem 0; font-size: 1.12rem; overflow-x: auto; overflow-y: hidden;
-  max-width: 100%; }
+.lesson .sum { overflow-x: auto; overflow-y: hidden; padding: .3rem 0; font-size: 1.12rem; }
 .lesson details > p { font-size: .95rem; color: var(--ink); }
 .lesson .cases { display: grid; gap: 1rem 1rem; max-width: none !important;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
@@ -167,6 +167,7 @@ STYLE = """
   .book .frame { grid-template-columns: minmax(0, 1fr); }
   .book .turn output { min-width: 6.2rem; font-size: .85rem; }
   .lesson h2 { font-size: 1.2rem; } .lesson .see { font-size: 1rem; }
+  .lesson .sum { font-size: .9rem; }
 }
 @media print {
   .book .turn, .book .turns { display: none; }

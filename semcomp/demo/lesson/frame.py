@@ -74,6 +74,7 @@ STYLE = (
   height: auto !important; }
 #lesson-samples .caption-label { display: none; }
 @media (max-width: 700px) {
+  #lesson-source { order: 1; } #lesson-teachers { order: 2; }
   #lesson .steps .word { display: none; } #lesson .steps ol { gap: 4px; }
   #lesson .steps button { padding: .5rem 0; } #lesson .onward .gap { flex-basis: 100%; height: 0; }
   #lesson .onward button { flex: 1 1 auto; }

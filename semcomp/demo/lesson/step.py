@@ -44,7 +44,7 @@ class Step:
 
     def html(self) -> str:
         """The whole step."""
-        signs = "".join(mathml(formula) for formula in self.formulas)
+        signs = "".join(f'<div class="sum">{mathml(f)}</div>' for f in self.formulas)
         return (
             f'<section class="lesson step" id="lesson-step-{self.number}">'
             f"<h2>{self.number}. {escape(self.title)}</h2>"

@@ -61,7 +61,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
         gr.HTML(steps_bar())
         parts = [gr.HTML(waiting(n), elem_id=f"lesson-{n}") for n in range(1, COUNT + 1)]
         gr.HTML(turning())
-        with gr.Accordion("For teachers", open=False):
+        with gr.Accordion("For teachers", open=False, elem_id="lesson-teachers"):
             gr.Markdown(teacher_page(), elem_id="lesson-teacher")
             with gr.Row():
                 for label, name in (("Teacher's page", "teacher.md"), ("Notebook", "lesson.ipynb")):
