@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from leaderboard import access, review_page_words, submit_page
 from leaderboard.access import Access, AccessError
@@ -285,3 +288,47 @@ def test_signed_in_over_http_and_hostile_text_is_escaped(
     assert "Sign in as" in ask(url, number["show"], [key, 1], "mine")[1]
     told = caplog.text + "".join(capfd.readouterr())
     assert TOKEN not in told and key not in told and CONTACT not in told
+
+
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        ({}, False),
+        ({"x-account": "bob"}, False),
+        ({"x-account": "Ann"}, True),
+        ({"x-account": "Ann", "origin": "http://board.example"}, True),
+        ({"x-account": "Ann", "origin": "https://evil.example"}, False),
+        ({"x-account": "Ann", "x-expired": "1"}, False),
+    ],
+)
+def test_the_hubs_session_says_who_asks(
+    hub_client: tuple[TestClient, int], headers: dict[str, str], seen: bool
+) -> None:
+    client, number = hub_client
+    body = {"data": ["", "waiting"], "fn_index": number, "session_hash": "page"}
+    answer = client.post("/board/gradio_api/run/predict", json=body, headers=headers)
+    assert (NAME in answer.text) == seen
+    assert answer.status_code == 200 and ("Sign in as" in answer.text) != seen
+
+
+@pytest.fixture
+def hub_client(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, int]]:
+    """The panel as on a Space. Headers stand for the cookie that the hub's sign-in signs."""
+    monkeypatch.setattr(gr, "LoginButton", gr.Button)
+    door = Access("", ["ann"], hub=True)
+    context = BoardContext(lambda: board.store, door, board.context.shapes)
+    blocks = gr.Blocks(analytics_enabled=False)
+    with blocks:
+        submit_page.build_tab(blocks, context)
+    pages = gr.mount_gradio_app(FastAPI(), blocks, path="/board", ssr_mode=False)
+
+    async def signed(scope: Any, receive: Any, send: Any) -> None:
+        headers = dict(scope.get("headers", ()))
+        name = headers.get(b"x-account", b"").decode()
+        told = {"name": name, "preferred_username": name, "profile": "", "picture": ""}
+        ends = time.time() + (-1 if b"x-expired" in headers else 100)
+        known = {"oauth_info": {"userinfo": told, "expires_at": ends}} if name else {}
+        await pages({**scope, "session": known}, receive, send)
+
+    with TestClient(signed, base_url="http://board.example") as client:
+        yield client, numbers(blocks)["look_through"]
