@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .arguments import split_names
+from .rows import METRICS
 
 if TYPE_CHECKING:
+    from .results import Results
     from .store.database import Entry, Store
 
 review = typer.Typer(
@@ -59,7 +62,9 @@ def list_(
         print(json.dumps([_plain(entry) for entry in entries], indent=1))
         return
     for entry in entries:
-        lacks = " incomplete" if entry.incomplete else ""
+        lacks = ", incomplete" if entry.incomplete else ""
+        if entry.progress:
+            lacks += f", {entry.progress[0]} of {entry.progress[1]} points scored"
         print(
             f"{entry.id:>5}  {entry.state:<10}  {entry.submitted_at:%Y-%m-%d %H:%M}  "
             f"{entry.kind:<13}  {printable(entry.method.name)} ({entry.dataset}){lacks}"
@@ -80,8 +85,9 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an entry with its history."""
+    """Show an entry with its mean scores and its history."""
     from .results import write_results
+    from .store.database import NotFound
 
     with _store() as store:
         entry = store.entry(id)
@@ -91,6 +97,8 @@ def show(
             | {"before": each.before, "after": each.after, "reason": each.reason}
             for each in store.history(id)
         ]
+        with suppress(NotFound):  # still to be scored
+            data["means"] = _means(store.results(id))
         if contact:
             data["contact"] = store.contact(id)
         if results is not None:
@@ -188,6 +196,21 @@ def _plain(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _means(results: Results) -> list[dict[str, Any]]:
+    """Mean rate and scores of every quality, as far as they are known."""
+    means = results.means()
+    shown = [name for name in ("bpp", *METRICS) if any(v is not None for v in means[name])]
+    return [
+        {"quality": quality} | {name: _rounded(means[name][index]) for name in shown}
+        for index, quality in enumerate(results.qualities)
+    ]
+
+
+def _rounded(value: float | None) -> float | str | None:
+    """A number to four digits; JSON has no infinity."""
+    return "inf" if value == math.inf else None if value is None else round(value, 4)
+
+
 def _lines(data: dict[str, Any]) -> Iterator[str]:
     """An entry as lines; what is not known is left out."""
     for name, value in data.items():
@@ -201,6 +224,12 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
                     f"  {event['at'][:19]}  {printable(event['by'])}: {event['action']}, "
                     f"now {event['after']}{reason}"
                 )
+        elif name == "means":
+            yield "means over the pictures:"
+            for mean in value:
+                yield "  " + ", ".join(f"{key.replace('_', '-')} {mean[key]}" for key in mean)
+        elif name == "progress" and value:
+            yield f"progress: {value[0]} of {value[1]} points"
         elif value not in (None, "", []):
             shown = value if not isinstance(value, list) else "; ".join(map(str, value))
             yield f"{name.replace('_', ' ')}: {printable(str(shown))}"

@@ -42,10 +42,12 @@ def test_review_from_the_list_to_the_board(board, tmp_path, capsys):
     assert run(capsys, "review", "list") == "no entry is pending or scoring\n"
     first = send(board, tmp_path, b"1", name="One\x1b[31m\n2")
     send(board, tmp_path, b"2", "recomputed", name="Two")
+    board.renew(board.claim("worker", 60), 12, 192)
+    assert "progress: 12 of 192 points\n" in run(capsys, "review", "show", "2")
     lines = run(capsys, "review", "list").splitlines()
     assert len(lines) == 2
     assert "pending" in lines[0] and r"One\x1b[31m\n2 (kodak)" in lines[0]
-    assert "scoring" in lines[1] and "recomputed" in lines[1]
+    assert "scoring" in lines[1] and lines[1].endswith("Two (kodak), 12 of 192 points scored")
     assert run(capsys, "review", "approve", "1", "--by", "ada") == (
         "1: One\\x1b[31m\\n2 is approved\n"
     )
@@ -73,6 +75,10 @@ def test_show_what_was_sent(board, tmp_path, capsys):
     data = json.loads(run(capsys, "review", "show", "1", "--contact", "--json", *saved))
     assert data["contact"] == CONTACT
     assert data["history"][0]["action"] == "submit"
+    assert [mean["quality"] for mean in data["means"]] == [1, 2]
+    assert data["means"][1]["psnr"] == "inf"
+    assert data["means"][1]["ms_ssim"] == 0.9
+    assert "quality 2, bpp 0.201, psnr inf, ms-ssim 0.9, " in run(capsys, "review", "show", "1")
     assert file.read_bytes() == b"a file"
     found = read_results(table)
     assert found.rows == results().rows
