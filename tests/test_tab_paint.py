@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image
 
 from semcomp import bitstream
-from semcomp.demo import blocks, painting, tab_inside, tab_paint, visits, work
+from semcomp.demo import blocks, painting, result_card, tab_inside, tab_paint, visits, work
 from semcomp.demo.session import Choice, Session
 from semcomp.pipeline import compress, decompress
 from semcomp.planning import read_levels
@@ -122,7 +122,7 @@ def test_compressing_a_painting_shows_before_after_and_who_paid(
     assert tab_paint.prepare(request) == gr.skip()  # what is painted stays
     sent = {**canvas, "grid": text(grid)}
     *_, last = tab_paint.compress(sent, "proportional", request)
-    shown, said, file, painted, _ = last
+    shown, said, file, painted, card, _ = last
     assert [layer["label"] for layer in shown["layers"]] == [
         *("Original", "Before", "After", "Who paid")
     ]
@@ -134,6 +134,7 @@ def test_compressing_a_painting_shows_before_after_and_who_paid(
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(after))))
     assert (pixels == np.asarray(decompress(data))).all()
     assert Image.open(painted).size == (COLUMNS, ROWS)
+    assert Image.open(card).width == result_card.WIDTH
     with pytest.raises(gr.Error, match="does not fit"):
         next(tab_paint.compress({"grid": "AAAA"}, "proportional", request))
 

@@ -165,7 +165,7 @@ class _Drawing:
 
     def tiles(self, x: int, y: int, room: int, numbers: Sequence[tuple[str, str]]) -> int:
         """Numbers with their names, as many beside each other as there is room for."""
-        columns = max(1, min(len(numbers), room // 165))
+        columns = max(1, min(len(numbers), room // 150))
         each = room // columns
         for i, (value, name) in enumerate(numbers):
             left, top = x + (i % columns) * each, y + (i // columns) * 74

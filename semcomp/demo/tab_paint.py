@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import shlex
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from semcomp.demo import blocks, flip, painting, tab_inside, work
+from semcomp.demo import blocks, flip, painting, result_card, tab_inside, work
 from semcomp.demo.components import MODEL, PRIVATE
 from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.inspection import mean_grey
@@ -18,7 +20,7 @@ from semcomp.demo.paint_look import CSS, TEMPLATE
 from semcomp.demo.paint_script import SCRIPT
 from semcomp.demo.painting import GAINED, LOST, UNCHANGED, Area
 from semcomp.demo.results import save
-from semcomp.demo.session import Choice, sizes
+from semcomp.demo.session import Choice, Session, sizes
 from semcomp.demo.steps import ORIGINAL, SHELF, Steps
 from semcomp.demo.visits import identity
 from semcomp.draw import IMPORTANCE
@@ -55,12 +57,13 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
             with gr.Row(visible=False) as downloads:
                 file = gr.DownloadButton("Download .semc", elem_id="paint-file")
                 map_file = gr.DownloadButton("The map as PNG", elem_id="paint-map")
+                card = gr.DownloadButton("Result card", elem_id="paint-card")
     tab.select(prepare, None, canvas, **tab_inside.QUICK, **PRIVATE)
     model = {name: setting for name, setting in MODEL.items() if name != "preprocess"}
     go.click(
         compress,
         [canvas, allocation],
-        [shown, said, file, map_file, downloads],
+        [shown, said, file, map_file, card, downloads],
         show_progress_on=shown,
         trigger_mode="once",
         **model,
@@ -142,7 +145,7 @@ def compress(
             progress((done, total), desc="After", unit="iterations")
             if done in (1, 2, 4, 8, 16) and done < total:
                 shown.put(AFTER, "After", "Decoded after painting, so far", picture)
-                yield shown.value(AFTER), *(gr.skip() for _ in range(4))
+                yield shown.value(AFTER), *(gr.skip() for _ in range(5))
         shown.put(AFTER, "After", "Decoded after painting", picture)
         shown.put(PAID, "Who paid", "Blocks that lost bits orange, that gained blue", paid, scale)
         levels = before.plan.levels, painted.plan.levels
@@ -153,8 +156,28 @@ def compress(
             said,
             save(painted.data, f"{session.name}-painted", ".semc"),
             save(painting.map_png(semantic_map), f"{session.name}-map", ".png"),
+            save(_card(session, painted, picture), f"{session.name}-card", ".png"),
             gr.Row(visible=True),
         )
+
+
+def _card(session: Session, painted: painting.Painted, decoded: Any) -> bytes:
+    """The result card of a painting, as PNG; its command reads the map that is offered too."""
+    name = session.name
+    command = " ".join(
+        [
+            *("python -m semcomp compress", shlex.quote(f"{name}.png")),
+            *(shlex.quote(f"{name}-painted.semc"), f"--level {painted.choice.level:g}"),
+            *(f"--allocation {painted.choice.allocation}", "--map", shlex.quote(f"{name}-map.png")),
+        ]
+    )
+    made = result_card.card(
+        *(session, painted.choice, painted.plan, painted.data, decoded),
+        *(painted.semantic_map, command),
+    )
+    stream = io.BytesIO()
+    result_card.draw(made).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def describe(
