@@ -1,8 +1,8 @@
 """The pages of a board as a process of its own, to be killed: `python -m tests.board_server`.
 
 Arguments: FOLDER, for the pictures and results, URL of the database, PAUSE. It prints its address
-when it is ready. With a PAUSE other than `-`, a submission prints `PAUSE` and waits for ever before
-that step: `inspected`, `stored` (inside the transaction, before its commit) or `committed`.
+when it is ready. With a PAUSE other than `-`, a submission prints it and waits for ever before
+that step: `stored` (inside the transaction, before its commit) or `committed`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+MARK = "board: "
 
 
 class Server:
@@ -30,22 +32,26 @@ class Server:
         self.address = self.line()
 
     def line(self) -> str:
-        """What it prints next."""
+        """What it says next, apart from what Gradio prints."""
         assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                return line.removeprefix(MARK).strip()
+        raise EOFError("the server has ended")
 
     def kill(self) -> None:
         """End it at once, as a power cut does."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
 
 
 def main(folder: Path, url: str, pause: str) -> None:
     """Serve until killed."""
     import app
     from leaderboard import page as board_page
-    from leaderboard import submit_page, submit_page_events
+    from leaderboard import submit_page
     from leaderboard.page_view import TAB
+    from leaderboard.scoring import worker
     from leaderboard.store import entries
     from leaderboard.store.database import Store
     from tests.board_submissions import open_board, results_folder
@@ -53,19 +59,19 @@ def main(folder: Path, url: str, pause: str) -> None:
     def waiting(function: Callable[..., Any]) -> Callable[..., Any]:
         def paused(*args: Any, **kwargs: Any) -> Any:
             made = function(*args, **kwargs)
-            print(pause, flush=True)
+            print(MARK + pause, flush=True)
             time.sleep(1000)
             return made
 
         return paused
 
     for name, owner, attribute in (
-        ("inspected", submit_page_events, "inspect"),
         ("stored", entries, "store_upload"),
         ("committed", Store, "add"),
     ):
         if name == pause:
             setattr(owner, attribute, waiting(getattr(owner, attribute)))
+    worker.LEASE_S, worker.RENEW_S = 15.0, 3.0  # the next server does not wait long
     results = results_folder(folder / "results")
     (board,) = open_board(folder, url)
     blocks = gr.Blocks(analytics_enabled=False)
@@ -76,7 +82,7 @@ def main(folder: Path, url: str, pause: str) -> None:
             submit_page.build_tab(blocks, board.context)
     board.context.start()
     _, address, _ = app.launch(blocks, prevent_thread_lock=True, quiet=True)
-    print(address, flush=True)
+    print(MARK + address, flush=True)
     time.sleep(10_000)
 
 

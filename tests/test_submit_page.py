@@ -308,7 +308,7 @@ def test_sent_and_withdrawn_in_a_browser(
     said = page.locator("#submit-said .says")
     said.wait_for()
     assert "problems; nothing was stored" in said.inner_text()
-    assert "method name" in said.inner_text() and "psnr" in said.inner_text()
+    assert "method name" in said.inner_text() and "bytes" in said.inner_text()
     page.locator("#submit-file").get_by_label("Remove").or_(
         page.locator("#submit-file").get_by_label("Clear")
     ).first.click()
@@ -326,11 +326,11 @@ def test_sent_and_withdrawn_in_a_browser(
     page.get_by_label("Name of the method").fill("In a browser")
     page.get_by_role("button", name="Send", exact=True).click()
     page.locator("#submit-receipt").wait_for()
-    receipt = page.get_by_label("Your receipt").input_value()
+    receipt = page.locator("#submit-receipt").locator("textarea, input").input_value()
     assert board.store.lookup(receipt).state == "pending"
     assert "Waiting for a maintainer" in page.locator("#submit-said").inner_text()
     page.get_by_role("tab", name="My submission").click()
-    page.get_by_label("Receipt", exact=True).fill(receipt)
+    page.locator("#mine-receipt").locator("textarea, input").fill(receipt)
     page.get_by_role("button", name="Look up").click()
     page.get_by_role("button", name="Send a new version").click()
     page.wait_for_function("document.querySelector('#submit-replaces') !== null")
