@@ -128,10 +128,10 @@ def sharing(study: Study) -> Step:
             r"K_i \le 24",
         ),
         f"K̄ is the average level, here {level:g}; T is a block's level before the cap. For "
-        f"{name}: L × K̄ × N = {float(study.relative[at]):.3f} × {level:g} = "
-        f"{float(walk.exact[at]):.2f}, rounded down to {math.floor(walk.exact[at])}. The excess of "
-        "each round is shared by importance among the blocks below 24.",
-        "Why does a block with importance 0 still have a level in the last frame?",
+        f"the {name} block L × N is {float(study.relative[at]):.3f}, so L × K̄ × N = "
+        f"{float(walk.exact[at]):.2f}, rounded down to {int(first.shares[at])}. The excess of each "
+        "round is shared by importance among the blocks below 24.",
+        "Why has even the least important block a level in the last frame?",
         f"Because of the floor. Without it {plural(empty, 'block')} of this picture would not be "
         "coded at all and show a flat patch. The paper has no floor; this project measured one and "
         "kept it.",
