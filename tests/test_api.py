@@ -242,6 +242,16 @@ def test_a_job_that_takes_too_long_is_stopped(
         client.predict(handle_file(photo), level=2, api_name="/compress")
 
 
+def test_a_file_too_large_is_named(
+    client: Client, queue: TurnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "limits", Limits(Settings(file_mb=1)))
+    path = tmp_path / "large.png"
+    path.write_bytes(bytes(1_000_001))
+    with pytest.raises(ValidationError, match=r"picture: This file is too large: 1 MB"):
+        client.predict(handle_file(path), level=2, api_name="/compress")
+
+
 def test_addresses_inside_are_not_fetched(client: Client) -> None:
     for address in ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png"):
         with pytest.raises(ValidationError, match=r"picture: cannot fetch .*upload"):

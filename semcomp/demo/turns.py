@@ -63,16 +63,19 @@ class TurnQueue(Queue):
             if refusal := self.limits.refusal(asking, self.waiting()):
                 # A program's client knows "queue full", the page shows the text.
                 return False, refusal, "error" if _is_page(request) else "queue_full"
-            largest = self.limits.settings.file_mb * 1_000_000
-            if _too_large(body.data, largest):
+            most = self.limits.settings.file_mb
+            for position, value in enumerate(body.data):
                 # The server lets larger ones arrive, because archives for the board may be.
-                text = f"This file is too large: {self.limits.settings.file_mb} MB is the most."
-                return False, text, "error" if _is_page(request) else "queue_full"
+                if _size(value) > most * 1_000_000:
+                    text = f"This file is too large: {most} MB is the most. Scale it down first."
+                    if _is_page(request):
+                        return False, text, "error"
+                    return False, [_invalid(fn, position, text)], "validator_error"
             if fn.api_visibility == "public":
                 try:
-                    body.data = await links.fetch(body.data, largest)
+                    body.data = await links.fetch(body.data, most * 1_000_000)
                 except links.LinkError as error:
-                    return False, [_invalid(fn, error)], "validator_error"
+                    return False, [_invalid(fn, error.position, str(error))], "validator_error"
         await self.files.arrived(body.session_hash, body.data)
         pushed = await super().push(body, request, username)
         self._order()
@@ -133,21 +136,21 @@ class TurnQueue(Queue):
         return self.event_queue_per_concurrency_id.get(_MODEL) or EventQueue(_MODEL, 1)
 
 
-def _too_large(data: Any, largest: int) -> bool:
-    """Whether any upload among an event's inputs has more bytes than that."""
+def _size(data: Any) -> int:
+    """Bytes of the largest upload among an event's inputs, 0 if there is none."""
     folder = Path(get_upload_folder()).resolve()
     named = [path for path in map(Path, paths(data)) if path.resolve().is_relative_to(folder)]
-    return any(path.is_file() and path.stat().st_size > largest for path in named)
+    return max((path.stat().st_size for path in named if path.is_file()), default=0)
 
 
-def _invalid(fn: BlockFunction, error: links.LinkError) -> dict[str, Any]:
-    """What is wrong with an input, as Gradio's clients know it."""
-    names = inspect.signature(cast(Any, fn.fn)).parameters
+def _invalid(fn: BlockFunction, position: int, text: str) -> dict[str, Any]:
+    """What is wrong with the input at a position, as Gradio's clients know it."""
+    names = list(inspect.signature(cast(Any, fn.fn)).parameters)
     return {
         "__type__": "validate",
         "is_valid": False,
-        "message": str(error),
-        "parameter_name": list(names)[error.position],
+        "message": text,
+        "parameter_name": names[position] if position < len(names) else f"input {position + 1}",
     }
 
 
