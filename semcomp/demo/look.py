@@ -37,18 +37,19 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 .facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(98px, 1fr));
   gap: 8px; margin: 0; }
 .facts dl > div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
-  padding: .6rem .75rem; background: var(--block-background-fill); border-radius: 8px;
+  padding: .6rem .7rem; background: var(--block-background-fill); border-radius: 8px;
   border: 1px solid var(--border-color-primary); }
-.facts dd { margin: 0; font-size: 1.15rem; font-weight: 600; white-space: nowrap;
+.facts dd { margin: 0; font-size: 1.08rem; font-weight: 600; white-space: nowrap;
   font-variant-numeric: tabular-nums; color: var(--body-text-color); }
-.facts table { width: 100%; border-collapse: separate; border-spacing: 0; margin: 0;
+.facts table { width: 100%; padding: 0; border-collapse: separate; border-spacing: 0; margin: 0;
   border: 1px solid var(--border-color-primary); border-radius: 8px; overflow: hidden;
   background: var(--block-background-fill); font-variant-numeric: tabular-nums; }
-.facts :is(th, td) { vertical-align: baseline; padding: .42rem .75rem; border: 0;
+.facts tr { margin: 0; padding: 0; }
+.facts th, .facts td { margin: 0; vertical-align: baseline; padding: .42rem .75rem; border: 0;
   text-align: right; font-weight: 500;
   color: var(--body-text-color); }
 .facts tbody tr + tr > * { border-top: 1px solid var(--border-color-primary); }
-.facts thead :is(th, td) { border-bottom: 1px solid var(--border-color-primary);
+.facts thead th, .facts thead td { border-bottom: 1px solid var(--border-color-primary);
   background: var(--background-fill-secondary); font-weight: 650; }
 .facts thead small { display: block; font-weight: 400; font-size: .8rem;
   color: var(--body-text-color-subdued); }

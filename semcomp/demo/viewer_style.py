@@ -54,7 +54,7 @@ _CSS = """
 #viewer .view-zoom [data-do=full] { min-width: 62px; }
 #viewer button[aria-pressed=true] { background: var(--primary-700); color: white;
   border-color: var(--primary-700); }
-#viewer :is(button, select, summary):focus-visible { outline: 3px solid
+#viewer button:focus-visible, #viewer select:focus-visible, #viewer summary:focus-visible { outline: 3px solid
   var(--primary-500); outline-offset: 2px; }
 #viewer .view-keys { font-size: .85rem; color: var(--body-text-color-subdued); }
 #viewer .view-keys[open] { flex-basis: 100%; }
@@ -111,7 +111,8 @@ _CSS = """
   background: rgb(15 23 42 / .5); opacity: 0; transition: opacity .2s; }
 #viewer .view-progress i { display: block; height: 100%; width: 0; background: #2dd4bf;
   transition: width .25s; }
-#viewer .viewer:is([data-phase=running], [data-phase=preview]) .view-progress { opacity: 1; }
+#viewer [data-phase=running] .view-progress, #viewer [data-phase=preview] .view-progress {
+  opacity: 1; }
 #viewer .cross { position: absolute; left: var(--px); top: var(--py); width: 18px; height: 18px;
   margin: -9px 0 0 -9px; border: 2px solid white; border-radius: 50%; opacity: 0;
   box-shadow: 0 0 0 1px rgb(0 0 0 / .6), inset 0 0 0 1px rgb(0 0 0 / .6); pointer-events: none; }
