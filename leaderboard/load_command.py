@@ -141,6 +141,7 @@ def _watch(browser: Any, address: str) -> None:
         def work() -> None:
             before = page.locator("#board-table caption").inner_text()
             page.locator("#board-filter textarea, #board-filter input").fill(text)
+            page.locator("#board-filter textarea, #board-filter input").press("Enter")
             page.wait_for_function(
                 "before => document.querySelector('#board-table caption')?.innerText !== before",
                 arg=before,

@@ -43,6 +43,7 @@ class Board:
 
     results: measured ones first, then published curves over as many pictures. frame: of
     `results.to_frame`. entries: approved submissions by their names here. store: holds their rows.
+    own: see `alone`.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Board:
     frame: pandas.DataFrame
     entries: Mapping[str, Listed] = field(default_factory=dict)
     store: Store | None = None
+    own: Board | None = None
+
+    @property
+    def alone(self) -> Board:
+        """The same without submissions: what is worked out of it outlives their changes."""
+        return self.own or self
 
     @property
     def codecs(self) -> list[str]:
@@ -141,7 +148,7 @@ def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
     found = dict(boards.boards)
     for dataset, board in boards.boards.items():
         entries = listed(store, dataset, set(board.codecs))
-        found[dataset] = replace(board, entries=entries, store=store)
+        found[dataset] = replace(board, entries=entries, store=store, own=board)
     return replace(boards, boards=found)
 
 

@@ -208,7 +208,8 @@ class Events:
         if board is None:
             return None, None
         try:
-            rows = rows_csv(board, view.codecs)
+            sent = bool(board.entries.keys() & set(view.codecs))
+            rows = rows_csv(board if sent else board.alone, view.codecs if sent else ())
             whole = everything(board, view.metric, view.anchor, view.codecs)
         except StoreError:  # the curves' notice says so
             return None, None
@@ -248,6 +249,8 @@ class Events:
 
 
 def _figure(board: Board, view: View, dark: bool, narrow: bool) -> Any:
+    if not board.entries.keys() & set(view.codecs):
+        board = board.alone
     return _drawn(
         board, view.metric, view.codecs, view.low, view.high, view.log_scale, dark, narrow
     )

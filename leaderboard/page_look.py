@@ -49,6 +49,7 @@ CSS = """
 #board .files { gap: 8px; }
 #board .pages { gap: 8px; align-items: end; }
 #board .pages button { flex: 0 1 auto; }
+#board .pages > :has(#board-page), #board .pages > #board-page { flex: 0 1 170px; }
 #board .about p { margin: .15rem 0; font-size: .9rem; overflow-wrap: anywhere; max-width: 75ch; }
 #board .about a, #board details a { text-decoration: underline; }
 

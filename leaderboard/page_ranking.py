@@ -54,7 +54,7 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
 
     missing: how many pictures a codec lacks. text: what the filter looks at. Raises NoCurve.
     """
-    codecs = tables.standings(board.frame, metric, anchor)
+    codecs = _own_standings(board.alone, metric, anchor)
     table = tables.placed([*codecs, *_entry_standings(board, metric, anchor)])
     count = len(board.pictures)
     table["missing"] = [
@@ -65,8 +65,16 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     return table
 
 
+@lru_cache(maxsize=_KEPT)
+def _own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
+    """How this repository's codecs stand. Raises NoCurve."""
+    return tuple(tables.standings(board.frame, metric, anchor))
+
+
 def _entry_standings(board: Board, metric: str, anchor: str) -> list[tables.Standing]:
     """How the submissions stand. Raises NoCurve for an anchor without this score."""
+    if not board.entries:
+        return []
     anchors = {
         image: (rates, on_log_scale(metric, scores))
         for image, (rates, scores) in image_curves(board.frame, anchor, metric).items()

@@ -27,14 +27,14 @@ def synthetic_results(seed: int, shape: DatasetShape, qualities: int) -> Results
     random = np.random.default_rng(seed)
     hard = np.random.default_rng(0).normal(0, 0.35, len(shape.images))
     gain = random.normal(0, 0.25) + random.normal(0, 0.04, len(shape.images))
-    octaves = np.linspace(-3, 1, qualities) + random.uniform(-0.2, 0.2)
+    octaves = np.linspace(-2.5, 1.5, qualities) + random.uniform(-0.2, 0.2)
     rows = []
     images = shape.images[: len(shape.images) // 2] if seed % 50 == 49 else shape.images
     for image, difficulty, own in zip(images, hard, gain, strict=False):
         pixels = shape.pixels(image)
         for quality, octave in enumerate(octaves, start=1):
             size = max(1, round(2 ** (octave + difficulty - own) * pixels / 8))
-            decibels = 13.5 + 3.2 * octave  # of the SSIM family, as JPEG's at these rates
+            decibels = 16.8 + 3.6 * octave  # of the SSIM family, as JPEG's at these rates
             similar = 1 - 10 ** (-decibels / 10)
             scores = (32 + 3 * octave, similar, similar * 0.96, similar * 0.95, similar * 0.94)
             psnr, ms_ssim, ssim, si_ssim, si_ssim_2 = (round(float(s), 6) for s in scores)
