@@ -71,11 +71,13 @@ class TurnQueue(Queue):
                     if _is_page(request):
                         return False, text, "error"
                     return False, [_invalid(fn, position, text)], "validator_error"
-            if fn.api_visibility == "public":
-                try:
-                    body.data = await links.fetch(body.data, most * 1_000_000)
-                except links.LinkError as error:
-                    return False, [_invalid(fn, error.position, str(error))], "validator_error"
+        if fn is not None and fn.api_visibility == "public":
+            settings = self.limits.settings
+            most = settings.file_mb if fn.concurrency_id == _MODEL else settings.submission_mb
+            try:
+                body.data = await links.fetch(body.data, most * 1_000_000)
+            except links.LinkError as error:
+                return False, [_invalid(fn, error.position, str(error))], "validator_error"
         await self.files.arrived(body.session_hash, body.data)
         pushed = await super().push(body, request, username)
         self._order()
@@ -145,7 +147,8 @@ def _size(data: Any) -> int:
 
 def _invalid(fn: BlockFunction, position: int, text: str) -> dict[str, Any]:
     """What is wrong with the input at a position, as Gradio's clients know it."""
-    names = list(inspect.signature(cast(Any, fn.fn)).parameters)
+    known = inspect.signature(cast(Any, fn.fn)).parameters
+    names = [name for name in known if name not in ("request", "profile")]  # Gradio's own
     return {
         "__type__": "validate",
         "is_valid": False,
