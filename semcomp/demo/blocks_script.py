@@ -166,7 +166,7 @@ const describe = () => {
     [at.total[i].toFixed(1), `bits paid for ${value.raw * level} sent`]];
   if (at.importance) {
     const below = at.importance.reduce((n, v) => n + (v < at.importance[i]), 0);
-    const share = Math.round(100 * below / at.importance.length);
+    const share = Math.floor(100 * below / at.importance.length);
     tiles.unshift([(at.importance[i] / 255).toFixed(2), `importance, above ${share}% of blocks`]);
   }
   find("tiles").replaceChildren(...tiles.map(([number, name]) => {
