@@ -42,7 +42,7 @@ from tests.databases import board_url, postgres, sqlite_template  # noqa: F401 -
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PATIENCE = 240
+PATIENCE = 900
 """Seconds that scoring may take on a busy machine."""
 
 
