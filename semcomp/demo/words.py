@@ -34,8 +34,8 @@ LINK = """
 whoever opens the link adds theirs.</p>
 """
 FOOTER = """
-<p class="quiet">Uploads and results are deleted from the server after about an hour. The sample
-pictures come with scikit-image.</p>
+<p class="quiet">Uploads and results are deleted from the server when you leave, at the latest after
+an hour. The sample pictures come with scikit-image.</p>
 """
 SCORING = """
 <p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
