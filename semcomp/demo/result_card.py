@@ -52,7 +52,11 @@ def build_section() -> None:
             "settings, and the command that makes it again.</p>"
         )
         go = gr.Button("Make the card", elem_id="card-go")
-        image = shown("Result card", "The result with its numbers and settings", elem_id="card")
+        image = shown(
+            *("Result card", "The result with its numbers and settings"),
+            show_label=False,
+            elem_id="card",
+        )
     go.click(make, None, image, **QUICK, **PRIVATE)
 
 
