@@ -172,7 +172,7 @@ def test_paper_has_key_frames_and_answers_at_the_end(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_another_picture_and_another_level(page: Page, tmp_path: Path) -> None:
+def test_another_picture(page: Page, tmp_path: Path) -> None:
     first = page.locator("#lesson-1 .say").first.inner_text()
     path = tmp_path / "wide.png"
     Image.fromarray(small("cat")[:64]).save(path)
@@ -181,8 +181,17 @@ def test_another_picture_and_another_level(page: Page, tmp_path: Path) -> None:
     page.get_by_text("160 × 64 pixels").first.wait_for()
     assert "160 × 112" in first
     page.wait_for_selector("#lesson-7 .book", state="attached")
-    page.locator("#lesson-level input[type=number]").fill("12")
-    page.locator("#lesson-level input[type=number]").press("Enter")
-    page.wait_for_function(
-        "document.querySelector('#lesson-4')?.textContent.includes('blocks × level 12')"
-    )
+
+
+def test_steps_arrive_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "verdicts", tuple)
+    path = tmp_path / "picture.png"
+    Image.fromarray(small("cat")[:64, :64]).save(path)
+    seen = list(lesson.lesson({"path": str(path)}, 12, tuple))
+    assert len(seen) == 8 and all(isinstance(html, str) for html in seen[0])
+    assert "64 × 64 pixels" in seen[0][0] and "being computed" in seen[0][6]
+    fourth = next(each[3] for each in seen[1:] if isinstance(each[3], str))
+    assert "blocks × level 12" in fourth
+    assert list(lesson.lesson(None, 12, tuple)) == [[gr.skip()] * 8]
+    with pytest.raises(gr.Error, match="again"):
+        list(lesson.lesson({"path": str(tmp_path / "gone.png")}, 8, tuple))
