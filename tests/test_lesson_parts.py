@@ -147,7 +147,8 @@ def test_drawings_say_what_the_arrays_say() -> None:
 
 def curve(label: str, ours: bool, shift: float) -> Curve:
     points = tuple((0.1 * k, 0.7 + 0.03 * k + shift) for k in range(1, 9))
-    at = tuple(float(np.interp(r, *zip(*points, strict=True))) for r in RATES)
+    bpp, score = ([point[i] for point in points] for i in (0, 1))
+    at = tuple(float(np.interp(r, bpp, score)) for r in RATES)
     reach = (*at[:-1], None)
     return Curve(
         label,
