@@ -227,9 +227,11 @@ def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(browser: Browser, ur
         page.locator("[data-do=swap]").click()
         page.wait_for_function("() => document.querySelector('.pick').value === 'ours'")
         page.get_by_role("button", name="Link and command").click()
-        shown = page.get_by_label("Link that restores these settings").input_value()
+        shown = page.locator("#link").locator("textarea, input").input_value()
         assert "picture=coffee" in shown and "level=20" in shown and "allocation=uniform" in shown
-        assert "--level 20 --allocation uniform" in page.get_by_label("at a terminal").input_value()
+        assert "--level 20 --allocation uniform" in (
+            page.locator("#command").locator("textarea, input").input_value()
+        )
 
 
 @pytest.mark.browser

@@ -175,23 +175,36 @@ class CompressEvents:
                 note = f"Preview. {note}"
                 yield self._on_the_way(visit, pair, preview, choice, note, share, "preview")
 
-    def choose(self, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        """Other pictures for left and right: sides, viewer, numbers."""
+    def choose(self, here: str, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        """Other pictures for left and right: sides, viewer, numbers, link."""
         pair = event.left, event.right
         visit = VISITS.current(identity(request))
         if any(key not in self.labels for key in pair) or pair[0] == pair[1]:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         run = None if visit is None else visit.session.run(visit.choice)
         if visit is None or run is None:
-            return pair, gr.skip(), gr.skip()
-        return pair, self._exact(visit, run, pair), self._numbers(visit, run, pair)
+            return pair, gr.skip(), gr.skip(), gr.skip()
+        link = words.link(here, self._settings(visit, pair))
+        return pair, self._exact(visit, run, pair), self._numbers(visit, run, pair), link
 
     def fill(self, pair: Sides, request: gr.Request) -> Iterator[Any]:
-        """Find the other codecs' files for the sides that wait for them: viewer, numbers."""
-        yield from self._fill([key for key in pair if key in self.codecs], pair, request)
+        """Find the other codecs' files for the sides that wait for them.
+
+        Gives viewer, numbers, and what George is wanted for: a new value starts `fill_george`, so
+        that nobody queues for the model without need.
+        """
+        visit = VISITS.current(identity(request))
+        run = None if visit is None else visit.session.run(visit.choice)
+        wanted = gr.skip()
+        found = visit and run and sides.known(visit.session, sides.GEORGE, run)
+        if visit and run and sides.GEORGE in pair and found is None:
+            wanted = (visit.session.shelf.folder.name, *run.choice, *pair)
+        yield gr.skip(), gr.skip(), wanted
+        for shown in self._fill([key for key in pair if key in self.codecs], pair, request):
+            yield *shown, gr.skip()
 
     def fill_george(self, pair: Sides, request: gr.Request) -> Iterator[Any]:
-        """As `fill` for the uniform allocation, which needs the model."""
+        """As `fill` for the uniform allocation, which needs the model: viewer, numbers."""
         yield from self._fill([key for key in pair if key == sides.GEORGE], pair, request)
 
     def _fill(self, keys: list[str], pair: Sides, request: gr.Request) -> Iterator[Any]:

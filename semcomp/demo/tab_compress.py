@@ -63,7 +63,9 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
             with gr.Accordion("How to read this", open=False, elem_classes="after"):
                 gr.Markdown(words.READING)
     seen = gr.State()  # of the picture whose classes are offered
-    pair, asked, here = gr.State(sides.FIRST), gr.State(), gr.State("")
+    pair, asked = gr.State(sides.FIRST), gr.State()
+    here = gr.Textbox(visible=False)  # not a state: the browser says it
+    wanted = gr.State()  # what the uniform allocation is to be found for
 
     settings = [picture, level, allocation, focus, seen, side, pair]
     quick: dict[str, Any] = {"fn": acts.quick, "inputs": settings, "outputs": [shown, facts]}
@@ -72,7 +74,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     ran |= {"outputs": [shown, facts, file, png, focus, seen, link, command]}
     ran |= {**MODEL, **PRIVATE, "show_progress": "minimal", "show_progress_on": line}
     ran |= {"trigger_mode": "always_last"}
-    both: dict[str, Any] = {"inputs": [pair], "outputs": [shown, facts], "show_progress": "hidden"}
+    last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
 
     opened = page.load(
         acts.open, [here], [picture, level, allocation, asked, pair, here], js=HERE, **QUICK
@@ -86,15 +88,15 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         trigger_mode="always_last",
         **quick,
     )
-    chosen = shown.select(acts.choose, None, [pair, shown, facts], **QUICK)
+    chosen = shown.select(acts.choose, here, [pair, shown, facts, link], **QUICK)
     starts = (opened, picked, looked, aimed, typed, moved)
     runs = [start.success(**ran) for start in starts] + [gr.on([go.click, side.input], **ran)]
     for run in runs:
         run.failure(acts.clear, picture, picture, **QUICK)
         run.success(acts.expect, None, line, show_progress="hidden", **SLOW)
     for begun in (*runs, chosen):
-        begun.success(acts.fill, trigger_mode="always_last", **both, **SLOW)
-        begun.success(acts.fill_george, trigger_mode="always_last", **both, **MODEL, **PRIVATE)
+        begun.success(acts.fill, [pair], [shown, facts, wanted], **last, **SLOW)
+    wanted.change(acts.fill_george, [pair], [shown, facts], **last, **MODEL, **PRIVATE)
     page.unload(acts.leave)
     return file
 

@@ -54,8 +54,8 @@ _CSS = """
 #viewer .view-zoom [data-do=full] { min-width: 62px; }
 #viewer button[aria-pressed=true] { background: var(--primary-700); color: white;
   border-color: var(--primary-700); }
-#viewer button:focus-visible, #viewer select:focus-visible, #viewer summary:focus-visible { outline: 3px solid
-  var(--primary-500); outline-offset: 2px; }
+#viewer button:focus-visible, #viewer select:focus-visible, #viewer summary:focus-visible {
+  outline: 3px solid var(--primary-500); outline-offset: 2px; }
 #viewer .view-keys { font-size: .85rem; color: var(--body-text-color-subdued); }
 #viewer .view-keys[open] { flex-basis: 100%; }
 #viewer .view-keys summary { cursor: pointer; padding: 6px; }
