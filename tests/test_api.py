@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -190,7 +191,8 @@ def test_health_is_told(url: str, page: gr.Blocks, monkeypatch: pytest.MonkeyPat
     assert answer.status_code == 200 and facts["status"] == "ok"
     assert facts["version"] == semcomp.__version__ and re.fullmatch(r"[0-9a-f]{8}", facts["model"])
     assert facts["waiting"] == facts["running"] == 0
-    monkeypatch.setattr(page._queue, "stopped", True)
+    # A stand-in: a real queue that finds itself stopped ends for good.
+    monkeypatch.setattr(page, "_queue", SimpleNamespace(stopped=True))
     answer = httpx.get(f"{url}/health")
     assert answer.status_code == 503 and "restart" in answer.json()["status"]
 
