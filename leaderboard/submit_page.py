@@ -37,15 +37,16 @@ def build_tab(page: gr.Blocks, context: BoardContext) -> None:
     events = SubmitEvents(context)
     with gr.Column(elem_id="submit", elem_classes="sub"), gr.Tabs() as tabs:
         with gr.Tab("Send results", id="send"):
-            form, replaces = _send(page, events)
+            form, replacing = _send(page, events)
         with gr.Tab("My submission", id="mine"):
-            _mine(events, tabs, form, replaces)
+            _mine(events, tabs, form, replacing)
         with gr.Tab("Review", id="review"):
             review_page.build_panel(page, context)
     _endpoints(events)
 
 
-def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]:
+def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
+    """The form's fields, and the fold with the receipt of the entry that is replaced."""
     gr.HTML(words.KINDS)
     with gr.Row(elem_classes="files"):
         templates = [
@@ -62,7 +63,7 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]
         elem_id="submit-file",
     )
     form = _form(list(events.context.shapes))
-    with gr.Accordion("This replaces an earlier entry of mine", open=False):
+    with gr.Accordion("This replaces an earlier entry of mine", open=False) as fold:
         replaces = gr.Textbox(
             label="Its receipt", max_length=200, elem_id="submit-replaces", autofocus=False
         )
@@ -90,7 +91,7 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], gr.Textbox]
         **CHECKING,
         **PRIVATE,
     )
-    return form, replaces
+    return form, [fold, replaces]
 
 
 def _form(datasets: list[str]) -> list[Any]:
@@ -136,7 +137,7 @@ def _form(datasets: list[str]) -> list[Any]:
     return [found[field] for field in FIELDS]
 
 
-def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replaces: gr.Textbox) -> None:
+def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[Any]) -> None:
     receipt = gr.Textbox(
         label="Receipt",
         info="As it was given when the results were sent.",
@@ -159,7 +160,7 @@ def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replaces: gr.Tex
     gr.on([look.click, receipt.submit], events.look_up, receipt, shown, **QUICK)
     again.tick(events.look_up, seen, [seen, said, actions, gr.State(), again], **QUICK)
     really.click(events.withdraw, seen, shown, **QUICK)
-    renew.click(events.renew, seen, [tabs, replaces, *form], **QUICK)
+    renew.click(events.renew, seen, [tabs, *replacing, *form], **QUICK)
     for button, ask in ((withdraw, True), (keep, False)):
         button.click(
             lambda ask=ask: (gr.Row(visible=not ask), gr.Row(visible=ask)),

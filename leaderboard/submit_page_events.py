@@ -105,10 +105,10 @@ class SubmitEvents:
         try:
             entry = self.context.store().lookup(_text(receipt))
         except StoreError:
-            return (gr.skip(),) * (len(FIELDS) + 2)
+            return (gr.skip(),) * (len(FIELDS) + 3)
         told = entry.method.to_json()
         values = [gr.skip() if name == "contact" else _shown(told[name]) for name in FIELDS]
-        return gr.Tabs(selected="send"), _text(receipt), *values
+        return gr.Tabs(selected="send"), gr.Accordion(open=True), _text(receipt), *values
 
     def api_submit(
         self,

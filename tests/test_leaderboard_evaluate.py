@@ -78,20 +78,19 @@ def test_damaged_points_are_measured_again(pictures, tmp_path, damage):
         with pytest.warns(CacheWarning), pytest.raises(CacheError, match="cannot write into"):
             evaluate([codec], one, out, qualities=[10, 30])
         return
-    path.write_text(
-        {
-            "cut": text[: len(text) // 2],
-            "empty": "",
-            "changed": text.replace('"psnr": ', '"psnr": 1'),
-            "foreign": "[1, 2]",
-        }[damage]
-    )
+    damaged = {
+        "cut": text[: len(text) // 2],
+        "empty": "",
+        "changed": text.replace('"psnr": ', '"psnr": 1'),
+        "foreign": "[1, 2]",
+    }[damage]
+    path.write_text(damaged)
     with pytest.warns(CacheWarning, match="is damaged .*: its point is measured again"):
         (after,) = evaluate([codec], one, out, qualities=[10, 30])
     assert len(calls(tmp_path)) == 3
     for old, new in zip(before.rows, after.rows, strict=True):
         assert (old.quality, old.bytes, old.psnr) == (new.quality, new.bytes, new.psnr)
-    assert path.read_text() != text or damage != "changed"
+    assert path.read_text() != damaged
     evaluate([codec], one, out, qualities=[10, 30])  # and now it is whole: no warning, no call
     assert len(calls(tmp_path)) == 3
 

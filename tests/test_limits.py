@@ -6,6 +6,7 @@ import asyncio
 import os
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -178,7 +179,8 @@ def test_a_visitor_who_comes_back_keeps_the_files(folder: Path) -> None:
     files.note("a", put(path))
     files.left("a")
     timer = files._leaving["a"]
-    asyncio.run(files.arrived("a", []))
+    with ThreadPoolExecutor(1) as thread:  # where no other test's event loop runs
+        thread.submit(asyncio.run, files.arrived("a", [])).result()
     assert timer.finished.is_set() and path.exists(), "the deletion is called off"
     files.left(None)
     files.left("never seen")

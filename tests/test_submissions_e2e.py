@@ -231,7 +231,7 @@ def test_in_a_browser(on_sqlite: tuple[str, Board], browser: Browser, tmp_path: 
     page.locator("#mine-said").get_by_text("On the board").wait_for()
     page.get_by_role("button", name="Withdraw", exact=True).click()
     page.get_by_role("button", name="Yes, withdraw it for good").click()
-    page.locator("#mine-said").get_by_text("Withdrawn").wait_for()
+    page.locator("#mine-said").get_by_text("Mine, recomputed: Withdrawn").wait_for()
     text = board_of(stranger, url)
     assert "Mine, recomputed" not in text and "Mine, re-decoded" in text
     for each in (page, maintainer, stranger):

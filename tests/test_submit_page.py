@@ -338,7 +338,7 @@ def test_sent_and_withdrawn_in_a_browser(
     page.get_by_role("tab", name="My submission").click()
     page.get_by_role("button", name="Withdraw", exact=True).click()
     page.get_by_role("button", name="Yes, withdraw it for good").click()
-    page.locator("#mine-said").get_by_text("Withdrawn").wait_for()
+    page.locator("#mine-said").get_by_text("In a browser: Withdrawn").wait_for()
     assert board.store.lookup(receipt).state == "withdrawn"
     assert page.title() != "owned" and page.locator("#submit img[src=x]").count() == 0
     away = [u for u in asked if not u.startswith((url, "data:", "blob:"))]
