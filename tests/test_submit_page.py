@@ -294,11 +294,18 @@ def open_tab(browser: Browser, url: str, width: int = 1280) -> Page:
 def test_sent_and_withdrawn_in_a_browser(
     browser: Browser, board: Board, url: str, tmp_path: Path
 ) -> None:
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     page = open_tab(browser, url)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Template: results (CSV)").click()
+    for _ in range(20):  # the templates arrive after the page
+        try:
+            with page.expect_download(timeout=6000) as waiting:
+                page.get_by_role("button", name="Template: results (CSV)").click()
+            break
+        except PlaywrightTimeout:
+            continue
     assert waiting.value.suggested_filename == "results.csv"
     template = waiting.value.path()
     assert template.read_text().startswith("image,quality,bytes")
