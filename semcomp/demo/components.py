@@ -1,8 +1,11 @@
 """Components and event settings that the tabs share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from PIL import Image, ImageOps
 
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
 """Events that run a network take turns; everything else is not made to wait for them."""
@@ -28,4 +31,25 @@ def shown(label: str, alt: str, **kwargs: Any) -> gr.Image:
     buttons: Any = ["download", "fullscreen"]
     return gr.Image(
         label=label, alt_text=alt, format="png", interactive=False, buttons=buttons, **kwargs
+    )
+
+
+def thumbnails(samples: Mapping[str, np.ndarray], elem_id: str) -> gr.Gallery:
+    """Sample pictures, uint8 (H, W, 3) by name, small and in a row to choose from."""
+    return gr.Gallery(
+        [
+            (ImageOps.fit(Image.fromarray(sample), (160, 160)), name)
+            for name, sample in samples.items()
+        ],
+        label="Sample pictures",
+        show_label=False,
+        container=False,
+        columns=len(samples),
+        height="auto",
+        allow_preview=False,
+        object_fit="cover",
+        format="png",
+        buttons=[],
+        interactive=False,
+        elem_id=elem_id,
     )

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image, ImageOps
 
 from semcomp.demo import events, expected, sides, viewer, words, work
-from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, upload
+from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, thumbnails, upload
 from semcomp.demo.compress_events import CompressEvents
 from semcomp.demo.rivals import Rival
 from semcomp.demo.target import LEAST, MOST, STEP
@@ -36,7 +34,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     with gr.Row(elem_id="bench"):
         with gr.Column(scale=4, min_width=300, elem_classes="side"):
             with gr.Column(elem_id="source"):
-                picture, thumbnails = _picture_and_samples()
+                picture, row = _picture_and_samples()
             with gr.Column(elem_id="settings"):
                 level, line, budget, aim = _level()
                 allocation = gr.Radio(
@@ -80,7 +78,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         acts.open, [here], [picture, level, allocation, asked, pair, here], js=HERE, **QUICK
     )
     looked = picture.input(lambda: None, None, None, **QUICK)
-    picked = thumbnails.select(events.pick, None, picture, **QUICK)
+    picked = row.select(events.pick, None, picture, **QUICK)
     aimed = aim.click(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     moved = gr.on(
@@ -133,22 +131,4 @@ def _copied(label: str, elem_id: str) -> gr.Textbox:
 def _picture_and_samples() -> tuple[gr.Image, gr.Gallery]:
     samples = work.samples()
     picture = upload("Picture", next(iter(samples.values())), height=200, elem_id="picture")
-    thumbnails = gr.Gallery(
-        [(_thumbnail(sample), name) for name, sample in samples.items()],
-        label="Sample pictures",
-        show_label=False,
-        container=False,
-        columns=len(samples),
-        height="auto",
-        allow_preview=False,
-        object_fit="cover",
-        format="png",
-        buttons=[],
-        interactive=False,
-        elem_id="samples",
-    )
-    return picture, thumbnails
-
-
-def _thumbnail(picture: np.ndarray) -> Image.Image:
-    return ImageOps.fit(Image.fromarray(picture), (160, 160))
+    return picture, thumbnails(samples, "samples")

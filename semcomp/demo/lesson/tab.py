@@ -10,11 +10,9 @@ from typing import Any
 from semcomp.demo.events import on_gpu  # isort: skip - before gradio, see events
 
 import gradio as gr
-import numpy as np
-from PIL import Image, ImageOps
 
 from semcomp.demo import work
-from semcomp.demo.components import MODEL, PRIVATE, upload
+from semcomp.demo.components import MODEL, PRIVATE, thumbnails, upload
 from semcomp.demo.lesson.course import COUNT, course
 from semcomp.demo.lesson.curves import Curve
 from semcomp.demo.lesson.frame import HEAD, INTRO, steps_bar, turning
@@ -49,7 +47,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
             with gr.Column(scale=2, min_width=220):
                 picture = upload("Picture", first, height=170, elem_id="lesson-picture")
             with gr.Column(scale=5, min_width=260):
-                thumbnails = _thumbnails(samples)
+                row = thumbnails(samples, "lesson-samples")
                 same = gr.Button("Take the first tab's picture", size="sm", elem_id="lesson-same")
                 level = gr.Slider(
                     *(1, 16, 8),
@@ -85,7 +83,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
     tab.select(lambda: True, None, opened, **at_once)
     opened.change(**ran)  # the first time only
-    thumbnails.select(_pick, None, picture, **quick).success(**ran)
+    row.select(_pick, None, picture, **quick).success(**ran)
     same.click(_same_picture, None, picture, **quick).success(**ran)
     given = picture.input(trigger_mode="always_last", **ran)
     given.failure(lambda: None, None, picture, **quick)  # no broken preview
@@ -143,23 +141,3 @@ def _same_picture(request: gr.Request) -> Any:
     """The picture that the visitor looks at in the first tab; none yet changes nothing."""
     visit = VISITS.current(identity(request))
     return gr.skip() if visit is None else visit.session.picture
-
-
-def _thumbnails(samples: dict[str, np.ndarray]) -> gr.Gallery:
-    return gr.Gallery(
-        [
-            (ImageOps.fit(Image.fromarray(sample), (160, 160)), name)
-            for name, sample in samples.items()
-        ],
-        label="Sample pictures",
-        show_label=False,
-        container=False,
-        columns=len(samples),
-        height="auto",
-        allow_preview=False,
-        object_fit="cover",
-        format="png",
-        buttons=[],
-        interactive=False,
-        elem_id="lesson-samples",
-    )
