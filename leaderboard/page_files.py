@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 from PIL import Image
 
+from semcomp.files import write_file
+
 
 def text_file(name: str, text: str) -> str:
     """Path of a file to download."""
     data = text.encode("utf-8")
     path = _swept(data) / _safe(name)
     if not path.is_file():
-        path.write_bytes(data)
+        write_file(path, data)
     path.touch()  # the sweeper goes by age
     return str(path)
 
@@ -25,7 +28,9 @@ def picture_file(name: str, pixels: NDArray[np.uint8]) -> str:
     """Path of a picture's file, PNG. pixels: uint8 (H, W, 3)."""
     path = _swept(pixels.tobytes()) / f"{_safe(name)}.png"
     if not path.is_file():
-        Image.fromarray(pixels).save(path, compress_level=3)
+        packed = BytesIO()
+        Image.fromarray(pixels).save(packed, "PNG", compress_level=3)
+        write_file(path, packed.getvalue())
     path.touch()
     return str(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
@@ -24,13 +25,14 @@ def picture_files(folder: Path) -> list[Path]:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: a failure leaves what was there before.
 
+    Who reads the path meanwhile reads the old file or the new one, whoever else writes it.
     Raises OSError. Things that are no plain files, like /dev/null, are written into as they are.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    partial = path.with_name(f".semcomp-{os.getpid()}.partial")
+    partial = path.with_name(f".semcomp-{secrets.token_hex(8)}.partial")
     try:
         partial.write_bytes(data)
         partial.replace(path)

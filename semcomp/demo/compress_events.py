@@ -24,6 +24,7 @@ from semcomp.demo.rivals import Rival, offered
 from semcomp.demo.session import ALLOCATIONS, Choice, Run, Session, sizes
 from semcomp.demo.target import LEAST, MOST, TargetError, fit, parse_size
 from semcomp.demo.visits import VISITS, Visit, identity
+from semcomp.files import write_file
 from semcomp.image import ImageError
 from semcomp.weights import resolve_device
 
@@ -405,7 +406,7 @@ def _file(session: Session, run: Run) -> str:
     folder = session.shelf.folder / sha256(run.data).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{session.name}.semc"
-    path.write_bytes(run.data)
+    write_file(path, run.data)
     return str(path)
 
 

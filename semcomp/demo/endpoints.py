@@ -5,14 +5,12 @@ description, and the components' labels and values are the parameters' names and
 """
 
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
-from semcomp.demo import events, work
+from semcomp.demo import events, results, work
 from semcomp.demo.components import ALLOCATIONS, MODEL, upload
 
 Record = dict[str, Any]
@@ -68,7 +66,7 @@ def compress(
         result = work.make_result(seen, level, allocation, class_name or None, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
     given = picture.get("orig_name") if isinstance(picture, dict) else None
-    return _file(result.compressed.data, given or "picture"), facts
+    return results.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
 
 
 @events.on_gpu
@@ -131,13 +129,3 @@ def score(picture: Any, second_picture: Any) -> Record:
 
 def _step(progress: gr.Progress) -> work.Step:
     return lambda done, total: progress((done, total), desc="Coding", unit="iterations")
-
-
-def _file(data: bytes, given: str) -> str:
-    """A `.semc` file in the folder that is swept, named after the upload."""
-    stem = "".join(c if c.isalnum() or c in " .-_" else "_" for c in Path(given).stem)[:80]
-    folder = Path(get_upload_folder()) / sha256(data).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{stem or 'picture'}.semc"
-    path.write_bytes(data)
-    return str(path)

@@ -7,7 +7,6 @@ can be the next one's input.
 """
 
 import asyncio
-import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,6 +14,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 import safehttpx
 from gradio.utils import get_upload_folder, is_in_or_equal
+
+from semcomp.demo import results
 
 TIMEOUT = 20.0
 """Seconds the other server may take to send the file."""
@@ -54,20 +55,14 @@ async def _fetch_one(position: int, value: Any, max_bytes: int) -> Any:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             said = str(error) or type(error).__name__
             raise LinkError(position, _problem(address, said)) from error
-        path = _keep(data, Path(urlsplit(address).path).name)
+        name = Path(urlsplit(address).path)
+        suffix = name.suffix if name.suffix[1:].isalnum() else ""
+        path = results.save(data, name.stem, suffix)
     return {**value, "path": path, "url": None, "orig_name": Path(path).name}
 
 
 def _problem(address: str, said: str) -> str:
     return f"cannot fetch {address[:200]}: {said}; upload the file instead"
-
-
-def _keep(data: bytes, name: str) -> str:
-    folder = Path(get_upload_folder()) / hashlib.sha256(data).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ("".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[-80:] or "file")
-    path.write_bytes(data)
-    return str(path)
 
 
 async def _download(address: str, max_bytes: int) -> bytes:

@@ -6,16 +6,22 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
+from semcomp.files import write_file
+
 LONGEST = 80
 """Characters of a file's name before its suffix."""
 
 
 def save(data: bytes, stem: str, suffix: str) -> str:
-    """Write a file where Gradio serves it from and sweeps it; returns its path."""
+    """Write a file where Gradio serves it from and sweeps it; returns its path.
+
+    Two visitors who make the same file share it, and one may be fetching it while the other's is
+    written: it is replaced whole.
+    """
     folder = Path(get_upload_folder()) / sha256(data).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plain(stem)}{suffix}"
-    path.write_bytes(data)
+    write_file(path, data)
     return str(path)
 
 
