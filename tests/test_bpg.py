@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,26 +15,26 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from leaderboard.codecs import CODECS, CodecError
+from leaderboard.codecs import CODECS, CodecError, bpg_hevc
 from leaderboard.codecs.bpg import MAGIC, BpgFile
 from leaderboard.codecs.bpg_bits import BitReader, BitsError, BitWriter, read_ue7, write_ue7
 from leaderboard.codecs.bpg_colour import to_planes, to_rgb
-from leaderboard.codecs.bpg_hevc import (
+from leaderboard.codecs.bpg_headers import (
     CHROMA_420,
     CHROMA_444,
-    PIXEL_FORMATS,
+    PPS,
+    START,
     SpsFields,
-    _encode,
-    _sps_fields,
-    _units,
-    decode_intra,
-    encode_intra,
-    x265_version,
+    sps_fields,
+    units,
 )
+from leaderboard.codecs.bpg_hevc import decode_intra, encode_intra, encode_stream, x265_version
 
 ROOT = Path(__file__).resolve().parent.parent
 BPGENC = SpsFields(3, 3, 2, 3, 2, True, True)
 """What bpgenc's x265 is set to, written in three bytes."""
+BPGENC_PPS = bytes.fromhex("4401c1718312")
+"""bpgenc's picture parameter set: sign hiding, one qp for all, rows decoded side by side, ..."""
 SMALL = np.ascontiguousarray(data.chelsea()[60:140, 100:196])
 
 
@@ -120,27 +121,59 @@ def test_fields_round_trip(extension: int | None) -> None:
 @given(st.integers(1, 8000), st.integers(1, 8000), st.sampled_from([CHROMA_420, CHROMA_444]))
 def test_parameter_sets_are_well_formed(width: int, height: int, chroma: int) -> None:
     stream = BPGENC.parameter_sets(BPGENC.padded(width), BPGENC.padded(height), chroma)
-    units = _units(stream)
-    assert [kind for kind, _ in units] == [32, 33]
-    for _, unit in units:
+    found = units(stream)
+    assert [kind for kind, _ in found] == [32, 33]
+    for _, unit in found:
         assert not any(code in unit for code in (b"\0\0\0", b"\0\0\1", b"\0\0\2"))
-    assert _sps_fields(units[1][1]) == BPGENC
+    assert sps_fields(found[1][1]) == BPGENC
 
 
 @pytest.mark.parametrize("chroma", [CHROMA_420, CHROMA_444])
 def test_rebuilt_headers_decode_as_x265s_own(chroma: int) -> None:
     planes = to_planes(SMALL, chroma == CHROMA_420)
-    whole = _encode(planes, PIXEL_FORMATS[chroma], 30, "slower", "ssim", False)
+    whole = encode_stream(planes, chroma, 30)
     decoder = av.CodecContext.create("hevc", "r")
     (frame,) = [*decoder.decode(av.Packet(whole)), *decoder.decode(None)]
-    fields, payload = encode_intra(planes, chroma, 30, "slower", "ssim")
+    fields, payload = encode_intra(planes, chroma, 30)
     # The slice's header depends on no field that BPG leaves out: an instant refresh.
-    kinds = [kind for kind, _ in _units(b"\0\0\1" + payload)]
+    kinds = [kind for kind, _ in units(START + payload)]
     assert kinds[0] == 34 and set(kinds[1:]) <= {19, 20}
     ours = decode_intra(fields, payload, SMALL.shape[1], SMALL.shape[0], chroma)
     for plane, expected in zip(ours, frame.planes, strict=True):
         rows = np.frombuffer(bytes(expected), np.uint8).reshape(-1, expected.line_size)
         assert np.array_equal(plane, rows[:, : expected.width])
+
+
+@pytest.mark.parametrize("chroma", [CHROMA_420, CHROMA_444])
+def test_pictures_are_set_up_as_bpgencs(chroma: int) -> None:
+    picture = np.ascontiguousarray(data.chelsea()[:136, :192])
+    fields, payload = encode_intra(to_planes(picture, chroma == CHROMA_420), chroma, 40)
+    assert fields == BPGENC
+    assert units(START + payload)[0] == (PPS, BPGENC_PPS)
+
+
+def test_x265_prices_bits_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = to_planes(SMALL, True)
+    _, dear = encode_intra(planes, CHROMA_420, 35)
+    cheaper = [[value / 4 for value in row] for row in bpg_hevc.LAMBDAS]
+    monkeypatch.setattr(bpg_hevc, "LAMBDAS", cheaper)
+    _, cheap = encode_intra(planes, CHROMA_420, 35)
+    assert len(cheap) > 1.02 * len(dear)
+    monkeypatch.undo()  # x265 keeps the last table it was told: every call must tell it
+    assert encode_intra(planes, CHROMA_420, 35)[1] == dear
+
+
+def test_temporary_folder_of_any_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    planes = to_planes(SMALL, True)
+    expected = encode_intra(planes, CHROMA_420, 35)
+    odd = tmp_path / "a:b 'c=d"
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    assert encode_intra(planes, CHROMA_420, 35) == expected
+    assert not list(odd.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(CodecError, match=r"x265 needs a file in .*missing"):
+        encode_intra(planes, CHROMA_420, 35)
 
 
 def test_colour_there_and_back() -> None:

@@ -17,19 +17,11 @@ from PIL import Image
 from .base import CodecError, check_data, check_size, rgb, whole_quality
 from .bpg_bits import BitReader, BitsError, BitWriter, read_ue7, write_ue7
 from .bpg_colour import Plane, to_planes, to_rgb
-from .bpg_hevc import (
-    BLOCK,
-    CHROMA_420,
-    CHROMA_444,
-    SpsFields,
-    decode_intra,
-    encode_intra,
-    x265_version,
-)
+from .bpg_headers import CHROMA_420, CHROMA_444, SpsFields
+from .bpg_hevc import BLOCK, PRESET, TUNE, decode_intra, encode_intra, x265_version
 
 MAGIC = b"BPG\xfb"
 MAX_QP = 51
-_PRESET, _TUNE = "slower", "ssim"
 
 
 @dataclass(frozen=True)
@@ -111,8 +103,8 @@ class BpgCodec:
         """See `Codec.settings`."""
         sampling = "4:2:0" if self.chroma == CHROMA_420 else "4:4:4"
         return (
-            f"x265 preset {_PRESET}, tune {_TUNE}, fixed qp, full-range BT.601, {sampling}, "
-            f"8 bits; quality is {MAX_QP} less the slice's qp"
+            f"x265 preset {PRESET}, tune {TUNE}, fixed qp, lambdas and rows as bpgenc 0.9.8's, "
+            f"full-range BT.601, {sampling}, 8 bits; quality is {MAX_QP} less the slice's qp"
         )
 
     @cached_property
@@ -135,7 +127,7 @@ class BpgCodec:
         subsampled = self.chroma == CHROMA_420
         luma, *chroma = to_planes(pixels, subsampled)
         filled = [_pad(luma, padded, False), *(_pad(plane, padded, subsampled) for plane in chroma)]
-        fields, payload = encode_intra(filled, self.chroma, qp, _PRESET, _TUNE)
+        fields, payload = encode_intra(filled, self.chroma, qp)
         if (fields.padded(height), fields.padded(width)) != padded:
             raise CodecError("x265 chose another coding block than the one asked for")
         return BpgFile(width, height, self.chroma, fields, payload).write()
