@@ -17,7 +17,8 @@ from semcomp.bitstream import BitstreamError
 from semcomp.demo import blocks, inspection
 from semcomp.demo.decoding import Step
 from semcomp.demo.inspection import inspect_file, inspect_run, play
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.demo.steps import ORIGINAL, Shelf, Steps
 from semcomp.pipeline import Compressed, compress, decompress
 from semcomp.semantic import user_map

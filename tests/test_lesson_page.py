@@ -15,14 +15,13 @@ from semcomp.demo import look, work
 from semcomp.demo.lesson import course, failures
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.lesson.step import TITLES
+from tests.browsing import visiting
 from tests.test_lesson_parts import curve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SAMPLES = work.samples
-PATIENCE = 300_000
-"""Milliseconds: a busy machine takes its time."""
 
 
 def small(name: str) -> np.ndarray:
@@ -61,22 +60,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The lesson with all its steps; no request leaves the host, nothing fails in the browser."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    asked: list[str] = []
-    broken: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("pageerror", lambda error: broken.append(str(error)))
-    opened.goto(f"{url}?lesson=1")
-    for number in range(1, 9):
-        opened.wait_for_selector(f"#lesson-{number} .book", state="attached")
-    yield opened
-    away = [u for u in asked if not u.startswith((url, "data:", "blob:", "about:"))]
-    context.close()
-    assert not away, f"the page asked for {away}"
-    assert not broken, broken
+    """The lesson with all its steps."""
+    with visiting(browser, f"{url}?lesson=1") as opened:
+        for number in range(1, 9):
+            opened.wait_for_selector(f"#lesson-{number} .book", state="attached")
+        yield opened
 
 
 @pytest.mark.browser

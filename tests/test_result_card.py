@@ -17,7 +17,8 @@ from PIL import Image, ImageFont
 from semcomp.__main__ import main
 from semcomp.demo import result_card, words
 from semcomp.demo.result_card import Card
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 
 CHOICE = Choice(2)
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from semcomp.demo import batch, results, tab_batch
 from semcomp.demo.batch import Batch, Item, Wish
-from semcomp.demo.session import Choice
+from semcomp.demo.runs import Choice
 from semcomp.pipeline import compress, decompress
 
 if TYPE_CHECKING:

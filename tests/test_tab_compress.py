@@ -19,7 +19,8 @@ from leaderboard.codecs import CODECS
 from semcomp.demo import sides, viewer, words, work
 from semcomp.demo.compress_events import CompressEvents
 from semcomp.demo.rivals import RivalError, match, offered
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.demo.shelf import Shelf
 from semcomp.demo.target import TargetError, fit, parse_size
 from semcomp.demo.visits import VISITS

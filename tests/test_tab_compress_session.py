@@ -13,7 +13,8 @@ import semcomp
 from semcomp.allocation import AllocationError
 from semcomp.demo import work
 from semcomp.demo.keep import Keep
-from semcomp.demo.session import Choice, Session, sizes
+from semcomp.demo.runs import Choice, sizes
+from semcomp.demo.session import Session
 from semcomp.demo.visits import Visits, identity
 from semcomp.metrics import psnr
 from semcomp.semantic import SemanticError, user_map
@@ -112,7 +113,7 @@ def test_runs_and_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         fresh.finished(Choice(level, "uniform"))
     kept = [level for level in range(1, 7) if fresh.run(Choice(level, "uniform"))]
     assert kept == [3, 4, 5, 6]
-    monkeypatch.setattr("semcomp.demo.session.HISTORY_BYTES", 2 * fresh.padded.nbytes)
+    monkeypatch.setattr("semcomp.demo.runs.HISTORY_BYTES", 2 * fresh.padded.nbytes)
     run = fresh.finished(Choice(7, "uniform"))
     assert not run.complete and len(run.history) == 1
     cut = np.asarray(semcomp.decompress(run.data, iterations=2))

@@ -17,10 +17,11 @@ from PIL import Image
 from semcomp import bitstream
 from semcomp.bitstream import BitstreamError
 from semcomp.demo import tab_inside, tab_open, visits, work
-from semcomp.demo.session import Choice
+from semcomp.demo.runs import Choice
 from semcomp.demo.steps import SHELF
 from semcomp.pipeline import compress, decompress
 from semcomp.planning import read_levels
+from tests.browsing import WIDTHS, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -61,30 +62,22 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         page.close()
 
 
-@pytest.fixture(params=[1280, 360])
+@pytest.fixture(params=WIDTHS)
 def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page, at desktop and phone width; no request leaves the host."""
-    context = browser.new_context(viewport={"width": request.param, "height": 900})
-    opened = context.new_page()
-    asked: list[str] = []
-    opened.on("request", lambda made: asked.append(made.url))
-    opened.goto(url)
-    yield opened
-    assert opened.evaluate("document.documentElement.scrollWidth") <= request.param
-    context.close()
-    away = [u for u in asked if not u.startswith((url, "data:", "blob:"))]
-    assert not away, f"the page asked for {away}"
+    """The page, at desktop and phone width."""
+    with visiting(browser, url, request.param) as opened:
+        yield opened
 
 
 def wait_for_all(page: Page, panel: str) -> int:
     """Wait until every iteration is there; returns how many there are."""
     page.wait_for_function(
         """panel => {
-            const [k, all] = document.querySelector(panel + ' .kname').textContent.split(' of ');
+            const said = document.querySelector(panel + ' .kname')?.textContent ?? '';
+            const [k, all] = said.split(' of ');
             return k && k === all;
         }""",
         arg=panel,
-        timeout=120_000,
     )
     return int(page.locator(f"{panel} .kname").inner_text().split(" of ")[1])
 
@@ -154,9 +147,7 @@ def test_scrub_and_download_the_file_cut_there(page: Page, file: Path) -> None:
     # Without the original there is nothing to compare with, and the page does not pretend.
     assert page.locator("#opened [data-layer=original]").count() == 0
     page.locator("#opened .play").click()
-    page.wait_for_function(
-        "() => Number(document.querySelector('#opened input.k').value) >= 2", timeout=60_000
-    )
+    page.wait_for_function("() => Number(document.querySelector('#opened input.k').value) >= 2")
 
 
 def test_the_result_of_the_first_tab_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:

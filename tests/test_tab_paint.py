@@ -16,10 +16,12 @@ from PIL import Image
 
 from semcomp import bitstream
 from semcomp.demo import blocks, painting, result_card, tab_inside, tab_paint, visits, work
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.pipeline import compress, decompress
 from semcomp.planning import read_levels
 from semcomp.semantic_map import SemanticError, user_map
+from tests.browsing import WIDTHS, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -155,21 +157,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         page.close()
 
 
-@pytest.fixture(params=[1280, 360])
+@pytest.fixture(params=WIDTHS)
 def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The tab with the classifier's map on its canvas, at desktop and phone width."""
-    context = browser.new_context(viewport={"width": request.param, "height": 900})
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda made: asked.append(made.url))
-    page.goto(url)
-    page.get_by_role("tab", name="Paint").click()
-    page.locator("#canvas .said", has_text="matters").wait_for(timeout=60_000)
-    yield page
-    assert page.evaluate("document.documentElement.scrollWidth") <= request.param
-    context.close()
-    away = [u for u in asked if not u.startswith((url, "data:", "blob:"))]
-    assert not away, f"the page asked for {away}"
+    with visiting(browser, url, request.param) as page:
+        page.get_by_role("tab", name="Paint").click()
+        page.locator("#canvas .said", has_text="matters").wait_for()
+        yield page
 
 
 def share(page: Page) -> int:
@@ -195,7 +189,7 @@ def test_painting_with_the_mouse_moves_bytes(opened: Page) -> None:
     opened.locator("#canvas .undo").click()
     assert share(opened) == painted
     opened.locator("#paint-go").click()
-    opened.locator("#paint-said .facts").wait_for(timeout=90_000)
+    opened.locator("#paint-said .facts").wait_for()
     assert "What you painted" in opened.locator("#paint-said").inner_text()
     opened.get_by_role("radio", name="Who paid").click()
     image = opened.locator("#painted img.picture")

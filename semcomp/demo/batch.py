@@ -18,7 +18,8 @@ from semcomp.bitstream import BitstreamError
 from semcomp.demo import work
 from semcomp.demo.decoding import Decode, decode_steps
 from semcomp.demo.results import plain
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.image import ImageError
 from semcomp.semantic_map import SemanticError
 

@@ -1,7 +1,14 @@
 """The line beside the level slider: how large the file will be, while the slider still moves."""
 
+from typing import Any
+
 import gradio as gr
 
+from .runs import Choice
+from .session import Session
+
+CURVE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+"""Levels whose expected bytes the page is told; it interpolates between them."""
 SCRIPT = r"""
 const line = element.querySelector("p"), wide = new Intl.NumberFormat("en");
 const at = (points, level) => {
@@ -34,8 +41,21 @@ CSS = """
 """
 
 
+def curves(session: Session, focus: str | None) -> dict[str, Any]:
+    """The line's value for a picture: `{"pixels": n, "curves": {allocation: [[level, bytes]]}}`.
+
+    focus: the class that matters, None for the most probable one.
+    """
+    found = {
+        name: [[at, session.expected_bytes(Choice(at, name, focus))] for at in CURVE]
+        for name in ("uniform", "proportional")
+    }
+    height, width = session.picture.shape[:2]
+    return {"pixels": height * width, "curves": {**found, "rd": found["uniform"]}}
+
+
 def build_expected() -> gr.HTML:
-    """The line; its value is `{"pixels": n, "curves": {allocation: [[level, bytes], ...]}}`."""
+    """The line; its value comes from `curves`."""
     return gr.HTML(
         {"text": "Expected size: after the first result"},
         html_template='<p role="status"></p>',

@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from semcomp.demo import radio_script
 from semcomp.demo.blocks import frame
 from semcomp.demo.steps import SHELF, Steps
 
@@ -48,11 +49,7 @@ let at = null;
 const show = async (k) => {
   at.k = k;
   const layer = at.value.layers.find((one) => one.k === k);
-  [...find("layers").children].forEach((button) => {
-    const chosen = Number(button.dataset.k) === k;
-    button.setAttribute("aria-checked", chosen);
-    button.tabIndex = chosen ? 0 : -1;
-  });
+  markRadio(find("layers"), k);
   const mine = at, key = `${k}/${layer.stamp}`;
   if (!at.frames.has(key)) {
     const answer = await server.frame([at.value.token, k]);
@@ -77,23 +74,9 @@ const arrived = () => {
   find("stage").style.aspectRatio = `${value.width} / ${value.height}`;
   const wide = Math.round(560 * value.width / value.height) + "px";
   find("stage").style.maxWidth = find("scale").style.maxWidth = wide;
-  const box = find("layers"), had = box.querySelector(":focus")?.dataset.k;
-  box.replaceChildren(...value.layers.map((layer) => {
-    const button = document.createElement("button");
-    button.type = "button"; button.textContent = layer.label; button.dataset.k = layer.k;
-    button.setAttribute("role", "radio");
-    button.addEventListener("click", () => show(layer.k));
-    button.addEventListener("keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      const all = [...box.children];
-      const next = all[(all.indexOf(button) + by + all.length) % all.length];
-      next.focus(); next.click();
-    });
-    return button;
-  }));
-  if (had !== undefined) box.querySelector(`[data-k="${had}"]`)?.focus();
+  const box = find("layers"), had = box.querySelector(":focus")?.dataset.layer;
+  radios(box, value.layers.map((layer) => [layer.k, layer.label]), show);
+  if (had !== undefined) box.querySelector(`[data-layer="${had}"]`)?.focus();
   if (!value.layers.some((layer) => layer.k === at.k)) at.k = value.first;
   show(at.k);
 };
@@ -114,7 +97,7 @@ def build_flip(elem_id: str, empty: str) -> gr.HTML:
         None,
         html_template=TEMPLATE.replace("@EMPTY@", empty),
         css_template=CSS,
-        js_on_load=SCRIPT,
+        js_on_load=radio_script.SCRIPT + SCRIPT,
         server_functions=[frame],
         apply_default_css=False,
         elem_id=elem_id,

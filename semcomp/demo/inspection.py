@@ -23,7 +23,8 @@ from semcomp.runtime import TILE
 from semcomp.weights import Model, find_model
 
 from .decoding import Decode, decode_steps
-from .session import Run, Session
+from .runs import Run
+from .session import Session
 
 MAX_PIXELS = 2_500_000
 """Largest picture whose every iteration is kept."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semcomp.allocation import MAX_LEVEL
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.metrics import ssim_map, weighted_mean
 from semcomp.planning import Plan
 from semcomp.quantizer import BLOCK

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.demo import words, work
 from semcomp.demo.components import PRIVATE, shown
-from semcomp.demo.session import Choice, Session
+from semcomp.demo.runs import Choice
+from semcomp.demo.session import Session
 from semcomp.demo.tab_inside import QUICK, WHO, current
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.planning import Plan

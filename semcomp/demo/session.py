@@ -14,18 +14,15 @@ session is whose, and forgets them.
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from threading import Lock
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp import bitstream
 from semcomp.allocation import MAX_LEVEL, AllocationError
-from semcomp.classifiers import DEFAULT_CLASSIFIER, Classifier, Features
+from semcomp.classifiers import DEFAULT_CLASSIFIER
 from semcomp.codec import CELL, EmbeddedCodec
 from semcomp.image import pad_image, to_tensor
 from semcomp.measure import RateDistortion, measure
@@ -33,73 +30,21 @@ from semcomp.pipeline import pack
 from semcomp.planning import Allocation, Plan, cut_codes, map_section, plan_levels
 from semcomp.quantizer import BLOCK
 from semcomp.runtime import encode_codes
-from semcomp.semantic import SemanticMap, analyse, load_classifier
+from semcomp.semantic import SemanticMap, analyse
 from semcomp.weights import Model, load_model
 
 from .decoding import Decode, Picture, chosen_model, decode_steps
 from .keep import Keep
 from .preview import preview
+from .remembering import Remembering
+from .runs import Choice, Run, Runs, fits
 from .shelf import Shelf
 
 ALLOCATIONS = ("uniform", "proportional", "rd")
-RUNS_KEPT = 4
-"""Runs a session keeps, the latest ones."""
-HISTORY_BYTES = 192 << 20
-"""Most memory for the pictures after every iteration, all runs of a session together."""
 _FIXED_BYTES = 34
 """A file's header and checksum without the map section (`semcomp.bitstream`)."""
 _CHUNK_BYTES = 6
 """A chunk's length, check and what the range coder rounds up, on average."""
-
-
-class Choice(NamedTuple):
-    """The settings of a run. focus: the class that matters, None for the most probable one."""
-
-    level: float = 8
-    allocation: str = "proportional"
-    focus: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A picture under one choice: its file and what decoding it gives.
-
-    data: the `.semc` file's bytes. plan: its levels. picture: uint8 (H, W, 3), what `decompress`
-    gives. history: uint8 (k + 1, Hp, Wp, 3), the padded picture after 0 to k iterations; the last
-    alone for pictures too large to keep them all.
-    """
-
-    choice: Choice
-    plan: Plan
-    data: bytes
-    picture: Picture
-    history: Picture
-
-    @property
-    def iterations(self) -> int:
-        """Iterations of the file, 0..24."""
-        return int(self.plan.levels.max(initial=0))
-
-    @property
-    def complete(self) -> bool:
-        """Whether the picture after every iteration is there."""
-        return len(self.history) == self.iterations + 1
-
-
-@dataclass
-class _Seen:
-    """A classifier that remembers the one picture it is asked about."""
-
-    name: str
-    class_names: Sequence[str]
-    network: Classifier
-    kept: Features | None = None
-
-    def features(self, image: Picture) -> Features:
-        """See `semcomp.classifiers.Classifier`; image: the picture as `analyse` prepares it."""
-        if self.kept is None:
-            self.kept = self.network.features(image)
-        return self.kept
 
 
 class Session:
@@ -116,8 +61,7 @@ class Session:
         self.padded = pad_image(picture)
         self.kept = Keep()
         self.shelf = Shelf()
-        self._runs: OrderedDict[Choice, Run] = OrderedDict()
-        self._guard = Lock()
+        self._runs = Runs()
 
     def map_of(self, focus: str | None = None) -> SemanticMap:
         """Map of a class, None for the most probable one. Raises SemanticError."""
@@ -131,10 +75,9 @@ class Session:
         return self.map_of()
 
     @property
-    def _seen(self) -> _Seen:
-        def look() -> _Seen:
-            network = load_classifier(DEFAULT_CLASSIFIER)
-            seen = _Seen(network.name, network.class_names, network)
+    def _seen(self) -> Remembering:
+        def look() -> Remembering:
+            seen = Remembering(DEFAULT_CLASSIFIER)
             analyse(self.picture, classifier=seen)
             return seen
 
@@ -259,11 +202,7 @@ class Session:
 
     def run(self, choice: Choice) -> Run | None:
         """The run of a choice if it is kept."""
-        with self._guard:
-            found = self._runs.get(choice)
-            if found is not None:
-                self._runs.move_to_end(choice)
-            return found
+        return self._runs.find(choice)
 
     def decode(
         self, choice: Choice, decode: Decode = decode_steps
@@ -275,14 +214,14 @@ class Session:
         plan = self.plan(choice)
         data = self.data(choice)
         history = yield from self.decode_plan(plan, decode)
-        self._keep(Run(choice, plan, data, self._cropped(history[-1]), history))
+        self._runs.keep(Run(choice, plan, data, self._cropped(history[-1]), history))
 
     def decode_plan(
         self, plan: Plan, decode: Decode = decode_steps
     ) -> Generator[tuple[int, int, Picture], None, Picture]:
         """As `decode` for any plan; its value (of `yield from`) is a history as in `Run`."""
         codes = cut_codes(self.codes, plan.levels)
-        whole = (len(codes) + 1) * self.padded.nbytes <= HISTORY_BYTES
+        whole = fits((len(codes) + 1) * self.padded.nbytes)
         history = np.full((len(codes) + 1 if whole else 1, *self.padded.shape), 128, np.uint8)
         shown = np.full_like(self.padded, 128)
         for step in decode(self.model_name, codes):
@@ -326,8 +265,7 @@ class Session:
         if choice.allocation == "rd" and not self.has_tables:
             return None
         plan = self.plan(choice)
-        with self._guard:
-            kept = [run for run in self._runs.values() if run.complete]
+        kept = [run for run in self._runs.all() if run.complete]
         codec = self.model.codec
         if not kept or not isinstance(codec, EmbeddedCodec):
             return None
@@ -339,14 +277,13 @@ class Session:
     @property
     def nbytes(self) -> int:
         """About how much memory is kept."""
-        with self._guard:
-            runs = list(self._runs.values())
+        runs = self._runs.all()
         total = self.picture.nbytes + self.padded.nbytes
         total += sum(run.history.nbytes + run.picture.nbytes + len(run.data) for run in runs)
         for value in self.kept.values():
             if isinstance(value, np.ndarray):
                 total += value.nbytes
-            elif isinstance(value, _Seen) and value.kept is not None:
+            elif isinstance(value, Remembering) and value.kept is not None:
                 total += value.kept.maps.nbytes
             elif isinstance(value, RateDistortion):
                 total += value.rate.nbytes + value.distortion.nbytes + value.codes.nbytes
@@ -356,22 +293,6 @@ class Session:
                 total += len(value)
         return total
 
-    def _keep(self, run: Run) -> None:
-        with self._guard:
-            self._runs[run.choice] = run
-            self._runs.move_to_end(run.choice)
-            while len(self._runs) > 1 and (
-                len(self._runs) > RUNS_KEPT
-                or sum(kept.history.nbytes for kept in self._runs.values()) > HISTORY_BYTES
-            ):
-                self._runs.popitem(last=False)
-
     def _cropped(self, padded: Picture) -> Picture:
         height, width = self.picture.shape[:2]
         return np.ascontiguousarray(padded[:height, :width])
-
-
-def sizes(data: bytes) -> dict[str, int]:
-    """Bytes of a file's header, map, codes and checks."""
-    found = bitstream.parse(data).sizes
-    return {"header": found.header, "map": found.map, "codes": found.codes, "checks": found.checks}

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from . import work
 from .rivals import RIVALS, Rival, RivalError, match
-from .session import Choice, Run, Session
+from .runs import Choice, Run
+from .session import Session
 from .target import TargetError, fit
 
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"

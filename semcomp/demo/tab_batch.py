@@ -18,7 +18,7 @@ from semcomp.demo.batch import Batch, Wish
 from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE
 from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.results import save
-from semcomp.demo.session import Choice
+from semcomp.demo.runs import Choice
 from semcomp.demo.visits import identity
 
 SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]

@@ -49,7 +49,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                     side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
         with gr.Column(scale=7, min_width=300, elem_classes="side"):
             first = next(iter(work.samples().values()))
-            with viewer.build_viewer((first.shape[0], first.shape[1]), acts.options) as shown:
+            with viewer.build_viewer((first.shape[0], first.shape[1]), acts.shown.options) as shown:
                 facts = gr.HTML(elem_id="facts", apply_default_css=False)
                 with gr.Row(elem_id="files"):
                     file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)

@@ -10,7 +10,8 @@ from semcomp.demo import blocks, work
 from semcomp.demo.components import MODEL, PRIVATE
 from semcomp.demo.compress_events import decode_on_gpu
 from semcomp.demo.inspection import inspect_run
-from semcomp.demo.session import Choice, Run, Session
+from semcomp.demo.runs import Choice, Run
+from semcomp.demo.session import Session
 from semcomp.demo.steps import SHELF
 from semcomp.demo.visits import SHARED, VISITS, identity
 

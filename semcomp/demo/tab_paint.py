@@ -20,7 +20,8 @@ from semcomp.demo.paint_look import CSS, TEMPLATE
 from semcomp.demo.paint_script import SCRIPT
 from semcomp.demo.painting import GAINED, LOST, UNCHANGED, Area
 from semcomp.demo.results import save
-from semcomp.demo.session import Choice, Session, sizes
+from semcomp.demo.runs import Choice, sizes
+from semcomp.demo.session import Session
 from semcomp.demo.steps import ORIGINAL, SHELF, Steps
 from semcomp.demo.visits import identity
 from semcomp.draw import IMPORTANCE

@@ -2,7 +2,8 @@
 
 import re
 
-from .session import Choice, Session
+from .runs import Choice
+from .session import Session
 
 LEAST, MOST, STEP = 1.0, 24.0, 0.05
 """Levels of the page's slider."""

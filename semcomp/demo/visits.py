@@ -13,7 +13,8 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from .session import Choice, Session
+from .runs import Choice
+from .session import Session
 
 MAX_BYTES = 1 << 30
 """Most memory for all sessions together; the one not used for longest goes first."""

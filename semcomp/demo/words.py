@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from semcomp.demo.session import Choice
+from semcomp.demo.runs import Choice
 from semcomp.semantic import SemanticMap
 
 HEADER = """

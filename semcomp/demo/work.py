@@ -24,6 +24,7 @@ from PIL import Image
 from semcomp import bitstream
 from semcomp.allocation import AllocationError
 from semcomp.bitstream import BitstreamError
+from semcomp.demo.reduce import reduced
 from semcomp.demo.settings import Settings
 from semcomp.demo.target import TargetError
 from semcomp.draw import level_grid, overlay
@@ -127,10 +128,7 @@ def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
     height, width = picture.shape[:2]
     if not 0 < max_side < max(height, width):
         return picture, []
-    factor = max_side / max(height, width)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-    return small, [f"Reduced from {width} × {height} pixels first."]
+    return reduced(picture, max_side), [f"Reduced from {width} × {height} pixels first."]
 
 
 _kept: dict[tuple[str, float, str, str | None], Result] = {}

@@ -24,7 +24,7 @@ from semcomp.classifiers import Classifier
 from semcomp.demo.lesson.book import fold
 from semcomp.demo.lesson.pictures import Pixels, layer, marked, photo_url, png_url, stage
 from semcomp.demo.lesson.step import times
-from semcomp.demo.lesson.study import reduced
+from semcomp.demo.reduce import reduced
 from semcomp.demo.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.image import load_image, padded_size

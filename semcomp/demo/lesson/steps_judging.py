@@ -10,7 +10,8 @@ from semcomp.demo.lesson.book import Book, Frame, table
 from semcomp.demo.lesson.charts import Axis, Line, lines
 from semcomp.demo.lesson.pictures import layer, photo_url, png_url, stage
 from semcomp.demo.lesson.step import Step
-from semcomp.demo.lesson.study import SECOND_CLASSIFIER, Score, Study, Version
+from semcomp.demo.lesson.study import SECOND_CLASSIFIER, Study
+from semcomp.demo.lesson.versions import Score, Version
 from semcomp.demo.words import percent
 from semcomp.measure import block_means
 from semcomp.quantizer import BLOCK

@@ -7,18 +7,19 @@ from the library's own functions, so the lesson cannot say anything else than th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp import bitstream
 from semcomp.allocation import block_importance, default_floor, level_to_centi
-from semcomp.classifiers import DEFAULT_CLASSIFIER, Classifier, Features, load_classifier
+from semcomp.classifiers import DEFAULT_CLASSIFIER, Features, load_classifier
 from semcomp.demo.lesson.algorithm import Walk, walk
+from semcomp.demo.lesson.versions import Pixels, Score, Version
+from semcomp.demo.reduce import reduced
+from semcomp.demo.remembering import Remembering
 from semcomp.image import crop, pad_image, to_tensor
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
 from semcomp.pipeline import pack
@@ -40,52 +41,6 @@ SECOND_CLASSIFIER = "efficientnet-lite2"
 """Whose map marks the method's homework in step 7."""
 LATEST = 16
 """Iterations of the same level everywhere that step 5 can show."""
-
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, eq=False)
-class Version:
-    """A picture compressed in one way.
-
-    name: for people. data: the whole file. plan: levels of the blocks, as the file tells them.
-    codes: int8 (iterations, 8, hb, wb). decoded: uint8 (H, W, 3).
-    """
-
-    name: str
-    data: bytes
-    plan: Plan
-    codes: NDArray[np.int8]
-    decoded: Pixels
-
-
-@dataclass(frozen=True)
-class Score:
-    """A version's scores against the original. ms_ssim: None below 161 pixels a side."""
-
-    psnr: float
-    ssim: float
-    si_ssim: float
-    ms_ssim: float | None
-    si_ssim_2: float
-    """SI-SSIM under the second classifier's map."""
-    saw: str
-    """What the classifier names the decoded picture."""
-    probability: float
-
-
-class _Remembering:
-    """A classifier that keeps the features of the last picture it saw."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self.name = classifier.name
-        self.class_names: Sequence[str] = classifier.class_names
-        self.seen: Features | None = None
-
-    def features(self, image: Pixels) -> Features:
-        self.seen = self._classifier.features(image)
-        return self.seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,19 +254,9 @@ def study(
     """
     level_to_centi(level)
     picture = reduced(picture, side)
-    remembering = _Remembering(load_classifier(DEFAULT_CLASSIFIER))
+    remembering = Remembering(DEFAULT_CLASSIFIER)
     semantic_map = analyse(picture, classifier=remembering, class_name=class_name)
-    assert remembering.seen is not None
+    assert remembering.kept is not None
     # One class only: a blend has no single score to build up.
     semantic_map = replace(semantic_map, chosen=semantic_map.chosen[:1])
-    return Study(picture, level, remembering.seen, semantic_map, load_model(model, device))
-
-
-def reduced(picture: Pixels, side: int) -> Pixels:
-    """The picture with a longest side of at most `side` pixels."""
-    height, width = picture.shape[:2]
-    if max(height, width) <= side:
-        return picture
-    factor = side / max(height, width)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    return Study(picture, level, remembering.kept, semantic_map, load_model(model, device))

@@ -1,0 +1,56 @@
+"""The link that restores the first tab: its settings written into an address, and read back."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from semcomp.demo import sides, words, work
+from semcomp.demo.session import ALLOCATIONS
+from semcomp.demo.shown import Sides
+from semcomp.demo.target import LEAST, MOST
+from semcomp.demo.visits import Visit
+
+
+class Asked(NamedTuple):
+    """What a link asks for; None where it asks for nothing that is there.
+
+    picture: a sample. focus: a class, which the picture may turn out not to have.
+    """
+
+    picture: work.Picture | None
+    level: float | None
+    allocation: str | None
+    focus: str | None
+    pair: Sides
+
+
+def read(query: Mapping[str, str], keys: Collection[str]) -> Asked:
+    """The settings in an address's query. keys: of what can be put left and right."""
+    pair = query.get("left", sides.FIRST[0]), query.get("right", sides.FIRST[1])
+    fine = all(key in keys for key in pair) and pair[0] != pair[1]
+    allocation = query.get("allocation")
+    return Asked(
+        work.samples().get(query.get("picture", "")),
+        _number(query.get("level")),
+        allocation if allocation in ALLOCATIONS else None,
+        query.get("class") or None,
+        pair if fine else sides.FIRST,
+    )
+
+
+def written(here: str, visit: Visit, pair: Sides) -> str:
+    """The address, at `here`, of what is shown; an upload itself is never part of it."""
+    choice, session = visit.choice, visit.session
+    asked = {"level": f"{choice.level:g}", "allocation": choice.allocation}
+    if work.sample_name(session.picture) is not None:
+        asked = {"picture": session.name, **asked}
+    if choice.focus is not None:
+        asked["class"] = choice.focus
+    return words.link(here, {**asked, "left": pair[0], "right": pair[1]})
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if LEAST <= value <= MOST else None
