@@ -1,4 +1,4 @@
-"""The codec measured on a folder of pictures, from real files: tables, and equal-byte comparisons.
+"""The codec measured on a folder of pictures, from real files, at equal levels or equal bytes.
 
 For every picture the encoder runs once; every level and allocation is cut from the same codes,
 packed into a file, read back and decoded. Nothing is estimated: rates are the files' bytes.
@@ -6,11 +6,9 @@ packed into a file, read back and decoded. Nothing is estimated: rates are the f
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -20,6 +18,7 @@ import torch
 
 from . import bitstream
 from .allocation import MAX_LEVEL, block_importance, uniform_levels
+from .bench_rows import Row
 from .bitstream import AllocationKind
 from .files import picture_files
 from .image import crop, load_image, pad_image
@@ -36,29 +35,6 @@ ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
 """All allocations, in the order of the tables."""
 LEVELS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 """Average levels of the default table."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One file: its rate in bits per pixel and its scores.
-
-    top_psnr, top_ssim: over the fifth of the picture's blocks with the highest importance.
-    """
-
-    image: str
-    allocation: str
-    level: float
-    bytes: int
-    map_bytes: int
-    bpp: float
-    psnr: float
-    ms_ssim: float
-    ssim: float
-    si_ssim: float
-    top_psnr: float
-    top_ssim: float
-    encode_seconds: float
-    decode_seconds: float
 
 
 class _Picture:
@@ -209,101 +185,3 @@ def _bench_picture(
                 matched, _ = picture.uniform_file(len(data))
                 rows.append(picture.score(f"uniform={allocation}", level, matched, 0.0))
     return rows
-
-
-SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim", "top_psnr", "top_ssim")
-"""Columns of the table."""
-
-
-def _groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows of one allocation and level, in order of appearance."""
-    groups: dict[tuple[str, float], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.allocation, row.level), []).append(row)
-    return list(groups.values())
-
-
-def _mean_row(group: Sequence[Row]) -> dict[str, str | float]:
-    means = {score: float(np.mean([getattr(row, score) for row in group])) for score in SCORES}
-    return {"allocation": group[0].allocation, "level": group[0].level, **means}
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Means over the pictures per allocation and level, as a Markdown table."""
-    lines = [
-        "| allocation | level | " + " | ".join(SCORES) + " |",
-        "|---" * (len(SCORES) + 2) + "|",
-    ]
-    for group in _groups(rows):
-        means = _mean_row(group)
-        cells = [f"{means[s]:.2f}" if "psnr" in s else f"{means[s]:.4f}" for s in SCORES]
-        lines.append(f"| {means['allocation']} | {means['level']:g} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def write_rows(rows: Sequence[Row], path: Path, model: Model) -> None:
-    """Rows with the weights they were measured with, as JSON."""
-    text = json.dumps(
-        {"model": model.name, "sha256": model.digest, "rows": [asdict(row) for row in rows]},
-        indent=1,
-    )
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def write_card(rows: Sequence[Row], model: Model, folder: Path) -> None:
-    """Put the means into the weights' card, as JSON and as a page to read.
-
-    folder: the weights' own folder, such as assets/small.
-    """
-    path = folder / "card.json"
-    card = json.loads(path.read_text(encoding="utf-8"))
-    card["measured"] = {
-        "pictures": len({row.image for row in rows}),
-        "sha256": model.digest,
-        "torch": torch.__version__,
-        "device": str(model.device),
-        "table": [_mean_row(group) for group in _groups(rows)],
-    }
-    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    validation = _validation_lines(card.get("validation", {}))
-    origin = card.get("origin")
-    before = f", after {origin['steps']} steps, {origin['hours']} hours" if origin else ""
-    page = f"""# Weights `{card["name"]}`
-
-- SHA-256 over the parts: `{model.digest}`; model id in files: `{model.digest[:8]}`
-- License: {card["license"]}
-- Training data: {card["data"]}
-- Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}{before};
-  options
-  `{json.dumps(card["options"])}`
-- Commit: `{card["commit"]}`
-- Validation on held-out training crops after k iterations, and under level maps:
-{validation}
-
-Measured on {card["measured"]["pictures"]} pictures from real files
-(`python -m semcomp bench FOLDER --card`), means over the pictures; bpp counts the whole file;
-top_psnr and top_ssim are taken over the fifth of the blocks with the highest importance.
-
-{table(rows)}
-"""
-    (folder / "CARD.md").write_text(page, encoding="utf-8")
-
-
-def _validation_lines(scores: Mapping[str, float]) -> str:
-    """A list item per score, its levels in one line."""
-    titles = {"psnr": "PSNR in dB", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "map": "level maps"}
-    lines = []
-    for prefix, title in titles.items():
-        values = ", ".join(
-            f"{name.removeprefix(f'{prefix}_')}: {value:.{2 if 'psnr' in name else 4}f}"
-            for name, value in scores.items()
-            if name.startswith(f"{prefix}_")
-        )
-        lines += [f"  - {title}: {values}"] if values else []
-    return "\n".join(lines)
-
-
-def read_rows(path: Path) -> tuple[str, list[Row]]:
-    """(SHA-256 of the weights, rows) of a file by `write_rows`."""
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return stored["sha256"], [Row(**row) for row in stored["rows"]]

@@ -38,6 +38,7 @@ def bench(
 ) -> None:
     """Measure the codec on real files: bpp, PSNR, MS-SSIM, SSIM and SI-SSIM, means per level."""
     from . import bench as measuring
+    from .bench_rows import table, write_card, write_rows
     from .weights import ASSETS, load_model
 
     chosen = [name.strip() for name in allocations.split(",")]
@@ -60,9 +61,9 @@ def bench(
         jobs=jobs,
         report=lambda line: print(line, flush=True),
     )
-    print(measuring.table(rows))
+    print(table(rows))
     loaded = load_model(model, device)
     if out is not None:
-        measuring.write_rows(rows, out, loaded)
+        write_rows(rows, out, loaded)
     if card:
-        measuring.write_card(rows, loaded, ASSETS / model)
+        write_card(rows, loaded, ASSETS / model)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from semcomp import bench as measuring
 from semcomp.__main__ import main
+from semcomp.bench_rows import write_card
 from semcomp.weights import load_model
 
 
@@ -54,7 +55,7 @@ def test_bench_card(folder, tmp_path, monkeypatch):
     model = load_model("small")
     (card / "card.json").write_text(json.dumps(dict(model.card)))
     rows = measuring.bench(folder, levels=[2.0], allocations=["uniform"], images=["cat.png"])
-    measuring.write_card(rows, model, card)
+    write_card(rows, model, card)
     measured = json.loads((card / "card.json").read_text())["measured"]
     assert measured["sha256"] == model.digest and measured["pictures"] == 1
     assert measured["table"][0]["bpp"] == rows[0].bpp

@@ -48,6 +48,7 @@ ORDER = [
     "measure",
     "planning",
     "pipeline",
+    "bench_rows",
     "bench",
     "draw",
     "explanation",

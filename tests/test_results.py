@@ -9,7 +9,7 @@ import pytest
 from leaderboard.__main__ import main
 from leaderboard.codecs import CODECS
 from leaderboard.results import read_folder
-from semcomp.bench import read_rows, table
+from semcomp.bench_rows import read_rows, table
 from semcomp.weights import load_model
 
 ROOT = Path(__file__).resolve().parent.parent
