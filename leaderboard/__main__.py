@@ -55,7 +55,14 @@ def _commands() -> None:
 
 @app.command()
 def run(
-    out: Annotated[Path, typer.Option(help="folder for CODEC.json and the finished points")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for CODEC.json and the finished points [default: assets/results/kodak, "
+            "and with no other choice all that is committed in assets is made again]",
+            show_default=False,
+        ),
+    ] = None,
     dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
     codecs: Annotated[
         str | None, typer.Option(help="names, separated by commas [default: all]")
@@ -72,11 +79,16 @@ def run(
     ] = None,
 ) -> None:
     """Measure codecs on pictures; a run that was stopped goes on where it was."""
+    from . import committed
     from .codecs import CODECS
-    from .datasets import load_dataset
+    from .datasets import KODAK, load_dataset
     from .evaluate import evaluate
-    from .progress import Progress
+    from .progress import Progress, say
+    from .results import ResultsError
 
+    if out is None and dataset != KODAK:
+        raise typer.BadParameter("name the folder for these pictures' results with --out")
+    everything = all(choice is None for choice in (out, codecs, images, qualities))
     names = list(CODECS) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in CODECS]
     if unknown or not names:
@@ -85,9 +97,11 @@ def run(
         )
     if ray is not None and jobs != 1:
         raise typer.BadParameter("give either --jobs or --ray")
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    out = committed.results_folder(pictures.name) if out is None else out
     results = evaluate(
         [CODECS[name] for name in dict.fromkeys(names)],
-        load_dataset(dataset, None if images is None else split_names(images)),
+        pictures,
         out,
         jobs=jobs,
         ray=ray,
@@ -100,6 +114,15 @@ def run(
             f"{out / result.name}.json: {len(result.images)} pictures, "
             f"{len(result.qualities)} qualities, {min(rates):.3f} to {max(rates):.3f} bpp"
         )
+    if everything:
+        try:
+            for path in committed.remake(pictures, jobs, say):
+                print(path)
+        except OSError as error:
+            raise ResultsError(
+                f"cannot write {error.filename or committed.ASSETS}: {error.strerror or error}; "
+                "the results are kept"
+            ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The command `check`: recompute committed results and show any difference."""
+"""The command `check`: recompute what is committed and show any difference."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ SHOWN = 20
 
 def check(
     results: Annotated[
-        Path, typer.Option(help="folder of results files to verify", metavar="DIR")
-    ] = Path("assets/results/kodak"),
+        Path | None,
+        typer.Option(
+            help="folder of results files to verify [default: assets/results/DATASET, and for "
+            "kodak the tables, studies and figures in assets with it]",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
     dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
     codecs: Annotated[
-        str | None, typer.Option(help="names, separated by commas [default: all that have results]")
+        str | None,
+        typer.Option(
+            help="names, separated by commas: only their results [default: all that have some]",
+            show_default=False,
+        ),
     ] = None,
     images: Annotated[
         str | None, typer.Option(help="only these pictures, separated by commas")
@@ -32,23 +42,28 @@ def check(
         typer.Option(help="keep the recomputed points here, so that a stopped check goes on"),
     ] = None,
 ) -> None:
-    """Recompute committed results; exit code 1 if a file's bytes or a score differ."""
+    """Recompute what is committed; exit code 1 if a file's bytes or a score differ.
+
+    With --images, of the measurements those of the pictures named.
+    """
+    from . import committed
     from .codecs import CODECS
     from .comparison import common_qualities, differences, provenance_differences
-    from .datasets import load_dataset
+    from .datasets import KODAK, load_dataset
     from .evaluate import evaluate
-    from .progress import Progress
+    from .progress import Progress, say
     from .results import ResultsError, read_folder
 
-    stated = {each.name: each for each in read_folder(results)}
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    stated_in = committed.results_folder(pictures.name) if results is None else results
+    stated = {each.name: each for each in read_folder(stated_in)}
     names = list(stated) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in stated or name not in CODECS]
     if unknown or not names:
         raise ResultsError(
-            f"cannot recompute {', '.join(unknown) or 'nothing'}: {results} holds "
+            f"cannot recompute {', '.join(unknown) or 'nothing'}: {stated_in} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
-    pictures = load_dataset(dataset, None if images is None else split_names(images))
     qualities = common_qualities([stated[name] for name in names])
     found = []
     with ExitStack() as stack:
@@ -62,7 +77,7 @@ def check(
                 qualities=qualities[name],
                 progress=Progress,
             )
-    wrong = []
+    wrong: list[object] = []
     for each in found:
         here = differences(stated[each.name], each)
         wrong += here
@@ -70,6 +85,11 @@ def check(
         if here:
             for line in provenance_differences(stated[each.name], each):
                 print(f"  {line}")
+    if results is None and codecs is None and dataset == KODAK:
+        whole = load_dataset(dataset)
+        for path, lines in committed.compare(pictures, whole, jobs, say):
+            print(f"{path}: made again, {len(lines)} differences")
+            wrong += [f"{path}: {line}" for line in lines]
     for difference in wrong[:SHOWN]:
         print(f"  {difference}")
     if len(wrong) > SHOWN:

@@ -87,3 +87,8 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+
+
+def say(line: str) -> None:
+    """A line of progress on stderr, beside what is found."""
+    print(line, file=sys.stderr)

@@ -46,7 +46,7 @@ def table(
     if method not in METHODS:
         raise typer.BadParameter(f"no interpolation {method!r}: use {' or '.join(METHODS)}")
     at = split_numbers("rates", rates)
-    frame, _, dataset = _read(results, published, codecs, keep=anchor)
+    frame, _, dataset = read_frame(results, published, codecs, keep=anchor)
     wanted = _measured(frame, _metrics(metrics))
     parts = []
     for metric in wanted:
@@ -96,7 +96,7 @@ def figures(
     view = split_numbers("rates", rates)
     if len(view) != 2 or not 0 <= view[0] < view[1]:
         raise typer.BadParameter(f"rates {rates!r}: expected two ascending, such as 0,1.6")
-    frame, sources, dataset = _read(results, published, codecs)
+    frame, sources, dataset = read_frame(results, published, codecs)
     wanted = _measured(frame, _metrics(metrics))
     # Named codecs are all in view; else published curves beyond the first wait in the legend.
     chosen = None if codecs is None else list(dict.fromkeys(frame["codec"]))
@@ -124,7 +124,7 @@ def figures(
     _write(out / "rd.png", png(rd_chart(frame, wanted[:2], **options)))
 
 
-def _read(
+def read_frame(
     folder: Path, published: bool, codecs: str | None, keep: str | None = None
 ) -> tuple[pandas.DataFrame, list[Any], str]:
     """(rows, published curves among them, data set) of a folder of results.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,7 @@ def study(
 ) -> None:
     """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png."""
     from .datasets import load_dataset
+    from .progress import say
     from .results import ResultsError
     from .studies import Context, find_study, write_study
 
@@ -46,10 +46,7 @@ def study(
     if results is None and any(committed.glob("*.json")):
         results = committed
 
-    def report(line: str) -> None:
-        print(line, file=sys.stderr)
-
-    found = run(Context(loaded, results, jobs, report))
+    found = run(Context(loaded, results, jobs, say))
     try:
         for path in write_study(found, out):
             print(path)
