@@ -54,8 +54,7 @@ def check(
     from .progress import Progress, say
     from .results import ResultsError, read_folder
 
-    pictures = load_dataset(dataset, None if images is None else split_names(images))
-    stated_in = committed.results_folder(pictures.name) if results is None else results
+    stated_in = committed.results_folder(Path(dataset).name) if results is None else results
     stated = {each.name: each for each in read_folder(stated_in)}
     names = list(stated) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in stated or name not in CODECS]
@@ -64,6 +63,7 @@ def check(
             f"cannot recompute {', '.join(unknown) or 'nothing'}: {stated_in} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
     qualities = common_qualities([stated[name] for name in names])
     found = []
     with ExitStack() as stack:
