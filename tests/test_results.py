@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from leaderboard.__main__ import main
+from leaderboard.bdrate import bd_rate
 from leaderboard.codecs import CODECS
-from leaderboard.results import read_folder
+from leaderboard.curves import on_log_scale
+from leaderboard.results import read_folder, read_results
 from semcomp.bench_rows import read_rows, table
 from semcomp.weights import load_model
+from tests.anchor_curves import kodak_means
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = sorted((ROOT / "assets" / "results" / "small").glob("*.json"))
@@ -40,6 +43,22 @@ def test_benchmark_results_are_of_the_committed_weights_and_whole():
         assert each.kind == "recomputed" and each.provenance["dirty"] is False
         assert each.provenance["weights"] == getattr(CODECS[each.name], "weights_sha256", None)
         assert len(each.rows) == 24 * len(each.qualities)
+
+
+@pytest.mark.parametrize("metric", ["ms_ssim", "si_ssim", "psnr"])
+@pytest.mark.parametrize("codec", ["jpeg", "webp", "avif", "jxl", "bpg", "bpg444"])
+def test_known_codecs_lie_on_the_anchors(codec, metric):
+    """Measured before by other code: the same libraries, and for BPG the reference encoder."""
+    anchor = kodak_means()[codec].means()
+    ours = read_results(ROOT / "assets" / "results" / "kodak" / f"{codec}.json").means()
+    found = bd_rate(
+        anchor["bpp"],
+        on_log_scale(metric, anchor[metric]),
+        ours["bpp"],
+        on_log_scale(metric, ours[metric]),
+    )
+    assert abs(found.percent) < (2 if codec.startswith("bpg") else 1)
+    assert found.overlap > 0.9
 
 
 def test_readme_shows_the_ranking(tmp_path):
