@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -40,6 +41,7 @@ def bench_board(
             _in_process(store)
             if browser:
                 _in_browser(store)
+            print(f"load of this machine: {', '.join(f'{n:.1f}' for n in os.getloadavg())}")
         finally:
             store.close()
 
@@ -60,15 +62,17 @@ def _fill(folder: Path, methods: int, qualities: int) -> None:
 def _in_process(store: Store) -> None:
     from .page_board import FOLDER
     from .page_events import Events
+    from .page_ready import make_ready
 
     events = Events(FOLDER, lambda: store)
     browser = {"here": "http://localhost/", "dark": False, "narrow": False}
     opened = _timed("open, nothing in memory", lambda: events.switch("", browser))
+    _timed("the rest of what the app prepares", lambda: make_ready(FOLDER, lambda: store))
     _timed("open again", lambda: events.switch("", browser), REPEATS)
     controls = _controls(opened, browser)
     _timed("filter", lambda: events.rank(*controls(7, FILTER)), REPEATS)
     _timed("another page", lambda: events.turn(1, *controls(10, 3)), REPEATS)
-    _timed("another score, nothing in memory", lambda: events.rank(*controls(1, "psnr")))
+    _timed("another score", lambda: events.rank(*controls(1, "psnr")))
     _timed("another anchor, nothing in memory", lambda: events.rank(*controls(4, "jpeg")))
 
 
@@ -137,6 +141,9 @@ def _watch(browser: Any, address: str) -> None:
         page.goto(f"{address}?tab=leaderboard")
         page.wait_for_selector("#board-table tbody tr")
 
+    def curves() -> None:
+        page.wait_for_selector("#board-plot .scatterlayer .trace")
+
     def filtered(text: str) -> Callable[[], None]:
         def work() -> None:
             before = page.locator("#board-table caption").inner_text()
@@ -150,7 +157,9 @@ def _watch(browser: Any, address: str) -> None:
         return work
 
     _timed("browser, first visit, to the first row", visit)
+    _timed("browser, first visit, from there to the curves", curves)
     _timed("browser, next visit, to the first row", visit, REPEATS)
+    curves()
     for text in (FILTER, "self-reported", FILTER):
         _timed(f"browser, filter {text!r}", filtered(text))
     context.close()

@@ -13,7 +13,9 @@ from typing import Any
 import gradio as gr
 
 from . import page_words as words
+from .page_api import Api
 from .page_board import FOLDER, OpenStore
+from .page_choosing import TYPED_JS, Choosing
 from .page_decode import decode_on_gpu
 from .page_events import BROWSER_JS, Events
 from .page_look import CSS
@@ -23,6 +25,7 @@ __all__ = ["CSS", "FOLDER", "build_tab"]
 
 QUICK: dict[str, Any] = {
     "queue": False,
+    "preprocess": False,  # `Events` checks what it is sent, for lists whose choices change too
     "show_progress": "hidden",
     "trigger_mode": "always_last",
     "api_visibility": "private",
@@ -56,30 +59,39 @@ def build_tab(
         )
         with gr.Accordion("How these numbers are made", open=False):
             made = gr.Markdown(words.MADE, elem_id="board-made")
-        said, browser = gr.JSON(visible=False), gr.State()
+        said, browser = gr.JSON(visible=False), gr.JSON(visible=False)
     controls: list[Any] = [
         *(dataset, metric, scale, codecs, anchor, low, high, text, picture, target),
         *(number, submitted, method),
     ]
     curves, paged = [notice, plot, left_out], [table, pages, number]
     ranks = [*paged, *files]
-    shown = [*controls, *sample, made, *curves, *ranks, points, *described, link]
+    shown = [*controls, *sample, made, notice, *ranks, *described, link]
     asked = [*controls, browser]
-    page.load(events.open, said, [browser, tabs, *shown], js=BROWSER_JS, **QUICK)
-    dataset.input(events.switch, [dataset, browser], shown, **QUICK)
+    for opened in (
+        page.load(events.open, said, [browser, tabs, *shown], js=BROWSER_JS, **QUICK),
+        dataset.input(events.switch, [dataset, browser], shown, **QUICK),
+    ):
+        opened.success(events.drawn, asked, [plot, left_out, points], **QUICK)
+    choosing = Choosing(folder, store)
+    for each, find in ((submitted, choosing.curves), (method, choosing.method)):
+        typed = TYPED_JS % each.elem_id
+        each.key_up(find, [dataset, each, said], each, js=typed, **QUICK)
+        each.blur(find, [dataset, each], each, **QUICK)
     for triggers, function, outputs in (
         ([metric, scale, codecs, submitted, low, high], events.draw, curves),
-        ([metric, anchor, text], events.rank, ranks),
+        ([metric, anchor], events.rank, ranks),
         ([submitted], events.save, files[1:]),
         ([picture, target, submitted], events.look, [points]),
         ([method], events.describe, described),
-        ([each for each in controls[1:] if each is not number], events.share, [link]),
+        ([each for each in controls[1:] if each not in (text, number)], events.share, [link]),
     ):
         changes = [change for each in triggers for change in _changes(each)]
         gr.on(changes, function, asked, outputs, **QUICK)
+    gr.on(_changes(text), events.narrow, [link, *asked], [*ranks, link], **QUICK)
     for step, changes in ((0, _changes(number)), (-1, [turns[0].click]), (1, [turns[1].click])):
         gr.on(changes, partial(events.turn, step), asked, [*paged, link], **QUICK)
-    _endpoint(events)
+    _endpoint(Api(folder, store))
 
 
 def _curves() -> tuple[Any, ...]:
@@ -95,7 +107,7 @@ def _curves() -> tuple[Any, ...]:
     submitted = gr.Dropdown(
         [],
         label="Curves of submissions",
-        info=f"Type to search; at most {MOST_SUBMITTED} at a time.",
+        info=f"{words.SEARCH} At most {MOST_SUBMITTED} at a time.",
         multiselect=True,
         max_choices=MOST_SUBMITTED,
         visible=False,
@@ -136,7 +148,7 @@ def _ranking() -> tuple[Any, ...]:
 
 def _one_method() -> tuple[Any, ...]:
     gr.HTML("<h2>One method</h2>")
-    method = gr.Dropdown([], label="Method", elem_id="board-method")
+    method = gr.Dropdown([], label="Method", info=words.SEARCH, elem_id="board-method")
     told = gr.HTML(words.METHOD, elem_id="board-about")
     with gr.Row(elem_classes="files"):
         files = [
@@ -184,11 +196,11 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
     return picture, target, points, [sample, hint, wanted]
 
 
-def _endpoint(events: Events) -> None:
+def _endpoint(api: Api) -> None:
     with gr.Group(visible=False):
         dataset, metric, anchor = (gr.Textbox("", label=n) for n in ("Data set", "Score", "Anchor"))
         gr.Button().click(
-            events.api,
+            api.table,
             [dataset, metric, anchor],
             gr.JSON(label="Ranking"),
             queue=False,
@@ -196,7 +208,7 @@ def _endpoint(events: Events) -> None:
         )
         dataset, method = gr.Textbox("", label="Data set"), gr.Textbox("", label="Method")
         gr.Button().click(
-            events.api_results,
+            api.results,
             [dataset, method],
             gr.JSON(label="Results"),
             queue=False,

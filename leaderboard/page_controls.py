@@ -10,8 +10,9 @@ from semcomp.demo.work import samples
 
 from . import page_words as words
 from .look import METRIC_NAMES, look_of
-from .page_board import Boards
+from .page_board import Board, Boards
 from .page_pictures import AT_FIRST, MOST, has_pixels, runnable
+from .page_search import found
 from .page_view import View
 
 
@@ -20,14 +21,11 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
     board = boards.boards.get(view.dataset)
     metrics = [(METRIC_NAMES[metric], metric) for metric in (board.metrics if board else [])]
     everyone = board.codecs if board else []
-    labels = {name: look_of(name).label for name in everyone}
-    for name in everyone:
-        if board and board.of(name).kind == "published":
-            labels[name] += " (published)"
+    labels = _labels(board)
     own_codecs = [name for name in view.codecs if name in labels]
     complete = board.anchors if board else []
-    sent = [(name, each.token) for name, each in board.entries.items()] if board else []
     drawn = [board.entries[n].token for n in view.codecs if n in board.entries] if board else []
+    chosen = view.tokens.get(view.method, view.method) if view.method else ""
     can = runnable(board)
     own = has_pixels(view.dataset)
     return (
@@ -42,11 +40,8 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
         gr.Dropdown(choices=board.pictures if board else [], value=view.picture),
         view.target,
         view.page,
-        gr.Dropdown(choices=sent, value=drawn, multiselect=True, visible=bool(sent)),
-        gr.Dropdown(
-            choices=[*((labels[name], name) for name in everyone), *sent],
-            value=view.tokens.get(view.method, view.method) if view.method else None,
-        ),
+        submitted_of(board, drawn, value=drawn, visible=bool(board and board.entries)),
+        methods_of(board, chosen, value=chosen or None),
         gr.Dropdown(choices=list(samples()), value=next(iter(samples())), visible=not own),
         "" if own else words.NO_PIXELS,
         gr.CheckboxGroup(
@@ -55,3 +50,32 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
         ),
         f"{words.MADE}\n```sh\n{words.commands(board)}\n```" if board else words.MADE,
     )
+
+
+def submitted_of(
+    board: Board | None, chosen: list[str], text: str = "", **changes: Any
+) -> gr.Dropdown:
+    """The list of submissions to draw. chosen: tokens. text: what is typed into it."""
+    choices = found(board, text, chosen) if board else []
+    return gr.Dropdown(choices=choices, multiselect=True, **changes)
+
+
+def methods_of(board: Board | None, chosen: str, text: str = "", **changes: Any) -> gr.Dropdown:
+    """The list of codecs and submissions to read about. chosen: a name or a token."""
+    wanted = text.strip().casefold()
+    own = [
+        (label, name)
+        for name, label in _labels(board).items()
+        if wanted in label.casefold() or name == chosen
+    ]
+    sent = found(board, text, [chosen] if chosen else []) if board else []
+    return gr.Dropdown(choices=[*own, *sent], **changes)
+
+
+def _labels(board: Board | None) -> dict[str, str]:
+    """What the codecs of this repository are called, by their names."""
+    labels = {name: look_of(name).label for name in (board.codecs if board else [])}
+    for name in labels:
+        if board and board.of(name).kind == "published":
+            labels[name] += " (published)"
+    return labels

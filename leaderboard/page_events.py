@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,14 @@ import gradio as gr
 from . import page_words as words
 from . import tables
 from .curves import NoCurve
+from .page_api import NO_ANCHOR
 from .page_board import Board, Boards, OpenStore, load_boards
 from .page_controls import controls_of
 from .page_files import text_file
 from .page_look import dressed
-from .page_ranking import as_records, everything, matching, points_at, ranking, rows_csv
+from .page_memory import kept
+from .page_ranking import everything, matching, points_at, ranking, rows_csv
+from .page_search import text_of, texts_of
 from .page_view import TAB, View, is_link, view_of
 from .results import dump, to_frame
 from .store.errors import StoreError
@@ -52,16 +53,26 @@ class Events:
         self.folder, self.store = folder, store
 
     def open(self, browser: Browser, request: gr.Request) -> Outputs:
-        """The page as the link asks for it: browser, tabs, controls, everything shown."""
+        """The page as the link asks for it: browser, tabs, controls, all but what `drawn` gives."""
         query = dict(request.query_params)
         view, lost = view_of(query if is_link(query) else {}, self._boards())
         tab = gr.Tabs(selected=TAB) if is_link(query) else gr.skip()
         return browser, tab, *self._whole(view, lost, browser)
 
     def switch(self, dataset: str, browser: Browser) -> Outputs:
-        """Another data set: controls, everything shown."""
-        view, lost = view_of({"dataset": dataset or ""}, self._boards())
+        """Another data set: controls, all but what `drawn` gives."""
+        view, lost = view_of({"dataset": text_of(dataset)}, self._boards())
         return self._whole(view, lost, browser)
+
+    def drawn(self, *controls: Any) -> Outputs:
+        """Figure, why codecs are not in it, and every codec in one picture.
+
+        They follow the table, which is there before the figure's own code has loaded.
+        """
+        view, _, browser = self._view(controls)
+        told, figure, left_out = self._draw(view, [], browser)
+        missing = left_out if figure is not None or not self._boards().boards else told
+        return figure, missing, self._look(view, [], browser)
 
     def draw(self, *controls: Any) -> Outputs:
         """Notice, figure, and why codecs are not in it."""
@@ -73,6 +84,15 @@ class Events:
         CSV, rows as CSV, everything as JSON."""
         view, _, browser = self._view(controls)
         return self._rank(replace(view, page=1), browser)
+
+    def narrow(self, link: str, *controls: Any) -> Outputs:
+        """`rank` and the link. Nothing if `link`, which the page has, is to this very view: a text
+        box says that it has changed, and once more when it is left."""
+        view, _, browser = self._view(controls)
+        if link == _link(view, browser):
+            return (gr.skip(),) * 7
+        view = replace(view, page=1)
+        return *self._rank(view, browser), _link(view, browser)
 
     def turn(self, step: int, *controls: Any) -> Outputs:
         """Another page of the table: table, pages (row, number), link."""
@@ -101,45 +121,6 @@ class Events:
         view, _, browser = self._view(controls)
         return _link(view, browser)
 
-    def api(self, dataset: str, metric: str, anchor: str) -> dict[str, Any]:
-        """The leaderboard's table: rank, BD-rate with interval and overlap, speed, kind of result.
-
-        dataset, metric (psnr, ms_ssim, ssim, si_ssim, si_ssim_2), anchor: a codec's name; empty for
-        the page's defaults. Numbers that do not exist are null, and note says why.
-        """
-        boards = self._boards()
-        view, lost = view_of({"dataset": dataset, "metric": metric, "anchor": anchor}, boards)
-        board = boards.boards.get(view.dataset)
-        if board is None or lost:
-            problem = f"no {' and no '.join(lost)}" if lost else " ".join(boards.problems)
-            raise gr.Error(escape(problem), print_exception=False)
-        table, problem = _ranking(board, view)
-        if table is None:
-            raise gr.Error(escape(problem), print_exception=False)
-        return {
-            "dataset": view.dataset,
-            "metric": view.metric,
-            "anchor": view.anchor,
-            "problems": list(boards.problems),
-            "ranking": as_records(table),
-        }
-
-    def api_results(self, dataset: str, method: str) -> dict[str, Any]:
-        """One codec's or submission's results, every picture's rows, in the shape of results files.
-
-        dataset: empty for the first. method: its name on the board, or entry-NUMBER.
-        """
-        boards = self._boards()
-        view, lost = view_of({"dataset": dataset, "method": method}, boards)
-        board = boards.boards.get(view.dataset)
-        if board is None or lost or view.method is None:
-            problem = f"no {' and no '.join(lost)}" if lost else "name a method of the board"
-            raise gr.Error(escape(problem), print_exception=False)
-        try:
-            return board.of(view.method).to_json()
-        except StoreError as error:
-            raise gr.Error(escape(str(error)), print_exception=False) from error
-
     def _boards(self) -> Boards:
         return load_boards(self.folder, store=self.store)
 
@@ -148,26 +129,26 @@ class Events:
         dataset, metric, scale, codecs, anchor, low, high, text, picture, target, *more = values
         page, submitted, method, browser = more
         query = {
-            "dataset": dataset or "",
-            "metric": metric or "",
-            "scale": scale or "",
-            "codecs": ",".join([*(codecs or ()), *(submitted or ())]) or "none",
-            "anchor": anchor or "",
+            "dataset": text_of(dataset),
+            "metric": text_of(metric),
+            "scale": text_of(scale),
+            "codecs": ",".join([*texts_of(codecs), *texts_of(submitted)]) or "none",
+            "anchor": text_of(anchor),
             "range": f"{low}-{high}",
-            "filter": text or "",
-            "picture": picture or "",
+            "filter": text_of(text),
+            "picture": text_of(picture),
             "bpp": str(target),
             "page": str(page or 1),
-            "method": method or "",
+            "method": text_of(method),
         }
-        return *view_of(query, self._boards()), browser
+        return *view_of(query, self._boards()), browser if isinstance(browser, dict) else None
 
     def _whole(self, view: View, lost: list[str], browser: Browser) -> Outputs:
+        boards = self._boards()
         return (
-            *controls_of(view, self._boards()),
-            *self._draw(view, lost, browser),
+            *controls_of(view, boards),
+            words.notice(boards.problems, lost),
             *self._rank(view, browser),
-            self._look(view, [], browser),
             *self._describe(view),
             _link(view, browser),
         )
@@ -256,7 +237,7 @@ def _figure(board: Board, view: View, dark: bool, narrow: bool) -> Any:
     )
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _drawn(
     board: Board,
     metric: str,
@@ -277,7 +258,7 @@ def _drawn(
 def _ranking(board: Board, view: View) -> tuple[Any, str]:
     """(table, "") or (None, why there is none)."""
     if view.anchor is None:
-        return None, "No codec has all pictures, so there is nothing to compare with."
+        return None, NO_ANCHOR
     try:
         return ranking(board, view.metric, view.anchor), ""
     except NoCurve as error:

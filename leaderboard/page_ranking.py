@@ -17,6 +17,7 @@ from . import tables
 from .curves import NoCurve, image_curves, on_log_scale, rows_of, score_at
 from .look import look_of
 from .page_board import HERE, Board
+from .page_memory import kept
 from .published import PUBLISHED
 from .results import MEAN, METRICS
 from .scoring.many import compare_many
@@ -48,7 +49,7 @@ class Point:
     high: float
 
 
-@lru_cache(maxsize=_KEPT)
+@kept(_KEPT)
 def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     """`tables.ranked` with the submissions among the codecs, and two columns more.
 
@@ -65,7 +66,7 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     return table
 
 
-@lru_cache(maxsize=_KEPT)
+@kept(_KEPT)
 def _own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
     """How this repository's codecs stand. Raises NoCurve."""
     return tuple(tables.standings(board.frame, metric, anchor))

@@ -36,6 +36,7 @@ METHOD = """
 <p class="quiet">Where a method's numbers come from, what its authors say of it, and its rows to
 download.</p>
 """
+SEARCH = "Type to search."
 MADE = """
 **Rate** is the size of the whole file, header and side information included. **Scores** are taken
 on the decoded 8-bit picture. **SI-SSIM** is SSIM weighted by a classifier's map of what matters in

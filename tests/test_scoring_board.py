@@ -15,6 +15,7 @@ import gradio as gr
 import pytest
 
 from leaderboard import page_words
+from leaderboard.page_api import Api
 from leaderboard.page_board import Boards, load_boards
 from leaderboard.page_events import Events
 from leaderboard.page_ranking import matching, ranking
@@ -175,14 +176,14 @@ def test_its_results_come_back_from_the_endpoint(
 ) -> None:
     mine = replace(spread("jpeg", 0.9), name="mine")
     number = submit(store, tmp_path, mine)
-    events = Events(folder, lambda: store)
+    api = Api(folder, lambda: store)
     for name in ("mine", f"entry-{number}"):
-        assert Results.from_json(events.api_results("", name)).rows == mine.rows
-    assert Results.from_json(events.api_results("kodak", "bpg")).rows == spread("bpg").rows
+        assert Results.from_json(api.results("", name)).rows == mine.rows
+    assert Results.from_json(api.results("kodak", "bpg")).rows == spread("bpg").rows
     for name in ("", "nobody", "entry-99"):
         with pytest.raises(gr.Error):
-            events.api_results("", name)
-    record = events.api("", "ms_ssim", "bpg")
+            api.results("", name)
+    record = api.table("", "ms_ssim", "bpg")
     assert "mine" in [row["codec"] for row in record["ranking"]]
     assert "text" not in record["ranking"][0]
 
