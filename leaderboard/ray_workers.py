@@ -17,6 +17,8 @@ QUEUED_PER_CPU = 2
 """Tasks that wait at the cluster for every processor: their pictures take memory there."""
 LOCAL = "local"
 KNOCK_SECONDS = 10.0
+STARTS = 3
+"""Tries to start a cluster here: Ray gives it half a minute, which a busy machine may not meet."""
 
 
 class RayWorkers:
@@ -53,16 +55,29 @@ def _connect(address: str) -> Any:
     except ModuleNotFoundError as error:
         raise WorkerError("Ray is not installed: pip install 'semcomp[cluster]'") from error
     options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
-    try:
-        _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise WorkerError(
-            f"no Ray cluster at {address!r} ({reason[:200]}): start one with ray start --head, or "
-            "use --ray local or --jobs; where the cluster asks for a token, set RAY_AUTH_MODE=token"
-        ) from error
-    return ray
+    left = STARTS if address == LOCAL else 1
+    while True:
+        left -= 1
+        try:
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        # Ray raises all kinds, a plain Exception where its processes do not start in time.
+        except Exception as error:
+            ray.shutdown()
+            if not left:
+                raise _no_cluster(address, error) from error
+        else:
+            return ray
+
+
+def _no_cluster(address: str, error: Exception) -> WorkerError:
+    reason = " ".join(str(error).split())[:200]
+    if address == LOCAL:
+        return WorkerError(f"Ray does not start here ({reason}): use --jobs, or a running cluster")
+    return WorkerError(
+        f"no Ray cluster at {address!r} ({reason}): start one with ray start --head, or "
+        "use --ray local or --jobs; where the cluster asks for a token, set RAY_AUTH_MODE=token"
+    )
 
 
 def _knock(address: str) -> None:

@@ -10,6 +10,7 @@ from leaderboard import cache
 from leaderboard.__main__ import main
 from leaderboard.cache import CacheError, CacheWarning
 from leaderboard.evaluate import EvaluationError
+from leaderboard.workers import WorkerError
 from tests.noted import ALL, BRIGHT, Noted, calls, check_failed, evaluate, keys, pictures_in
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'semcomp[cluster]'")
@@ -39,6 +40,22 @@ def test_wrong_arguments_start_no_cluster(
     base = ["run", "--ray", "local", "--codecs", "jpeg", "--dataset", "pictures", "--out", "out"]
     assert main([*base, *arguments]) == code
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("address", "tries"), [("local", 3), ("auto", 1)])
+def test_a_cluster_that_does_not_start(pictures, tmp_path, monkeypatch, address, tries):
+    asked = []
+
+    def init(**options):
+        asked.append(options["address"])
+        raise Exception("The current node timed out during startup.")  # as Ray does
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(WorkerError, match=r"Ray.*timed out during startup.*use --"):
+        evaluate([Noted(tmp_path)], pictures, tmp_path / "out", ray=address)
+    assert asked == [address] * tries
+    monkeypatch.undo()
+    assert keys(evaluate([Noted(tmp_path)], pictures, tmp_path / "out")[0]) == ALL
 
 
 def test_failed_tasks_and_damaged_points(pictures, tmp_path):
