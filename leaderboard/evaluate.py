@@ -19,6 +19,7 @@ from typing import Any
 from .cache import CacheError, PointCache
 from .codecs import Codec
 from .datasets import Dataset, Picture
+from .local_workers import LocalWorkers
 from .progress import Progress
 from .provenance import identity, joined, made_by
 from .results import (
@@ -29,7 +30,7 @@ from .results import (
     read_results,
     write_results,
 )
-from .workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
+from .workers import InThisProcess, Outcome, Task, Workers
 
 __all__ = ["CacheError", "EvaluationError", "Failure", "evaluate"]
 

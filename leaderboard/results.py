@@ -16,12 +16,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semcomp.files import write_file
 
+from .row_tables import INFINITE, KEYS, rows_of_images, rows_of_means
 from .rows import COLUMNS, MEAN, METRICS, Quality, ResultsError, Row, check_row, is_number, problem
 
 if TYPE_CHECKING:
@@ -40,19 +41,6 @@ __all__ = [
     "to_frame",
     "write_results",
 ]
-
-_KEYS = {
-    "bpp": "bpp",
-    "psnr-rgb": "psnr",
-    "ms-ssim-rgb": "ms_ssim",
-    "ssim-rgb": "ssim",
-    "si-ssim": "si_ssim",
-    "si-ssim-2": "si_ssim_2",
-    "encoding_time": "encode_s",
-    "decoding_time": "decode_s",
-}
-"""Names in the file's means, CompressAI's where it has one, and the rows' fields."""
-_INFINITE = "inf"  # JSON has no infinity, and identical pictures have an infinite PSNR
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class Results:
         }
         count = len(self.images)
         table: dict[str, list[float | None]] = {}
-        for name in _KEYS.values():
+        for name in KEYS.values():
             table[name] = []
             for group in groups.values():
                 values = [getattr(row, name) for row in group]
@@ -131,7 +119,7 @@ class Results:
                 "quality": list(self.qualities),
                 **{
                     key: [_plain(_rounded(value)) for value in means[name]]
-                    for key, name in _KEYS.items()
+                    for key, name in KEYS.items()
                 },
             },
         }
@@ -153,7 +141,7 @@ class Results:
             raise ResultsError("no results: expected an object with 'name' and 'results'")
         name = data.get("name", "")
         stated = data["results"]
-        rows = _rows_of_images(name, data["images"]) if "images" in data else _rows_of_means(stated)
+        rows = rows_of_images(name, data["images"]) if "images" in data else rows_of_means(stated)
         provenance = data.get("provenance", {})
         if not isinstance(provenance, dict):
             raise ResultsError(f"{name}: provenance is {provenance!r}: expected an object")
@@ -237,51 +225,6 @@ def to_frame(results: Sequence[Results]) -> pandas.DataFrame:
     return frame
 
 
-def _rows_of_images(name: str, table: Any) -> tuple[Row, ...]:
-    """Rows of the table `images`."""
-    if not isinstance(table, dict) or not isinstance(table.get("rows"), list):
-        raise ResultsError(f"{name}: images is no table: expected 'columns' and 'rows'")
-    columns = table.get("columns")
-    required = [column.name for column in fields(Row) if not column.name.endswith("_wall_s")]
-    if not isinstance(columns, list) or not set(required) <= set(map(str, columns)):
-        raise ResultsError(f"{name}: images.columns is {columns!r}: expected {', '.join(COLUMNS)}")
-    unknown = [column for column in columns if column not in COLUMNS]
-    if unknown or len(set(columns)) < len(columns):
-        raise ResultsError(
-            f"{name}: images.columns has {unknown or 'a column twice'}: "
-            f"expected {', '.join(COLUMNS)}"
-        )
-    rows = []
-    for index, values in enumerate(table["rows"]):
-        if not isinstance(values, list) or len(values) != len(columns):
-            raise ResultsError(
-                f"{name}: images.rows[{index}] is {values!r}: expected {len(columns)} values"
-            )
-        record = dict(zip(columns, values, strict=True))
-        record["psnr"] = math.inf if record["psnr"] == _INFINITE else record["psnr"]
-        rows.append(Row(**record))
-    return tuple(rows)
-
-
-def _rows_of_means(stated: Mapping[str, Any]) -> tuple[Row, ...]:
-    """Rows of the picture `MEAN` from means alone."""
-    rates = stated.get("bpp")
-    if not isinstance(rates, list) or not rates:
-        raise ResultsError(f"results.bpp is {rates!r}: expected a list of rates")
-    named = {key: stated[key] for key in ("quality", *_KEYS) if key in stated}
-    for key, values in named.items():
-        if not isinstance(values, list) or len(values) != len(rates):
-            raise ResultsError(f"results.{key} is {values!r}: expected {len(rates)} values")
-    rows = []
-    for index in range(len(rates)):
-        record: dict[str, Any] = dict.fromkeys(COLUMNS)
-        record |= {_KEYS[key]: values[index] for key, values in named.items() if key in _KEYS}
-        record["psnr"] = math.inf if record["psnr"] == _INFINITE else record["psnr"]
-        quality = named["quality"][index] if "quality" in named else index + 1
-        rows.append(Row(**{**record, "image": MEAN, "quality": quality}))
-    return tuple(rows)
-
-
 def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
     """Raise ResultsError where stated means are not those of the rows."""
     if stated.get("quality") != list(results.qualities):
@@ -290,14 +233,14 @@ def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
             f"{list(results.qualities)}, the qualities of the rows"
         )
     means = results.means()
-    for key, name in _KEYS.items():
+    for key, name in KEYS.items():
         values = stated.get(key)
         if not isinstance(values, list) or len(values) != len(means[name]):
             raise ResultsError(
                 f"{results.name}: results.{key} is {values!r}: expected {len(means[name])} values"
             )
         for quality, value, mean in zip(results.qualities, values, means[name], strict=True):
-            value = math.inf if value == _INFINITE else value
+            value = math.inf if value == INFINITE else value
             if value is None and mean is None:
                 continue
             numbers = is_number(value) or value == math.inf
@@ -319,7 +262,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _plain(value: Any) -> Any:
     """A value in JSON's types."""
-    return _INFINITE if value == math.inf else value
+    return INFINITE if value == math.inf else value
 
 
 def _compact(value: Any) -> str:

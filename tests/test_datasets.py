@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from semcomp.classifiers import imagenet_classes
-from semcomp.training.datasets import ARCHIVES, load_dataset
+from semcomp.training.archives import ARCHIVES
+from semcomp.training.datasets import load_dataset
 from semcomp.training.download import DatasetError
 from tests.archives import tar_of
 from tests.labelled import pictures_in, png

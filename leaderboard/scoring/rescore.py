@@ -15,9 +15,10 @@ from typing import Any
 
 from ..cache import PointCache
 from ..datasets import Dataset, Picture
+from ..local_workers import LocalWorkers
 from ..provenance import identity, joined, made_by
 from ..results import Quality, Results, ResultsError, Row
-from ..workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
+from ..workers import InThisProcess, Outcome, Task, Workers
 from .isolated import PICTURE, SEMC, IsolatedError
 from .submitted import SentFile, SentPoint, Submitted, close_decoders
 
