@@ -17,7 +17,6 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
     health,
     look,
     privacy,
-    result_card,
     tab_batch,
     tab_compress,
     tab_inside,
@@ -26,6 +25,7 @@ from semcomp.demo import (  # isort: skip - before gradio, see events
     tab_score,
     tools,
     turns,
+    warm,
     words,
 )
 
@@ -36,6 +36,7 @@ from leaderboard import submit_page
 from leaderboard.board_context import BoardContext
 from leaderboard.codecs import CODECS
 from leaderboard.lesson_curves import lesson_curves
+from leaderboard.page_ready import keep_ready
 from leaderboard.page_view import TAB
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.limits import Limits
@@ -62,7 +63,6 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress"):
                 made = tab_compress.build_tab(page, CODECS)
-                result_card.build_section()
             with gr.Tab("Paint importance") as paint:
                 tab_paint.build_tab(page, paint)
             with gr.Tab("Look inside") as inside:
@@ -112,6 +112,9 @@ if __name__ == "__main__":
         shared = BoardContext()
         opened = build(board=shared)
         shared.start()
-        launch(opened, inbrowser=sys.stdout.isatty())
+        keep_ready(leaderboard.FOLDER, shared.store)
+        launch(opened, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
+        warm.begin()
+        opened.block_thread()
     except SettingsError as error:
         sys.exit(f"error: {error}")

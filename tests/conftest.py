@@ -38,6 +38,8 @@ CHROMIUM_ARGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera of moving test pictures, and leave to use it
+    "--use-fake-ui-for-media-stream",
 )
 
 

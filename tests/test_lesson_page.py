@@ -15,7 +15,7 @@ from semcomp.demo import look, work
 from semcomp.demo.lesson import course, failures
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.lesson.step import TITLES
-from tests.browsing import visiting
+from tests.browsing import WIDTHS, visiting
 from tests.test_lesson_parts import curve
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
         page.close()
         lesson._kept.clear()
+        lesson._likeliest.clear()
     work._sample_hashes.cache_clear()
 
 
@@ -68,7 +69,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_all_eight_steps(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     for number, title in enumerate(TITLES, 1):
@@ -160,7 +161,9 @@ def test_paper_has_key_frames_and_answers_at_the_end(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_another_picture(page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_another_picture_class_and_level(page: Page, width: int, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     first = page.locator("#lesson-1 .say").first.inner_text()
     path = tmp_path / "wide.png"
     Image.fromarray(small("cat")[:64]).save(path)
@@ -169,6 +172,24 @@ def test_another_picture(page: Page, tmp_path: Path) -> None:
     page.get_by_text("160 × 64 pixels").first.wait_for()
     assert "160 × 112" in first
     page.wait_for_selector("#lesson-7 .book", state="attached")
+    offered = page.locator("#lesson-focus label")
+    assert offered.count() == 5
+    likeliest, other = (offered.nth(i).inner_text().split(" · ")[0] for i in (0, 2))
+    page.locator("#lesson .steps button").nth(1).click()
+    seen = page.locator("#lesson-2 .see")
+    assert likeliest in seen.inner_text()
+    offered.nth(2).click()
+    page.wait_for_function(
+        "name => document.querySelector('#lesson-2 .see')?.textContent.includes(name)", arg=other
+    )
+    page.wait_for_selector("#lesson-7 .book", state="attached")
+    assert offered.nth(2).locator("input").is_checked()
+    page.locator("#lesson-level input[type=range]").press("ArrowLeft")
+    page.wait_for_function(
+        """() => document.querySelector('#lesson-4 .step')?.textContent
+            .includes('blocks × level 7')"""
+    )
+    assert other in seen.inner_text()
 
 
 def test_steps_arrive_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,10 +197,11 @@ def test_steps_arrive_one_after_the_other(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "picture.png"
     Image.fromarray(small("cat")[:64, :64]).save(path)
     seen = list(lesson.lesson({"path": str(path)}, 12, tuple))
-    assert len(seen) == 8 and all(isinstance(html, str) for html in seen[0])
+    assert len(seen) == 8 and all(isinstance(html, str) for html in seen[0][:8])
+    assert len(seen[0][8]["choices"]) == 5 and seen[0][9] == str(path)
     assert "64 × 64 pixels" in seen[0][0] and "being computed" in seen[0][6]
     fourth = next(each[3] for each in seen[1:] if isinstance(each[3], str))
     assert "blocks × level 12" in fourth
-    assert list(lesson.lesson(None, 12, tuple)) == [[gr.skip()] * 8]
+    assert list(lesson.lesson(None, 12, tuple)) == [[gr.skip()] * 10]
     with pytest.raises(gr.Error, match="again"):
         list(lesson.lesson({"path": str(tmp_path / "gone.png")}, 8, tuple))

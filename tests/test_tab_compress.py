@@ -218,7 +218,7 @@ def test_a_link_s_settings_are_checked() -> None:
     asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",
              "left": "george", "right": "ours"}  # fmt: skip
     request: Any = SimpleNamespace(query_params=asked)
-    picture, level, allocation, focus, pair, here = acts.open("http://here", request)
+    picture, level, allocation, focus, pair, here, *_ = acts.open("http://here", request)
     assert (picture == work.samples()["coffee"]).all()
     assert (level, allocation, focus, pair, here) == (
         12.5, "rd", "cup", ("george", "ours"), "http://here",

@@ -110,7 +110,7 @@ def test_click_a_block_and_move_with_the_keys(page: Page) -> None:
     data = compress(sample(), LEVEL, device="cpu").data
     level = int(read_levels(bitstream.parse(data).header)[6, 3])
     tiles = page.locator("#inside .tiles").inner_text()
-    assert f"{8 * level} sent" in tiles and "importance" in tiles
+    assert f"packed from {8 * level}" in tiles and "importance" in tiles
     assert page.locator("#inside .steps button").count() == level
     page.locator("#inside canvas.picture").focus()
     page.keyboard.press("ArrowRight")

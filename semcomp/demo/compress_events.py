@@ -10,23 +10,20 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from semcomp.demo import events, restore_link, sides, words, work
+from semcomp.demo import events, restore_link, sides, warm, words, work
 from semcomp.demo.decoding import decode_steps
 from semcomp.demo.expected import curves
 from semcomp.demo.reports import reports
 from semcomp.demo.rivals import Rival, offered
-from semcomp.demo.runs import Choice, Run
-from semcomp.demo.session import Session
+from semcomp.demo.runs import Choice
 from semcomp.demo.shown import Shown, Sides
 from semcomp.demo.target import TargetError, fit, parse_size
 from semcomp.demo.visits import VISITS, Visit, identity
-from semcomp.files import write_file
 from semcomp.image import ImageError
 
 FRAME_SECONDS = 0.2
@@ -49,16 +46,20 @@ class CompressEvents:
     def open(self, here: str, request: gr.Request) -> tuple[Any, ...]:
         """Settings of the link the page was opened with: picture, level, allocation, class, sides.
 
-        What a link asks for and is not there is left at its default.
+        What a link asks for and is not there is left at its default. A result that is kept is
+        shown at once, without waiting for a turn: viewer and numbers.
         """
         asked = restore_link.read(request.query_params, self.shown.labels)
+        kept = None if asked.focus else warm.kept(asked.name, asked.choice)
         return (
-            gr.skip() if asked.picture is None else asked.picture,
+            gr.skip() if asked.name is None else work.samples()[asked.name],
             gr.skip() if asked.level is None else asked.level,
             gr.skip() if asked.allocation is None else asked.allocation,
             asked.focus,
             asked.pair,
             here,
+            gr.skip() if kept is None else self.shown.exact(*kept, asked.pair),
+            gr.skip() if kept is None else self.shown.numbers(*kept, asked.pair),
         )
 
     def quick(
@@ -122,7 +123,8 @@ class CompressEvents:
             visit.wanted += 1
             mine = visit.wanted
             if fresh:
-                yield _outputs(viewer=self.shown.on_the_way(visit, pair, note=words.LOOKING))
+                if session.run(Choice(level, allocation)) is None:
+                    yield _outputs(viewer=self.shown.on_the_way(visit, pair, note=words.LOOKING))
                 names = [c.name for c in session.semantic_map.top]
                 focus = asked if asked in names and asked != names[0] else None
             choice = Choice(level, allocation, focus)
@@ -136,7 +138,7 @@ class CompressEvents:
             yield _outputs(
                 viewer=self.shown.exact(visit, run, pair),
                 facts=self.shown.numbers(visit, run, pair),
-                file=_file(session, run),
+                file=str(session.shelf.save(run.data, session.name)),
                 png=str(session.shelf.put(("exact", choice), lambda: run.picture)),
                 focus=events.choices(session.semantic_map, focus) if fresh else gr.skip(),
                 seen=_source(upload, side) if fresh else gr.skip(),
@@ -281,12 +283,3 @@ def _outputs(**given: Any) -> tuple[Any, ...]:
 def _source(upload: Any, side: float) -> tuple[str, int]:
     """What says whether an upload is the same picture as before."""
     return str(upload["path"]), int(side)
-
-
-def _file(session: Session, run: Run) -> str:
-    """The `.semc` file under the picture's name, beside the session's pictures."""
-    folder = session.shelf.folder / sha256(run.data).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{session.name}.semc"
-    write_file(path, run.data)
-    return str(path)

@@ -24,10 +24,10 @@ def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if spaces is None else spaces.GPU(duration=120)(function)
 
 
-def choices(seen: SemanticMap, focus: str | None = None) -> gr.Radio:
-    """The five likeliest classes as choices; `focus` or the likeliest chosen."""
+def choices(seen: SemanticMap, focus: str | None = None) -> dict[str, Any]:
+    """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen."""
     offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in seen.top]
-    return gr.Radio(choices=offered, value=focus or seen.chosen[0].name)
+    return gr.update(choices=offered, value=focus or seen.chosen[0].name)
 
 
 def pick(chosen: gr.SelectData) -> Any:

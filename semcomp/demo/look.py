@@ -30,11 +30,17 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 /* the line's text stays readable while it tells one's place in the queue */
 #expected .pending, #expected.pending { opacity: 1 !important; }
 
+/* white on white: what is to be grasped needs an edge */
+input[type=range]::-webkit-slider-thumb { box-shadow: 0 0 0 2px var(--slider-color) !important; }
+input[type=range]::-moz-range-thumb { box-shadow: 0 0 0 2px var(--slider-color) !important; }
+
 /* the last result stays in sight behind the progress bar */
 #decoded .wrap.default {
   background: color-mix(in srgb, var(--block-background-fill) 78%, transparent); }
 
-.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(98px, 1fr));
+.facts p.headline { font-size: 1.15rem; font-weight: 650; letter-spacing: -.01em;
+  margin: .2rem 0 .5rem; color: var(--body-text-color); }
+.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(92px, 1fr));
   gap: 8px; margin: 0; }
 .facts dl > div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
   padding: .6rem .7rem; background: var(--block-background-fill); border-radius: 8px;
@@ -59,10 +65,12 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 .facts dt { font-size: .8rem; color: var(--body-text-color-subdued); }
 
 @media (max-width: 700px) {
-  header h1 { font-size: 1.4rem; }
-  header p { font-size: .95rem; }
-  .facts dd { font-size: 1.05rem; }
-  .facts dl > div { padding: .45rem .5rem; }
+  header h1 { font-size: 1.3rem; }
+  header p { font-size: .9rem; margin-bottom: .2rem; }
+  .facts dd { font-size: 1rem; }
+  .facts dl { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
+  .facts dl > div { padding: .4rem .35rem; }
+  #picture { height: 132px !important; }  /* the result itself comes higher up */
   #bench { flex-direction: column; }
   /* picture, result, then what changes it: the result stays in sight of the slider */
   #bench > .side, #viewer, #viewer > .html-container, #viewer .has_children {
@@ -77,7 +85,10 @@ header p { font-size: 1.05rem; color: var(--body-text-color-subdued); margin: .2
 HEAD = """
 <style>
 .gradio-container .main.app { width: 100%; }
-@media (max-width: 700px) { .gradio-container .main.app { padding: 12px !important; } }
+@media (max-width: 700px) {
+  .gradio-container .main.app { padding: 12px !important; }
+  footer .divider { display: none; }  /* what it divides is not shown on phones */
+}
 </style>
 """
 JS = """
@@ -135,6 +146,16 @@ def theme() -> gr.themes.Base:
         checkbox_background_color_selected="*primary_700",
         checkbox_label_background_fill="*neutral_100",
         checkbox_label_background_fill_dark="*neutral_800",
+        checkbox_border_color="*neutral_400",
+        checkbox_border_color_dark="*neutral_500",
+        button_border_width="1px",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_dark="*neutral_900",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_hover_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_700",
+        button_large_text_size="*text_md",
         slider_color="*primary_700",
         slider_color_dark="*primary_600",
     )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from semcomp.demo import sides, words, work
+from semcomp.demo.runs import Choice
 from semcomp.demo.session import ALLOCATIONS
 from semcomp.demo.shown import Sides
 from semcomp.demo.target import LEAST, MOST
@@ -13,23 +14,29 @@ from semcomp.demo.visits import Visit
 class Asked(NamedTuple):
     """What a link asks for; None where it asks for nothing that is there.
 
-    picture: a sample. focus: a class, which the picture may turn out not to have.
+    name: of a sample. focus: a class, which the picture may turn out not to have.
     """
 
-    picture: work.Picture | None
+    name: str | None
     level: float | None
     allocation: str | None
     focus: str | None
     pair: Sides
+
+    @property
+    def choice(self) -> Choice:
+        """The settings of its run, as far as they are known before the picture is looked at."""
+        usual = Choice()
+        return Choice(self.level or usual.level, self.allocation or usual.allocation)
 
 
 def read(query: Mapping[str, str], keys: Collection[str]) -> Asked:
     """The settings in an address's query. keys: of what can be put left and right."""
     pair = query.get("left", sides.FIRST[0]), query.get("right", sides.FIRST[1])
     fine = all(key in keys for key in pair) and pair[0] != pair[1]
-    allocation = query.get("allocation")
+    name, allocation = query.get("picture"), query.get("allocation")
     return Asked(
-        work.samples().get(query.get("picture", "")),
+        name if name in work.samples() else None,
         _number(query.get("level")),
         allocation if allocation in ALLOCATIONS else None,
         query.get("class") or None,

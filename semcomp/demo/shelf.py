@@ -1,10 +1,11 @@
-"""Pictures the page shows, as PNG files that live no longer than the work they belong to."""
+"""Files the page shows or offers; they live no longer than the work they belong to."""
 
 import secrets
 import shutil
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +13,8 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 from PIL import Image
+
+from semcomp.files import write_file
 
 MOST = 32
 """Files of a shelf; the ones not asked for longest go first."""
@@ -40,6 +43,14 @@ class Shelf:
             while len(self._files) > MOST:
                 self._files.popitem(last=False)[1].unlink(missing_ok=True)
             return path
+
+    def save(self, data: bytes, name: str) -> Path:
+        """A `.semc` file under the name that people see, beside the pictures."""
+        folder = self.folder / sha256(data).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.semc"
+        write_file(path, data)
+        return path
 
     def url(self, key: Hashable, make: Callable[[], NDArray[np.uint8]]) -> str:
         """Where the page finds `put`'s file, relative to itself."""

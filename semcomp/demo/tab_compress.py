@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo import events, expected, sides, viewer, words, work
+from semcomp.demo import events, expected, result_card, sides, viewer, words, work
 from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, thumbnails, upload
 from semcomp.demo.compress_events import CompressEvents
 from semcomp.demo.rivals import Rival
@@ -17,6 +17,17 @@ QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden", "
 """Events that answer from kept work."""
 SLOW: dict[str, Any] = {**PRIVATE, "concurrency_id": "slow", "concurrency_limit": 2}
 """Events that compute without the network, beside it."""
+COPY = """
+async (link) => {
+  try { await navigator.clipboard.writeText(link); }
+  catch {  // a page without https
+    const box = document.createElement("textarea");
+    box.value = link; document.body.append(box); box.select();
+    document.execCommand("copy"); box.remove();
+  }
+  return [link];
+}
+"""
 HERE = "() => [window.location.origin + window.location.pathname]"
 
 
@@ -54,6 +65,8 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                 with gr.Row(elem_id="files"):
                     file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)
                     png = gr.DownloadButton("Download PNG", elem_id="png", min_width=140)
+                    copy = gr.Button("Copy link", elem_id="copy", min_width=140)
+            result_card.build_section()
             with gr.Accordion("Link and command", open=False, elem_classes="after"):
                 link = _copied("Link that restores these settings", "link")
                 gr.HTML(words.LINK)
@@ -75,7 +88,11 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
 
     opened = page.load(
-        acts.open, [here], [picture, level, allocation, asked, pair, here], js=HERE, **QUICK
+        acts.open,
+        [here],
+        [picture, level, allocation, asked, pair, here, shown, facts],
+        js=HERE,
+        **QUICK,
     )
     looked = picture.input(lambda: None, None, None, **QUICK)
     picked = row.select(events.pick, None, picture, **QUICK)
@@ -95,6 +112,16 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     for begun in (*runs, chosen):
         begun.success(acts.fill, [pair], [shown, facts, wanted], **last, **SLOW)
     wanted.change(acts.fill_george, [pair], [shown, facts], **last, **MODEL, **PRIVATE)
+    # Through the queue: only from there a message reaches the page.
+    copy.click(
+        _copied_link,
+        link,
+        None,
+        js=COPY,
+        concurrency_limit=None,
+        show_progress="hidden",
+        **PRIVATE,
+    )
     page.unload(acts.leave)
     return file
 
@@ -120,6 +147,14 @@ def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
         )
         fit = gr.Button("Fit", min_width=64, scale=0, elem_id="fit")
     return level, line, budget, fit
+
+
+def _copied_link(link: str) -> None:
+    """Say that it is in the clipboard, and what it holds."""
+    if link:
+        gr.Info(words.COPIED, title="Link copied", duration=6)
+    else:
+        gr.Info("The link is there once the picture is.", title="A moment", duration=6)
 
 
 def _copied(label: str, elem_id: str) -> gr.Textbox:

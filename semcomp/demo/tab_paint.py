@@ -35,12 +35,12 @@ BEFORE, AFTER, PAID = 0, 1, 2
 TABLE = """
 table { width: 100%; border-collapse: collapse; font-size: .85rem; margin: .25rem 0 .5rem;
   font-variant-numeric: tabular-nums; }
-th, td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .4rem .25rem;
+th, td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .4rem .5rem;
   text-align: right; font-weight: 400; white-space: nowrap; color: var(--body-text-color); }
-th:first-child { text-align: left; padding-left: 0; white-space: normal; }
+th:first-child { text-align: left; white-space: normal; }
 td span, tr:first-child th { color: var(--body-text-color-subdued); }
 td b { font-weight: 650; }
-@media (max-width: 700px) { table { font-size: .75rem; } th, td { padding: .4rem .1rem; } }
+@media (max-width: 700px) { table { font-size: .75rem; } th, td { padding: .4rem .2rem; } }
 """
 EMPTY = "Paint, then press the button: before, after, and who paid."
 

@@ -7,7 +7,6 @@ passed through which session.
 """
 
 import inspect
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,6 +21,7 @@ from gradio.server_messages import EventMessage, ProcessCompletedMessage
 from gradio.utils import get_upload_folder
 
 from semcomp.demo import links
+from semcomp.demo.address import address_of
 from semcomp.demo.components import MODEL
 from semcomp.demo.limits import Limits, TooLong, Waiting
 from semcomp.demo.privacy import Files, paths
@@ -162,23 +162,9 @@ def _job(event: Event) -> Waiting:
 
 
 def _waiting(session: str | None, request: Request) -> Waiting:
-    address = address_of(request)
+    address = address_of(request) or "unknown"
     return Waiting(session or address, address)
 
 
 def _is_page(request: Request) -> bool:
     return "sec-fetch-site" in request.headers  # sent by every browser, by no client library
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from.
-
-    On a hosted Space every request comes through the host's proxy, which names the visitor in a
-    header; elsewhere that header could be anybody's invention and uvicorn decides whom to trust
-    (its FORWARDED_ALLOW_IPS).
-    """
-    if os.environ.get("SPACE_ID"):
-        named = request.headers.get("x-forwarded-for", "").split(",")[0].strip()
-        if named:
-            return named
-    return request.client.host if request.client else "unknown"

@@ -18,7 +18,7 @@ from semcomp.allocation import block_importance
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.semantic import SemanticMap, upsample_grey
 
-from . import viewer_script, words
+from . import viewer_markup, viewer_script, words
 from .session import Session
 from .sides import ORIGINAL, OURS, Side
 from .work import REGION
@@ -37,7 +37,7 @@ def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> g
     """
     return gr.HTML(
         empty_value(size, options),
-        html_template=viewer_script.BEFORE + "@children" + viewer_script.AFTER,
+        html_template=viewer_markup.BEFORE + "@children" + viewer_markup.AFTER,
         js_on_load=viewer_script.SCRIPT,
         apply_default_css=False,
         elem_id="viewer",

@@ -1,73 +1,6 @@
-"""What the viewer's page part is made of: markup and script. No request leaves the page's host."""
+"""The viewer's script: divider, zoom and pan, pointer, and what changes when a value arrives.
 
-BEFORE = """
-<div class="viewer" data-phase="empty">
-  <div class="view-bar">
-    <label class="view-side"><b aria-hidden="true">A</b>
-      <select class="pick" data-side="0" aria-label="Picture on the left"></select></label>
-    <button type="button" class="quiet-button" data-do="swap" aria-label="Swap left and right"
-      title="Swap left and right">&#8644;</button>
-    <label class="view-side right"><b aria-hidden="true">B</b>
-      <select class="pick" data-side="1" aria-label="Picture on the right"></select></label>
-  </div>
-  <div class="view-stage">
-    <div class="view-frame main" tabindex="-1">
-      <div class="layer" data-side="0"><img alt="" draggable="false"></div>
-      <div class="layer" data-side="1"><img alt="" draggable="false"></div>
-      <div class="divider" role="slider" tabindex="0" aria-valuemin="0" aria-valuemax="100"
-        aria-label="Divider between the two pictures"><span></span></div>
-      <span class="view-tag left"></span><span class="view-tag right"></span>
-      <i class="cross"></i>
-      <p class="view-note" role="status" aria-live="polite"></p>
-      <div class="view-progress"><i></i></div>
-    </div>
-  </div>
-  <div class="view-bar low">
-    <div class="view-zoom" role="group" aria-label="Zoom">
-      <button type="button" data-do="out" aria-label="Zoom out">&minus;</button>
-      <button type="button" data-do="full" aria-label="Zoom: show at 100%"
-        title="Show at 100%">100%</button>
-      <button type="button" data-do="in" aria-label="Zoom in">+</button>
-      <button type="button" data-do="fit">Fit</button>
-    </div>
-    <div class="view-zoom" role="group" aria-label="Show">
-      <button type="button" data-do="a" aria-pressed="false">A only</button>
-      <button type="button" data-do="split" aria-pressed="true">Both</button>
-      <button type="button" data-do="b" aria-pressed="false">B only</button>
-    </div>
-    <details class="view-keys"><summary>Keys</summary>
-      <p><kbd>&larr;</kbd> <kbd>&rarr;</kbd> divider, with <kbd>Shift</kbd> in large steps
-      &middot; <kbd>A</kbd> <kbd>B</kbd> one picture, <kbd>S</kbd> both
-      &middot; <kbd>+</kbd> <kbd>&minus;</kbd> zoom, <kbd>1</kbd> 100%, <kbd>0</kbd> fit
-      &middot; <kbd>Alt</kbd> with arrows pans
-      &middot; with a mouse: <kbd>Ctrl</kbd> and wheel, or a double click
-      &middot; on a phone: pinch, or a double tap</p></details>
-  </div>
-</div>
-"""
-AFTER = """
-<div class="view-minis">
-  <figure>
-    <figcaption class="mini-title"><b>Importance</b> <span data-of="heat"></span></figcaption>
-    <div class="view-frame mini" data-view="heat">
-      <img class="grey" alt="" draggable="false"><img class="heat" draggable="false"
-        alt="Importance drawn over the picture"><i class="cross"></i></div>
-    <div class="scale heat-scale"><i></i><span>low</span><span class="hover" data-of="importance">
-      </span><span>high</span></div>
-    <p class="quiet">The outlined part is the important region: at least half of the highest
-      importance.</p>
-  </figure>
-  <figure>
-    <figcaption class="mini-title"><b>Levels</b> <span data-of="levels"></span></figcaption>
-    <div class="view-frame mini" data-view="levels">
-      <div class="blocks"><img class="grid" draggable="false"
-        alt="Level of every block of 8 by 8 pixels"></div><i class="cross"></i></div>
-    <div class="scale level-scale"><i><b></b></i><span>0</span><span class="hover"
-      data-of="level"></span><span>24</span></div>
-    <p class="quiet">How often each block of 8 × 8 pixels was refined. Brighter blocks get more
-      bytes.</p>
-  </figure>
-</div>
+No request leaves the page's host.
 """
 
 SCRIPT = r"""
@@ -75,7 +8,9 @@ const find = (s) => element.querySelector(s), all = (s) => [...element.querySele
 const root = find(".viewer"), frame = find(".view-frame.main"), divider = find(".divider");
 const view = { z: 1, x: 0, y: 0, split: 50, solo: "split" };
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
-let value = null, key = null, hover = null;
+let value = null, hover = null;
+// Once, while nobody has touched anything, the divider shows by itself that it can be moved.
+const sweep = { at: null, over: matchMedia("(prefers-reduced-motion: reduce)").matches };
 
 const natural = () => value ? value.size[0] / frame.clientWidth : 1;   // zoom that is 100%
 const draw = () => {
@@ -84,7 +19,7 @@ const draw = () => {
   const style = element.style;
   style.setProperty("--z", view.z);
   style.setProperty("--x", 100 * view.x + "%"); style.setProperty("--y", 100 * view.y + "%");
-  const split = { a: 100, b: 0, split: view.split }[view.solo];
+  const split = { a: 100, b: 0, split: sweep.at ?? view.split }[view.solo];
   style.setProperty("--split", split + "%");
   const percent = Math.round(100 * view.z / natural());
   find("[data-do=full]").textContent = percent + "%";
@@ -115,7 +50,9 @@ const acts = {
   b: () => { view.solo = view.solo === "b" ? "split" : "b"; draw(); },
   split: () => { view.solo = "split"; draw(); },
   swap: () => value && choose([value.sides[1].key, value.sides[0].key]),
+  jpeg: () => value && choose([shows("jpeg") ? "original" : "jpeg", "ours"]),
 };
+const shows = (name) => value.sides.some((side) => side.key === name);
 const choose = (sides) => trigger("select", { left: sides[0], right: sides[1] });
 all("[data-do]").forEach((b) => b.addEventListener("click", () => acts[b.dataset.do]()));
 all(".pick").forEach((box) => box.addEventListener("change", () => {
@@ -229,6 +166,25 @@ const point = (fx, fy) => {
   for (const name in texts) find(`[data-of=${name}].hover`).textContent = texts[name];
 };
 
+const greet = () => {
+  const there = all(".layer img").every((image) => image.dataset.ready && !image.dataset.next);
+  if (sweep.over || value.phase !== "exact" || !there) return;
+  sweep.over = true;
+  let began = null;
+  const move = (now) => {
+    if (sweep.halted) return;
+    const t = (now - (began ??= now)) / 2800;
+    sweep.at = t < 1 ? 50 - 36 * Math.sin(2 * Math.PI * t * t * (3 - 2 * t)) : null;
+    draw();
+    if (t < 1) requestAnimationFrame(move);
+  };
+  requestAnimationFrame(move);
+};
+for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => {
+  sweep.over = sweep.halted = true;
+  if (sweep.at !== null) { sweep.at = null; draw(); }
+}, { capture: true, once: true });
+
 const wanted = new WeakMap();
 const show = (image, url, alt) => {          // swapped when it is there, so that nothing flickers
   image.alt = alt;
@@ -241,6 +197,7 @@ const show = (image, url, alt) => {          // swapped when it is there, so tha
     image.src = url;
     image.dataset.ready = 1;
     delete image.dataset.next;
+    greet();
   };
   next.src = url;
 };
@@ -276,7 +233,9 @@ const update = () => {
   const note = find(".view-note");
   if (note.textContent !== value.note) note.textContent = value.note;
   find(".view-progress i").style.width = 100 * (value.share || 0) + "%";
-  draw();
+  find("[data-do=jpeg]").hidden = !value.options.some(([name]) => name === "jpeg");
+  find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
+  draw(); greet();
 };
 watch("value", update);
 new ResizeObserver(draw).observe(frame);

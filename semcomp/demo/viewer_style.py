@@ -47,13 +47,15 @@ _CSS = """
 #viewer button:hover:not(:disabled) { background: var(--background-fill-secondary); }
 #viewer button:disabled { color: var(--body-text-color-subdued); opacity: .6; cursor: default; }
 #viewer button.quiet-button { border-radius: 8px; }
+#viewer button[hidden] { display: none; }
 #viewer .view-zoom { display: inline-flex; }
 #viewer .view-zoom button + button { border-left: 0; }
 #viewer .view-zoom button:first-child { border-radius: 8px 0 0 8px; }
 #viewer .view-zoom button:last-child { border-radius: 0 8px 8px 0; }
 #viewer .view-zoom [data-do=full] { min-width: 62px; }
-#viewer button[aria-pressed=true] { background: var(--primary-700); color: white;
-  border-color: var(--primary-700); }
+#viewer [data-do=jpeg] { border-color: var(--color-accent); font-weight: 600; }
+#viewer button[aria-pressed=true]:is(*, :hover:not(:disabled)) {
+  background: var(--primary-700); color: white; border-color: var(--primary-700); }
 #viewer button:focus-visible, #viewer select:focus-visible, #viewer summary:focus-visible {
   outline: 3px solid var(--primary-500); outline-offset: 2px; }
 #viewer .view-keys { font-size: .85rem; color: var(--body-text-color-subdued); }

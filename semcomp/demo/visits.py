@@ -82,6 +82,11 @@ class Visits:
         with self._lock:
             return self._visits.get(visitor)
 
+    def any(self) -> bool:
+        """Whether anybody is here."""
+        with self._lock:
+            return bool(self._visits)
+
     def leave(self, visitor: str) -> None:
         """Forget a visitor and their uploads' sessions."""
         with self._lock:

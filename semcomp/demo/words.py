@@ -33,6 +33,7 @@ LINK = """
 <p class="quiet">The link holds the settings and a sample's name. A picture of your own stays here:
 whoever opens the link adds theirs.</p>
 """
+COPIED = "It opens the page with these settings. A picture of your own is not in it."
 FOOTER = """
 <p class="quiet">Uploads and results are deleted from the server when you leave, at the latest after
 an hour. The sample pictures come with scikit-image.</p>
@@ -59,7 +60,12 @@ def side_html(facts: dict[str, Any], lines: list[str]) -> str:
         *score_tiles(facts),
         (number(facts["region_ssim"]), "important region"),
     ]
-    return _tiles(tiles, [*lines, *facts["notes"]])
+    return _tiles(tiles, [*lines, *facts["notes"]], smaller(facts["percent"]))
+
+
+def smaller(percent: float) -> str:
+    """A file's share of the raw pixels, as a headline."""
+    return f"{100 / percent:,.0f} times smaller than its pixels"
 
 
 def preview_html(expected: int | None, size: tuple[int, int]) -> str:
@@ -70,10 +76,11 @@ def preview_html(expected: int | None, size: tuple[int, int]) -> str:
         (f"≈{8 * (expected or 0) / (size[0] * size[1]):.3f}" if known else "…", "bits per pixel"),
         (f"≈{100 * (expected or 0) / (3 * size[0] * size[1]):.2f}%" if known else "…",
          "of raw pixels"),
-        *(("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR", "important region")),
+        *(("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR, dB", "important region")),
     ]  # fmt: skip
     line = "Expected size; the exact one and the scores follow with the exact picture."
-    return _tiles(tiles, [line])
+    share = 100 * (expected or 0) / (3 * size[0] * size[1])
+    return _tiles(tiles, [line], f"About {smaller(share)}" if share else "…")
 
 
 SCORES = (
@@ -117,7 +124,8 @@ def versus_html(columns: list[tuple[str, str, dict[str, Any]]], notes: list[str]
     ]
     rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return (
-        f'<div class="facts versus" role="status"><table><thead><tr><td></td>{head}</tr></thead>'
+        '<div class="facts versus" role="status"><p class="headline">At the same bytes</p>'
+        f"<table><thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>{rest}</div>"
     )
 
@@ -165,7 +173,7 @@ def score_tiles(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("n/a" if multi_scale is None else f"{multi_scale:.4f}", "MS-SSIM"),
         (f"{facts['si_ssim']:.4f}", "SI-SSIM"),
-        ("∞" if decibels is None else f"{decibels:.2f} dB", "PSNR"),
+        ("∞" if decibels is None else f"{decibels:.2f}", "PSNR, dB"),
     ]
 
 
@@ -202,9 +210,10 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}" if probability >= 0.1 else f"{probability:.1%}"
 
 
-def _tiles(tiles: list[tuple[str, str]], lines: list[str]) -> str:
+def _tiles(tiles: list[tuple[str, str]], lines: list[str], headline: str = "") -> str:
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for value, name in tiles
     )
+    above = f'<p class="headline">{escape(headline)}</p>' if headline else ""
     rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    return f'<div class="facts" role="status"><dl>{cells}</dl>{rest}</div>'
+    return f'<div class="facts" role="status">{above}<dl>{cells}</dl>{rest}</div>'

@@ -152,6 +152,15 @@ SCRIPT = """
     else if (button.matches(".print")) print();
     else if (button.matches(".save")) save();
   });
+  // Gradio's slider is released by a pointer only: arrow keys are a release once they rest.
+  let resting = null;
+  document.addEventListener("keyup", (event) => {
+    if (!event.target.matches?.("#lesson-level input[type=range]")) return;
+    if (!/^(Arrow|Page|Home|End)/.test(event.key)) return;
+    clearTimeout(resting);
+    const slider = event.target, up = new PointerEvent("pointerup", { bubbles: true });
+    resting = setTimeout(() => slider.dispatchEvent(up), 400);
+  });
   // A link such as ?lesson=4 opens that step.
   const asked = Number(new URLSearchParams(location.search).get("lesson"));
   if (!(asked >= 1 && asked <= 8)) return;

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from semcomp.demo.events import on_gpu  # isort: skip - before gradio, see events
+from semcomp.demo.events import choices, on_gpu  # isort: skip - before gradio, see events
 
 import gradio as gr
 
@@ -19,6 +19,7 @@ from semcomp.demo.lesson.frame import HEAD, INTRO, steps_bar, turning
 from semcomp.demo.lesson.step import waiting
 from semcomp.demo.lesson.study import study
 from semcomp.demo.visits import VISITS, identity
+from semcomp.demo.words import FOCUS
 
 __all__ = ["HEAD", "build_tab", "lesson", "teacher_page"]
 
@@ -30,7 +31,8 @@ KEPT = 3
 """Lessons on sample pictures that stay in memory, some megabytes each. Uploads never do."""
 
 Curves = Callable[[], Sequence[Curve]]
-_kept: OrderedDict[tuple[str, float], list[str]] = OrderedDict()
+_kept: OrderedDict[tuple[str, float, str | None], list[Any]] = OrderedDict()
+_likeliest: dict[str, str] = {}
 _guard = Lock()
 
 
@@ -56,6 +58,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
                     info="How many iterations a block gets on average.",
                     elem_id="lesson-level",
                 )
+                focus = gr.Radio([], label="What should matter", info=FOCUS, elem_id="lesson-focus")
         gr.HTML(steps_bar())
         parts = [gr.HTML(waiting(n), elem_id=f"lesson-{n}") for n in range(1, COUNT + 1)]
         gr.HTML(turning())
@@ -66,17 +69,21 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
                     if (FOLDER / name).is_file():
                         gr.DownloadButton(label, value=FOLDER / name, min_width=160)
     opened = gr.State(False)
+    seen = gr.State()  # the picture whose classes are offered
 
     @on_gpu
     def teach(
         given: Any,
         level: float,
+        focus: str | None,
+        seen: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
     ) -> Iterator[list[Any]]:
         """The steps, each as soon as it is there."""
-        yield from lesson(given, level, curves, progress)
+        yield from lesson(given, level, curves, progress, focus, seen)
 
-    ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level], "outputs": parts, **MODEL}
+    ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level, focus, seen], **MODEL}
+    ran |= {"outputs": [*parts, focus, seen]}
     ran |= {"show_progress_on": parts[0], **PRIVATE}
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
     # Through the queue: only there a state's change is noticed.
@@ -87,39 +94,56 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     same.click(_same_picture, None, picture, **quick).success(**ran)
     given = picture.input(trigger_mode="always_last", **ran)
     given.failure(lambda: None, None, picture, **quick)  # no broken preview
-    level.release(trigger_mode="always_last", **ran)
+    gr.on([level.release, focus.input], trigger_mode="always_last", **ran)
 
 
-def lesson(given: Any, level: float, curves: Curves, progress: Any = None) -> Iterator[list[Any]]:
-    """HTML of the eight steps for an upload, filled in one after the other; `gr.skip()` elsewhere.
+def lesson(
+    given: Any,
+    level: float,
+    curves: Curves,
+    progress: Any = None,
+    focus: str | None = None,
+    seen: str | None = None,
+) -> Iterator[list[Any]]:
+    """The eight steps for an upload as HTML, one after the other, and what the page knows of it.
 
-    Raises gr.Error in words for visitors.
+    focus: the class that matters, of the picture `seen`; it means nothing for another. Each value
+    has the steps, the choice of classes and the picture they belong to; `gr.skip()` where nothing
+    changes. Raises gr.Error in words for visitors.
     """
+    nothing = [gr.skip()] * (COUNT + 2)
     if not given:
-        yield [gr.skip()] * COUNT
+        yield nothing
         return
     with work.for_visitors():
         picture, _ = work.read_picture(given)
+        path = work.path_of(given)
+        fresh = path != seen
         name = work.sample_name(picture)
-        key = None if name is None else (name, level)
+        if fresh or focus == _likeliest.get(name or ""):
+            focus = None
+        key = None if name is None else (name, level, focus)
         with _guard:
             known = None if key is None else _kept.get(key)
         if known is not None:
-            yield list(known)
+            yield [*known[:COUNT], *([known[COUNT], path] if fresh else nothing[:2])]
             return
-        done: list[str] = [waiting(n) for n in range(1, COUNT + 1)]
-        steps = course(study(picture, level), curves())
-        for count, step in enumerate(steps, 1):
+        done: list[Any] = [waiting(n) for n in range(1, COUNT + 1)]
+        studied = study(picture, level, class_name=focus)
+        done.append(choices(studied.semantic_map, focus))
+        for count, step in enumerate(course(studied, curves()), 1):
             html = step.html()
             done[step.number - 1] = html
             if progress is not None:
                 progress((count, COUNT), desc="Computing the steps", unit="steps")
             if count == 1:
-                yield list(done)
+                yield [*done[:COUNT], *([done[COUNT], path] if fresh else nothing[:2])]
             else:
-                yield [html if n == step.number else gr.skip() for n in range(1, COUNT + 1)]
+                parts = [html if n == step.number else gr.skip() for n in range(1, COUNT + 1)]
+                yield [*parts, *nothing[:2]]
     if key is not None:
         with _guard:
+            _likeliest[key[0]] = studied.semantic_map.top[0].name
             _kept[key] = done
             while len(_kept) > KEPT:
                 _kept.popitem(last=False)
