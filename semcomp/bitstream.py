@@ -41,7 +41,7 @@ from dataclasses import astuple, dataclass
 from enum import IntEnum
 
 from .image import padded_size
-from .quantizer import BITS, BLOCK, ITERATIONS
+from .quantizer import BITS, BLOCK, ITERATIONS, MOST_ROUNDS
 
 MAGIC = b"SEMC"
 VERSION = 1
@@ -150,7 +150,9 @@ class Header:
     @property
     def chunk_limit(self) -> int:
         """Largest possible payload of an iteration in bytes."""
-        return min(self.blocks * BITS * _BYTES_PER_DECISION + _SLACK, _VARINT_LIMIT - 1)
+        return min(
+            self.blocks * BITS * MOST_ROUNDS * _BYTES_PER_DECISION + _SLACK, _VARINT_LIMIT - 1
+        )
 
 
 @dataclass(frozen=True)

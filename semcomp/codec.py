@@ -2,7 +2,7 @@
 
 One iteration k, for a picture x of H x W pixels (paper, section 3.2; Toderici et al. 2017)::
 
-    x - x_hat[k-1] --> encoder E_k --> binarizer B --> b_k: 8 bits per 8x8 block, 0 where level < k
+    x - x_hat[k-1] --> encoder E_k --> binarizer B --> b_k: bits of each 8x8 block, 0: level < k
                                                        |
     x_hat[k] <------- decoder D_k (ConvLSTMs) <--------+
 
@@ -97,6 +97,8 @@ class Codec(Protocol):
     config: CodecConfig
     closed_loop: bool
     """Whether the encoder needs each iteration's reconstruction to find the next bits."""
+    planes: int
+    """P, the most bits that a block sends in one iteration."""
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
         """Image (B, 3, H, W), sides multiples of 16 -> states and the zeroth reconstruction."""
@@ -110,7 +112,10 @@ class Codec(Protocol):
         encoder: EncoderState,
         decoder: DecoderState,
     ) -> Tensor:
-        """Bits float (B, 8, Hb, Wb) of -1, +1, and 0 where `mask` (B, 1, Hb, Wb) is 0."""
+        """Bits float (B, P, Hb, Wb) of -1, +1; 0 where `mask` (B, 1, Hb, Wb) is 0.
+
+        An iteration with fewer bits leaves the last planes 0.
+        """
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """Bits of iteration k -> reconstruction (B, 3, H, W) after k + 1 iterations."""
@@ -121,7 +126,7 @@ class OpenLoopCodec(Codec, Protocol):
     """A codec whose bits do not depend on its decoder (`closed_loop` is False)."""
 
     def quantize(self, image: Tensor, iterations: int) -> Tensor:
-        """All bits of a picture at full level: (B, 3, H, W) -> (B, iterations, 8, Hb, Wb)."""
+        """All bits of a picture at full level: (B, 3, H, W) -> (B, iterations, P, Hb, Wb)."""
 
 
 class Decoder(nn.Module):
@@ -204,6 +209,7 @@ class EmbeddedCodec(nn.Module):
         self.compute = torch.float32
         """Type the networks compute in; quantizer and reconstruction stay in float32."""
         self.quantizer = EmbeddedQuantizer(tables)
+        self.planes = tables.planes
         iterations, coefficients = len(tables.rms) - 1, tables.rms.shape[1]
         self.decoder = Decoder(config, coefficients, iterations)
 
@@ -238,7 +244,7 @@ class EmbeddedCodec(nn.Module):
     def quantize(self, image: Tensor, iterations: int) -> Tensor:
         """All bits of a picture at full level, without the decoder.
 
-        image: float (B, 3, H, W) -> float (B, iterations, 8, H/8, W/8) of -1, +1. Dropping the
+        image: float (B, 3, H, W) -> float (B, iterations, P, H/8, W/8) of -1, +1. Dropping the
         iterations from a block's level on gives what `encode` gives under a mask.
         """
         coefficients = self.quantizer.analysis(image)
@@ -250,7 +256,7 @@ class EmbeddedCodec(nn.Module):
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """See `Codec.decode`."""
         quantizer = self.quantizer
-        slots = range(BITS * k, BITS * (k + 1))
+        slots = quantizer.slots(k)
         changes = [
             quantizer.advance(slot, bits[:, i], decoder.nodes) for i, slot in enumerate(slots)
         ]
@@ -269,14 +275,15 @@ class EmbeddedCodec(nn.Module):
         """The decoder's networks alone, for `steps` iterations from k on.
 
         bits, linear: what iterations k to k + steps - 1 of B pictures sent and the coefficients
-        after each, (steps * B, 8 or 192, Hb, Wb), iteration by iteration. Moves `units`.
+        after each, (steps * B, P or 192, Hb, Wb), iteration by iteration. Moves `units`.
+        The networks see the first eight bits; the coefficients tell them the others.
         Returns the reconstructions (steps * B, 3, H, W).
         """
         quantizer, seen = self.quantizer, self.config.inputs
         start, first = (t[None, :seen, None, None] for t in (quantizer.start, quantizer.rms[0]))
         with precision(self.compute, linear):
             inputs = (linear[:, :seen] - start) / first
-            correction, pixels = self.decoder(k, bits, inputs, units, steps)
+            correction, pixels = self.decoder(k, bits[:, :BITS], inputs, units, steps)
         scale = quantizer.rms[k + 1 : k + 1 + steps].repeat_interleave(len(linear) // steps, 0)
         scale = scale[:, :, None, None]
         coefficients = linear + correction * scale

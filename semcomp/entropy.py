@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import constriction
 import numpy as np
 
-from .features import CAUSAL, COUNT, LIMIT, Grid, SlotTables, Values, bit_features, iteration_states
-from .quantizer import BITS, COEFFICIENTS, MAX_DEPTH, SLOTS, QuantizerTables
+from .features import CAUSAL, COUNT, LIMIT, Grid, SlotTables, Values, bit_features, round_states
+from .quantizer import BITS, COEFFICIENTS, MAX_DEPTH, QuantizerTables
 
 HIDDEN = 24
 """Hidden units of a slot's network."""
@@ -43,7 +43,7 @@ CHUNK = 1 << 15
 class ContextTables:
     """Integer weights of the context model, as they travel with the codec's weights.
 
-    w1: int16 (192, 89, 24). b1: int32 (192, 24). w2: int16 (192, 24). bias: int32 (192, 128).
+    For S slots: w1: int16 (S, 89, 24). b1: int32 (S, 24). w2: int16 (S, 24). bias: int32 (S, 128).
     probability: uint16 (1153,), P(bit = +1) in 1/65536 for logits -9..9 nats in steps of 1/64.
     """
 
@@ -62,13 +62,13 @@ class ContextTables:
             raise ValueError("context tables overflow exact float32 sums: refit them")
 
     @classmethod
-    def fair(cls) -> ContextTables:
+    def fair(cls, slots: int) -> ContextTables:
         """Every bit costs one bit: for a codec whose tables have not been fitted."""
         return cls(
-            np.zeros((SLOTS, COUNT, HIDDEN), np.int16),
-            np.zeros((SLOTS, HIDDEN), np.int32),
-            np.zeros((SLOTS, HIDDEN), np.int16),
-            np.zeros((SLOTS, 2 ** (MAX_DEPTH - 1)), np.int32),
+            np.zeros((slots, COUNT, HIDDEN), np.int16),
+            np.zeros((slots, HIDDEN), np.int32),
+            np.zeros((slots, HIDDEN), np.int16),
+            np.zeros((slots, 2 ** (MAX_DEPTH - 1)), np.int32),
             probability_table(),
         )
 
@@ -100,15 +100,15 @@ class EntropyCoder:
         return np.asarray(self.table[np.clip(index, 0, len(self.table) - 1).astype(np.int64)])
 
     def _probabilities(
-        self, grid: Grid, k: int, bits: np.ndarray, states: list[Values], at: np.ndarray
+        self, grid: Grid, number: int, bits: np.ndarray, states: list[Values], at: np.ndarray
     ) -> np.ndarray:
-        """P(+1) of every bit of an iteration that is known whole: float64 (8, blocks)."""
+        """P(+1) of every bit of a round that is known whole: float64 (8, blocks)."""
         result = np.full(bits.shape, 0.5)
         for i in range(BITS):
             causal = causal_states(states, i)
             sent = np.flatnonzero(bits[i])
             for part in np.array_split(sent, len(sent) // CHUNK + 1):
-                slot = np.full(len(part), BITS * k + i)
+                slot = np.full(len(part), BITS * number + i)
                 features = bit_features(
                     self.slots,
                     slot,
@@ -119,42 +119,47 @@ class EntropyCoder:
                     states[0],
                     grid.stride,
                 )
-                result[i, part] = self._probability(BITS * k + i, features, at[i, part])
+                result[i, part] = self._probability(BITS * number + i, features, at[i, part])
         return result
 
-    def _iterations(self, codes: np.ndarray, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(bits, probabilities) of every iteration, both (8, blocks)."""
+    def _rounds(
+        self, codes: np.ndarray, grid: Grid
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """(iteration, bits, probabilities) of every round, bits and probabilities (8, blocks)."""
         nodes = np.zeros((COEFFICIENTS, grid.rows * grid.columns), np.int16)
         before = Values.start(grid)
-        for k, plane in enumerate(codes):
-            bits = plane.reshape(BITS, -1)
-            states, at = iteration_states(self.slots, grid, k, bits, nodes, before)
-            yield bits, self._probabilities(grid, k, bits, states, at)
-            before = states[-1]
-            del states  # or these nine copies would live beside the next nine
+        for k, planes in enumerate(codes):
+            for number, bits in self._cut(k, planes.reshape(len(planes), -1)):
+                states, at = round_states(self.slots, grid, number, bits, nodes, before)
+                yield k, bits, self._probabilities(grid, number, bits, states, at)
+                before = states[-1]
+                del states  # or these nine copies would live beside the next nine
+
+    def _cut(self, k: int, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Bits (P, blocks) of an iteration -> number and bits (8, blocks) of its rounds: views."""
+        for i, number in enumerate(self.slots.rounds(k)):
+            yield number, bits[BITS * i : BITS * (i + 1)]
 
     def encode(self, codes: np.ndarray) -> list[bytes]:
-        """Codes int8 (iterations, 8, Hb, Wb) of -1, +1, 0 (not sent) -> bytes per iteration."""
+        """Codes int8 (iterations, P, Hb, Wb) of -1, +1, 0 (not sent) -> bytes per iteration."""
         grid = Grid(codes.shape[2], codes.shape[3])
-        chunks = []
-        for bits, probabilities in self._iterations(codes, grid):
+        encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
+        model = constriction.stream.model.Bernoulli(perfect=False)
+        for k, bits, probabilities in self._rounds(codes, grid):
             order = coding_order(grid, bits != 0)
-            encoder = constriction.stream.queue.RangeEncoder()
             if len(order):
                 symbols = (bits.ravel()[order] > 0).astype(np.int32)
-                model = constriction.stream.model.Bernoulli(perfect=False)
-                encoder.encode(symbols, model, probabilities.ravel()[order])
-            chunks.append(_trim(encoder.get_compressed()))
-        return chunks
+                encoders[k].encode(symbols, model, probabilities.ravel()[order])
+        return [_trim(encoder.get_compressed()) for encoder in encoders]
 
     def cost(self, codes: np.ndarray) -> np.ndarray:
         """Ideal cost in bits of every block in every iteration: float64 (iterations, Hb, Wb)."""
         grid = Grid(codes.shape[2], codes.shape[3])
-        costs = []
-        for bits, probabilities in self._iterations(codes, grid):
+        costs = np.zeros((len(codes), grid.rows * grid.columns))
+        for k, bits, probabilities in self._rounds(codes, grid):
             chosen = np.where(bits > 0, probabilities, 1 - probabilities)
-            costs.append(np.where(bits != 0, -np.log2(chosen), 0).sum(0))
-        return np.array(costs).reshape(len(codes), grid.rows, grid.columns)
+            costs[k] += np.where(bits != 0, -np.log2(chosen), 0).sum(0)
+        return costs.reshape(len(codes), grid.rows, grid.columns)
 
     def decode(
         self,
@@ -162,42 +167,42 @@ class EntropyCoder:
         levels: np.ndarray,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
-        """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, 8, Hb, Wb).
+        """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, P, Hb, Wb).
 
         Damaged bytes give wrong bits, never an error: the container's checksums come first.
         """
         rows, columns = levels.shape
         grid = Grid(rows, columns)
         nodes = np.zeros((COEFFICIENTS, rows * columns), np.int16)
-        codes = np.zeros((len(chunks), BITS, rows * columns), np.int8)
+        codes = np.zeros((len(chunks), self.slots.planes, rows * columns), np.int8)
         previous = Values.start(grid)
         for k, chunk in enumerate(chunks):
             active = levels.ravel() > k
-            if active.any():
-                previous = self._decode_iteration(k, chunk, grid, active, nodes, previous, codes[k])
+            decoder = constriction.stream.queue.RangeDecoder(_untrim(chunk))
+            for number, bits in self._cut(k, codes[k]) if active.any() else ():
+                previous = self._decode_round(decoder, number, grid, active, nodes, previous, bits)
             if progress is not None:
                 progress(k + 1)
-        return codes.reshape(len(chunks), BITS, rows, columns)
+        return codes.reshape(*codes.shape[:2], rows, columns)
 
-    def _decode_iteration(
+    def _decode_round(
         self,
-        k: int,
-        chunk: bytes,
+        decoder: constriction.stream.queue.RangeDecoder,
+        number: int,
         grid: Grid,
         active: np.ndarray,
         nodes: np.ndarray,
         previous: Values,
         bits: np.ndarray,
     ) -> Values:
-        """Fill bits int8 (8, blocks) of iteration k; returns the state after it."""
-        decoder = constriction.stream.queue.RangeDecoder(_untrim(chunk))
+        """Fill bits int8 (8, blocks) of a round; returns the state after it."""
         model = constriction.stream.model.Bernoulli(perfect=False)
         current = previous.copy()
         blocks = grid.rows * grid.columns
         positions = grid.positions
         for items in wavefronts(grid, np.broadcast_to(active, (BITS, blocks))):
             bit, block = np.divmod(items, blocks)
-            slot = BITS * k + bit
+            slot = BITS * number + bit
             channel = self.slots.channel[slot]
             at = nodes[channel, block]
             features = bit_features(
@@ -215,7 +220,9 @@ class EntropyCoder:
             for i in range(BITS):
                 part = slice(borders[i], borders[i + 1])
                 if part.start < part.stop:
-                    probabilities[part] = self._probability(BITS * k + i, features[part], at[part])
+                    probabilities[part] = self._probability(
+                        BITS * number + i, features[part], at[part]
+                    )
             try:
                 symbols = decoder.decode(model, probabilities)
             except AssertionError:  # what constriction raises where no encoder can have been

@@ -5,14 +5,14 @@ coefficient has reached is an integer. The features of a bit are companded diffe
 magnitudes of such integers, in the block itself and in its eight neighbours. They are computed
 with single IEEE operations (multiply, square root, floor) whose results no machine may change.
 
-Which values are known when a bit is decoded is a matter of order. Inside an iteration the blocks
+Which values are known when a bit is decoded is a matter of order. Inside a round the blocks
 are decoded in wavefronts so that many bits share one step::
 
     step of (block x, y; bit i) = x + 2 y + i
 
-    state of a neighbour, counted in bits of the running iteration:
+    state of a neighbour, counted in bits of the running round:
         NW  i + 3      N  i + 2      NE  i + 1
-        W   i + 1      .             E   0          (0 = as the previous iteration left it)
+        W   i + 1      .             E   0          (0 = as the previous round left it)
         SW  0          S  0          SE  0
 """
 
@@ -29,7 +29,7 @@ TRACKED = 96
 CAUSAL = ((-1, -1, 3), (-1, 0, 2), (-1, 1, 1), (0, -1, 1))
 """Neighbours decoded before: (row offset, column offset, bits ahead)."""
 PENDING = ((0, 1), (1, -1), (1, 0), (1, 1))
-"""Neighbours not yet decoded in this iteration: (row offset, column offset)."""
+"""Neighbours not yet decoded in this round: (row offset, column offset)."""
 GRADIENT = 8
 """Leading coefficients compared with the four nearest neighbours'."""
 OWN = 32
@@ -109,6 +109,7 @@ class SlotTables:
     """Quantizer tables in the form the entropy coder walks: integers held in float32."""
 
     def __init__(self, tables: QuantizerTables) -> None:
+        tables.check()
         self.channel = tables.schedule.astype(np.int64)
         if self.channel.max() >= TRACKED:
             raise ValueError(f"the schedule refines coefficients beyond the first {TRACKED}")
@@ -117,6 +118,12 @@ class SlotTables:
         self.values = tables.values.astype(np.float32) - start
         # 2^16 / scale: features are square roots of differences in units of scale / 1024.
         self.gain = np.round(65536 / (slot_scales(tables) * UNIT)).astype(np.float32)
+        self.planes = tables.planes
+        self._ends = (tables.ends // BITS).tolist()
+
+    def rounds(self, k: int) -> range:
+        """The rounds of iteration k, counted over all iterations."""
+        return range(self._ends[k], self._ends[k + 1])
 
 
 def compand(difference: np.ndarray, gain: np.ndarray) -> np.ndarray:
@@ -139,7 +146,7 @@ def bit_features(
 
     slot, positions, nodes: int64 (M,), the bits' slots, blocks and tree nodes. own: state of the
     blocks before their bits. causal: state from which each `CAUSAL` neighbour is read. previous:
-    state after the previous iteration. stride: positions per row.
+    state after the previous round. stride: positions per row.
     Returns float32 (M, 89) of whole numbers in -255..255.
     """
     channel = slots.channel[slot]
@@ -176,10 +183,10 @@ def bit_features(
     return compand(differences, slots.gain[slot][:, None])
 
 
-def iteration_states(
-    slots: SlotTables, grid: Grid, k: int, bits: np.ndarray, nodes: np.ndarray, before: Values
+def round_states(
+    slots: SlotTables, grid: Grid, number: int, bits: np.ndarray, nodes: np.ndarray, before: Values
 ) -> tuple[list[Values], np.ndarray]:
-    """States after 0..8 bits of iteration k, and each bit's tree node (encoder side).
+    """States after 0..8 bits of a round, and each bit's tree node (encoder side).
 
     bits: int8 (8, blocks) of -1, +1, 0. nodes: integers (192, blocks), up to 255, moved in place.
     Returns ([9 states], int64 (8, blocks)).
@@ -188,7 +195,7 @@ def iteration_states(
     states = [before]
     at = np.zeros(bits.shape, np.int64)
     for i in range(BITS):
-        slot = BITS * k + i
+        slot = BITS * number + i
         channel = int(slots.channel[slot])
         sent = np.flatnonzero(bits[i])
         at[i] = nodes[channel]

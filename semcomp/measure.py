@@ -27,7 +27,7 @@ SSIM_WEIGHT = 1000.0
 class RateDistortion:
     """Tables of a padded picture with N = Hb * Wb blocks and K measured iterations.
 
-    codes: int8 (K, 8, Hb, Wb), the bits at full level.
+    codes: int8 (K, P, Hb, Wb), the bits at full level.
     rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (N, K + 1).
     """
 

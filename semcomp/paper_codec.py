@@ -79,6 +79,7 @@ class PaperCodec(nn.Module):
     """Preset `paper`: ConvLSTMs on both sides, as the diagram above."""
 
     closed_loop = True
+    planes = BITS
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()

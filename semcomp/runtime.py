@@ -17,7 +17,7 @@ from torch import Tensor
 from .codec import CELL, Codec, LSTMState, OpenLoopCodec
 from .image import to_uint8
 from .overlap import REACH
-from .quantizer import BITS, BLOCK, ITERATIONS
+from .quantizer import BLOCK, ITERATIONS
 
 TILE = 1024
 """Largest side of a tile's core in pixels."""
@@ -150,8 +150,8 @@ class TileRun:
         return True
 
     def encode(self, k: int, image: Tensor, active: np.ndarray) -> np.ndarray:
-        """One closed-loop iteration on image (1, 3, H, W) of the tile -> bits int8 (8, Hb, Wb)."""
-        bits = np.zeros((BITS, *active.shape), np.int8)
+        """One closed-loop iteration on image (1, 3, H, W) of the tile -> bits int8 (P, Hb, Wb)."""
+        bits = np.zeros((self.codec.planes, *active.shape), np.int8)
         if not self.shrink(active):
             return bits
         y, x = self.window.scaled(CELL)
@@ -165,7 +165,7 @@ class TileRun:
         return bits
 
     def decode(self, k: int, bits: np.ndarray) -> None:
-        """One iteration from bits int8 (8, Hb, Wb); moves `reconstruction`."""
+        """One iteration from bits int8 (P, Hb, Wb); moves `reconstruction`."""
         if not self.shrink(np.any(bits, 0)):
             return
         blocks = self.window.scaled(CELL // BLOCK)
@@ -191,10 +191,11 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
 
     image: float32 (1, 3, H, W) in -128..127 on the codec's device, sides multiples of 16.
     levels: integers (H/8, W/8) in 0..24.
-    Returns codes int8 (max level, 8, H/8, W/8) of -1, +1, and 0 where not sent.
+    Returns codes int8 (max level, P, H/8, W/8) of -1, +1, and 0 where not sent; P is the codec's
+    `planes`.
     """
     iterations = int(levels.max(initial=0))
-    codes = np.zeros((iterations, BITS, *levels.shape), np.int8)
+    codes = np.zeros((iterations, codec.planes, *levels.shape), np.int8)
     if iterations == 0:
         return codes
     for core, outer in tiles(*image.shape[2:]):
@@ -229,7 +230,7 @@ def decode_codes(
     progress: Progress | None = None,
     observe: Observer | None = None,
 ) -> np.ndarray:
-    """Codes int8 (iterations, 8, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile."""
+    """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile."""
     iterations, _, rows, columns = codes.shape
     assert iterations <= ITERATIONS
     picture = np.zeros((rows * BLOCK, columns * BLOCK, 3), np.uint8)

@@ -26,7 +26,7 @@ from safetensors.numpy import save as save_tensors
 from .codec import CodecConfig
 from .entropy import ContextTables, EntropyCoder
 from .paper_codec import RecurrentCodec, build_codec
-from .quantizer import QuantizerTables
+from .quantizer import BITS, QuantizerTables
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 """Where the weights that come with the project live."""
@@ -95,7 +95,12 @@ def save_model(
 
 
 def load_contexts(folder: Path, tables: QuantizerTables) -> ContextTables | None:
-    """Entropy tables stored in a folder, if they belong to these quantizer tables."""
+    """Entropy tables stored in a folder that hold for these quantizer tables; None if none do.
+
+    What is known of a bit when it is decoded depends on its round and those before. Where two
+    quantizers begin with the same rounds, so do their entropy tables: the result may be shorter
+    than the schedule.
+    """
     if not (folder / "weights-1.safetensors").exists():
         return None
     tensors: dict[str, np.ndarray] = {}
@@ -105,10 +110,25 @@ def load_contexts(folder: Path, tables: QuantizerTables) -> ContextTables | None
         stored = _quantizer_tables(tensors)
     except TypeError:  # fields that only another version knows
         return None
-    names = [field.name for field in fields(QuantizerTables)]
-    if not all(np.array_equal(getattr(stored, n), getattr(tables, n)) for n in names):
-        return None
-    return ContextTables(**{f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)})
+    shared = _shared_slots(stored, tables)
+    found = {f.name: tensors[f"contexts.{f.name}"] for f in fields(ContextTables)}
+    whole = found.pop("probability")
+    cut = {name: array[:shared] for name, array in found.items()}
+    return ContextTables(**cut, probability=whole) if shared else None
+
+
+def _shared_slots(one: QuantizerTables, other: QuantizerTables) -> int:
+    """With how many equal slots, in whole rounds, two quantizers begin."""
+    if not all(np.array_equal(getattr(one, n), getattr(other, n)) for n in ("basis", "overlap")):
+        return 0
+    slots = min(len(one.schedule), len(other.schedule))
+    same = np.ones(slots, bool)
+    for name in ("schedule", "thresholds", "values"):
+        first, second = getattr(one, name)[:slots], getattr(other, name)[:slots]
+        same &= (first == second).reshape(slots, -1).all(1)
+    refined = one.schedule[:slots]
+    same &= one.start[refined] == other.start[refined]
+    return int(np.cumprod(same).sum()) // BITS * BITS
 
 
 def available(assets: Path = ASSETS) -> list[str]:

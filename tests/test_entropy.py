@@ -20,13 +20,13 @@ from semcomp import entropy
 from semcomp.entropy import ContextTables, EntropyCoder, coding_order, wavefronts
 from semcomp.features import CAUSAL, COUNT, LIMIT, Grid, SlotTables, Values, bit_features, compand
 from semcomp.quantizer import BITS, ITERATIONS, QuantizerTables
-from tests.tables import context_tables, integers, quantizer_tables, random_codes
+from tests.tables import MIXED, SLOTS, context_tables, integers, quantizer_tables, random_codes
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "entropy.bin"
 QUANTIZER = quantizer_tables("entropy")
 CODER = EntropyCoder(QUANTIZER, context_tables("entropy"))
-FAIR = EntropyCoder(QUANTIZER, ContextTables.fair())
+FAIR = EntropyCoder(QUANTIZER, ContextTables.fair(SLOTS))
 
 
 @st.composite
@@ -62,6 +62,25 @@ def test_any_tables_serve(seed: int) -> None:
     roundtrip(coder, random_codes(str(seed), levels), levels)
 
 
+@given(levels=level_maps(), seed=st.integers(0, 2**31))
+@settings(max_examples=10, deadline=None)
+def test_iterations_may_have_several_rounds(levels: np.ndarray, seed: int) -> None:
+    coder = EntropyCoder(quantizer_tables("rounds", MIXED), context_tables("rounds", MIXED))
+    codes = random_codes(str(seed), levels, MIXED)
+    chunks = roundtrip(coder, codes, levels)
+    assert len(chunks) == len(codes) == levels.max(initial=0)
+    sent = (codes != 0).sum(1)
+    np.testing.assert_array_equal(
+        sent, BITS * (levels > np.arange(len(codes))[:, None, None]) * lengths(len(codes))
+    )
+    assert coder.cost(codes).sum() / 8 <= sum(map(len, chunks)) + 1
+
+
+def lengths(iterations: int) -> np.ndarray:
+    """`MIXED` for the first iterations, int64 (iterations, 1, 1)."""
+    return np.array(MIXED[:iterations], np.int64).reshape(-1, 1, 1)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 7), (7, 1)])
 def test_all_iterations_of_a_small_picture(shape: tuple[int, int]) -> None:
     levels = np.full(shape, ITERATIONS)
@@ -78,7 +97,7 @@ def test_iterations_without_active_blocks_cost_nothing():
 
 def test_likely_codes_take_few_bytes():
     """The trailing zero bytes of a chunk are left out, and come back."""
-    contexts = ContextTables.fair()
+    contexts = ContextTables.fair(SLOTS)
     sure = EntropyCoder(QUANTIZER, replace(contexts, bias=np.full_like(contexts.bias, -(2**17))))
     levels = np.full((8, 8), 3)
     codes = np.full((3, BITS, 8, 8), -1, np.int8)
@@ -212,7 +231,7 @@ def test_coefficients_out_of_the_features_sight_are_refused():
 
 
 def test_tables_that_could_overflow_are_refused():
-    fair = ContextTables.fair()
+    fair = ContextTables.fair(SLOTS)
     fair.check()
     w1 = fair.w1.copy()
     w1[7, :, 3] = 2**24 // (LIMIT * COUNT) + 1
@@ -227,7 +246,7 @@ def test_threads_change_no_byte():
     """Sums of whole numbers below 2^24 are exact in any order."""
     script = """
 import sys
-from tests.tables import context_tables, integers, quantizer_tables, random_codes
+from tests.tables import MIXED, SLOTS, context_tables, integers, quantizer_tables, random_codes
 from semcomp.entropy import EntropyCoder
 levels = integers("threads", (24, 32), 1, 3)
 coder = EntropyCoder(quantizer_tables("entropy"), context_tables("entropy"))

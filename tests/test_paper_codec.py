@@ -16,7 +16,7 @@ from semcomp.recurrence import ConvLSTM
 from semcomp.runtime import TileRun, decode_codes, encode_codes
 from semcomp.training.losses import loss_of
 from semcomp.training.unroll import unroll
-from tests.tables import TINY, TINY_PAPER
+from tests.tables import SLOTS, TINY, TINY_PAPER
 
 CPU = torch.device("cpu")
 
@@ -201,7 +201,7 @@ def test_runtime_is_what_training_unrolls(codec: PaperCodec) -> None:
 def test_codes_pass_through_the_entropy_coder(codec: PaperCodec) -> None:
     levels = np.array([[24, 3, 0, 1], [24, 24, 12, 2]])
     codes = encode_codes(codec, picture(16, 32), levels)
-    coder = EntropyCoder(QuantizerTables.binary(), ContextTables.fair())
+    coder = EntropyCoder(QuantizerTables.binary(), ContextTables.fair(SLOTS))
     chunks = coder.encode(codes)
     assert len(chunks) == ITERATIONS
     np.testing.assert_array_equal(coder.decode(chunks, levels.astype(np.uint8)), codes)

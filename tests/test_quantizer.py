@@ -8,19 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcomp.features import Grid, SlotTables, Values, iteration_states
+from semcomp.features import Grid, SlotTables, Values, round_states
 from semcomp.quantizer import (
     BITS,
     COEFFICIENTS,
     ITERATIONS,
     MAX_DEPTH,
-    SLOTS,
     UNIT,
     EmbeddedQuantizer,
     QuantizerTables,
     slot_scales,
 )
-from tests.tables import quantizer_tables
+from tests.tables import SLOTS, quantizer_tables
 
 TABLES = quantizer_tables("quantizer")
 QUANTIZER = EmbeddedQuantizer(TABLES)
@@ -139,7 +138,7 @@ def test_integer_walk_agrees_with_torch(seed: int, iterations: int) -> None:
     state = Values.start(grid)
     for k in range(iterations):
         plane = bits[k].to(torch.int8).numpy().reshape(BITS, -1)
-        states, _ = iteration_states(slots, grid, k, plane, walked, state)
+        states, _ = round_states(slots, grid, k, plane, walked, state)
         state = states[-1]
         for i in range(BITS):
             slot = BITS * k + i

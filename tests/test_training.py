@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,6 @@ from semcomp.quantizer import (
     COEFFICIENTS,
     ITERATIONS,
     MAX_DEPTH,
-    SLOTS,
     EmbeddedQuantizer,
     QuantizerTables,
 )
@@ -38,7 +39,7 @@ from semcomp.training.options import TrainOptions, iterations_for
 from semcomp.training.pool import PicturePool
 from semcomp.training.unroll import unroll
 from semcomp.training.validation import validate
-from tests.tables import TINY, TINY_PAPER, integers, quantizer_tables
+from tests.tables import MIXED, SLOTS, TINY, TINY_PAPER, integers, quantizer_tables, random_codes
 
 
 def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -170,7 +171,7 @@ def test_every_iteration_reduces_the_error(designed: QuantizerTables) -> None:
     nodes, linear = quantizer.initial(coefficients)
     for k in range(4):
         bits = quantizer.quantize(k, coefficients, nodes.clone())
-        for i, slot in enumerate(range(BITS * k, BITS * (k + 1))):
+        for i, slot in enumerate(quantizer.slots(k)):
             linear[:, quantizer.schedule[slot]] += quantizer.advance(slot, bits[:, i], nodes)
         measured = (linear - coefficients).square().mean().sqrt()
         assert float(measured) == pytest.approx(rms[k + 1], rel=0.01)
@@ -294,9 +295,26 @@ def test_fitted_contexts_save_bits() -> None:
     assert len(reports) == ITERATIONS
     unseen = structured_codes("unseen")
     fitted = EntropyCoder(tables, contexts).cost(unseen).sum()
-    fair = EntropyCoder(tables, ContextTables.fair()).cost(unseen).sum()
+    fair = EntropyCoder(tables, ContextTables.fair(SLOTS)).cost(unseen).sum()
     assert fair == SLOTS * 144
     assert fitted < 0.75 * fair
+
+
+def test_fitting_goes_on_where_known_tables_end() -> None:
+    tables = quantizer_tables("fit", MIXED)
+    codes = random_codes("source", np.full((6, 6), ITERATIONS), MIXED)
+    fit = partial(fit_contexts, [codes], tables, steps=3, batch=64, report=lambda line: None)
+    whole = fit()
+    assert len(whole.w1) == len(tables.schedule)
+    slots = int(tables.ends[3]) + BITS  # in the middle of an iteration
+    first = {f.name: getattr(whole, f.name)[:slots] for f in fields(whole)}
+    known = ContextTables(**{**first, "probability": whole.probability})
+    continued = fit(known=known)
+    assert all(
+        np.array_equal(getattr(continued, f.name), getattr(whole, f.name)) for f in fields(whole)
+    )
+    known.w1[:] = 0
+    assert not fit(known=known).w1[:slots].any()
 
 
 def test_iterations_that_no_picture_reaches_stay_fair():
@@ -315,7 +333,8 @@ def test_collected_codes_cover_full_and_mixed_levels(designed: QuantizerTables) 
     trainer = Trainer(options(), designed)
     pictures = [picture[:40, :60] for picture in PICTURES[:2]]
     full, mixed = collect_codes(trainer.codec, pictures, torch.device("cpu"))
-    assert full.shape == mixed.shape == (ITERATIONS, BITS, 6, 8)
-    assert (full != 0).all()
+    assert full.shape == mixed.shape == (ITERATIONS, designed.planes, 6, 8)
+    needed = np.arange(designed.planes) < BITS * designed.rounds[:, None]
+    assert ((full != 0) == needed[:, :, None, None]).all()
     assert (mixed[-1] == 0).any()
-    assert (mixed[0] != 0).all()
+    assert (mixed[0, :BITS] != 0).all()

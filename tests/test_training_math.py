@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from torch import Tensor
 
 from semcomp.codec import CodecConfig, EmbeddedCodec
 from semcomp.paper_codec import build_codec
-from semcomp.quantizer import BITS, EmbeddedQuantizer
+from semcomp.quantizer import EVEN, EmbeddedQuantizer
 from semcomp.recurrence import ConvLSTM, precision
 from semcomp.runtime import TileRun
 from semcomp.training.data import random_importance, random_levels
 from semcomp.training.losses import loss_of, ms_ssim_terms, ssim_terms
 from semcomp.training.pool import DETAIL_CELL, PicturePool
 from semcomp.training.unroll import linear_path, step_by_step, unroll
-from tests.tables import TINY, quantizer_tables
+from tests.tables import MIXED, TINY, quantizer_tables
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -90,8 +91,9 @@ def test_scan_in_bf16_is_close():
     assert torch.cosine_similarity(*gradients, dim=0) > 0.999
 
 
-def test_linear_path_is_the_quantizers_slot_by_slot():
-    quantizer = EmbeddedQuantizer(quantizer_tables("path"))
+@pytest.mark.parametrize("rounds", [EVEN, MIXED], ids=["even", "mixed"])
+def test_linear_path_is_the_quantizers_slot_by_slot(rounds: Sequence[int]) -> None:
+    quantizer = EmbeddedQuantizer(quantizer_tables("path", rounds))
     image, levels = image_and_levels()
     bits, linear = linear_path(quantizer, image, levels, 5)
     coefficients = quantizer.analysis(image)
@@ -99,7 +101,7 @@ def test_linear_path_is_the_quantizers_slot_by_slot():
     for k in range(5):
         sent = quantizer.quantize(k, coefficients, nodes.clone()) * (levels > k)
         assert torch.equal(bits[k], sent)
-        for i, slot in enumerate(range(BITS * k, BITS * (k + 1))):
+        for i, slot in enumerate(quantizer.slots(k)):
             value[:, quantizer.schedule[slot]] += quantizer.advance(slot, sent[:, i], nodes)
         assert torch.equal(linear[k], value)
     assert (bits == 0).any() and (bits == 1).any()
@@ -112,7 +114,7 @@ def test_linear_path_is_the_quantizers_slot_by_slot():
 )
 def test_unroll_is_the_codec_step_by_step(config: CodecConfig) -> None:
     torch.manual_seed(0)
-    codec = build_codec(config, quantizer_tables("unroll"))
+    codec = build_codec(config, quantizer_tables("unroll", MIXED))
     with torch.no_grad():  # away from the start, where much is zero
         for parameter in codec.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

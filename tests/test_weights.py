@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from semcomp import weights
 from semcomp.codec import CodecConfig, EmbeddedCodec
 from semcomp.paper_codec import PaperCodec, build_codec
-from semcomp.quantizer import QuantizerTables
+from semcomp.quantizer import EVEN, GROWING, QuantizerTables
 from semcomp.weights import (
     WeightsError,
     available,
@@ -186,3 +187,24 @@ def test_contexts_serve_the_same_quantizer_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(contexts.w1, CONTEXTS.w1)
     assert load_contexts(tmp_path / "tiny", quantizer_tables("another")) is None
     assert load_contexts(tmp_path / "nowhere", QUANTIZER) is None
+
+
+def test_contexts_serve_a_quantizer_that_begins_alike(tmp_path: Path) -> None:
+    save(tmp_path, "tiny")
+    longer = quantizer_tables("longer", GROWING)
+    begun = {}
+    for name in ("schedule", "thresholds", "values"):
+        begun[name] = getattr(longer, name).copy()
+        begun[name][:100] = getattr(QUANTIZER, name)[:100]
+    alike = replace(longer, basis=QUANTIZER.basis, start=QUANTIZER.start, **begun)
+    contexts = load_contexts(tmp_path / "tiny", alike)
+    assert contexts is not None and len(contexts.w1) == 96, "whole rounds"
+    np.testing.assert_array_equal(contexts.bias, CONTEXTS.bias[:96])
+    turned = replace(alike, basis=np.ascontiguousarray(alike.basis[:, ::-1]))
+    assert load_contexts(tmp_path / "tiny", turned) is None
+
+
+@pytest.mark.parametrize("rounds", [EVEN[1:], (*EVEN, 1), (0, 2, *EVEN[2:]), (5, *EVEN[1:])])
+def test_rounds_must_share_out_the_slots(rounds: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="need 24 numbers of 1 to 4 with the sum 24"):
+        replace(QUANTIZER, rounds=np.array(rounds, np.int16)).check()

@@ -11,7 +11,7 @@ const describe = () => {
   const level = at.levels[i];
   find("which").textContent = `Block in row ${row + 1}, column ${column + 1}`;
   const tiles = [[String(level), `level, of 24`],
-    [at.total[i].toFixed(1), `bits in the file, packed from ${value.raw * level}`]];
+    [at.total[i].toFixed(1), `bits in the file, packed from ${value.raw[level]}`]];
   if (at.importance) {
     const below = at.importance.reduce((n, v) => n + (v < at.importance[i]), 0);
     const share = Math.floor(100 * below / at.importance.length);

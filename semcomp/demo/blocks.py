@@ -27,7 +27,7 @@ from semcomp.demo.inspection import MAX_PIXELS, Inspection, play
 from semcomp.demo.steps import ORIGINAL, SHELF, Steps
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.metrics import psnr
-from semcomp.quantizer import BITS, BLOCK
+from semcomp.quantizer import BLOCK
 
 GONE = "These steps are no longer kept here; start again to see them."
 
@@ -81,7 +81,8 @@ def numbers(inspection: Inspection) -> dict[str, Any]:
 
     levels, importance: base64 of uint8, a value per block that is in the picture, raster order.
     bits: base64 of little-endian uint16, hundredths of a bit, block after block, as many as the
-    block has iterations. cuts: bytes of the file cut after 0, 1, ... iterations.
+    block has iterations. raw: bits of a block before packing, after 0, 1, ... iterations. cuts:
+    bytes of the file cut after 0, 1, ... iterations.
     """
     rows, columns = inspection.shown_blocks
     levels = np.minimum(inspection.levels, inspection.iterations)[:rows, :columns]
@@ -99,7 +100,7 @@ def numbers(inspection: Inspection) -> dict[str, Any]:
         "columns": columns,
         "iterations": inspection.iterations,
         "promised": inspection.header.iterations,
-        "raw": BITS,
+        "raw": inspection.model.tables.ends.tolist(),
         "levels": _text(levels.astype(np.uint8).tobytes()),
         "importance": None if importance is None else _text(grey.tobytes()),
         "bits": _text(bits.reshape(len(bits), -1).T[kept].tobytes()),

@@ -37,7 +37,7 @@ def chosen_model() -> str:
 
 @torch.inference_mode()
 def decode_steps(model: str, codes: NDArray[np.int8]) -> Iterator[Step]:
-    """Decode codes int8 (K, 8, Hb, Wb) tile by tile, giving every iteration as it is there."""
+    """Decode codes int8 (K, P, Hb, Wb) tile by tile, giving every iteration as it is there."""
     loaded = load_model(model)
     parts = list(tiles(codes.shape[2] * BLOCK, codes.shape[3] * BLOCK))
     for index, (core, outer) in enumerate(parts):

@@ -35,7 +35,7 @@ class Inspection:
     """A file taken apart, block by block; Hb x Wb blocks cover the padded picture.
 
     data: the `.semc` file. header: what it says first. levels: uint8 (Hb, Wb), 0..24, as promised.
-    codes: int8 (K, 8, Hb, Wb), the bits of the K iterations that are there. bits: float64
+    codes: int8 (K, P, Hb, Wb), the bits of the K iterations that are there. bits: float64
     (K, Hb, Wb), what each block cost in each iteration, in coded bits. importance: float64
     (Hb, Wb), mean grey of the map over the block, 0..1; None where nobody knows it. cuts: bytes of
     the file cut after 0, 1, ... K iterations. original: uint8 (H, W, 3) if it is at hand. history:

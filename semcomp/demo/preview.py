@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semcomp.codec import EmbeddedCodec
 from semcomp.planning import cut_codes
-from semcomp.quantizer import BITS, BLOCK
+from semcomp.quantizer import BLOCK
 
 Picture = NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ def preview(
 ) -> Picture:
     """About what the decoder would give for `levels`, in a fraction of its time.
 
-    codes: int8 (K, 8, Hb, Wb) at full level. levels: uint8 (Hb, Wb), at most K. history: uint8
+    codes: int8 (K, P, Hb, Wb) at full level. levels: uint8 (Hb, Wb), at most K. history: uint8
     (k + 1, 8 Hb, 8 Wb, 3), the earlier run after 0 to k iterations. reached: uint8 (Hb, Wb), the
     levels it ran with, at most k.
     Returns uint8 (8 Hb, 8 Wb, 3).
@@ -53,8 +53,7 @@ def _linear(codec: EmbeddedCodec, codes: NDArray[np.int8]) -> tuple[Tensor, Tens
     nodes, linear = quantizer.initial(like)
     for k, sent in enumerate(codes):
         bits = torch.from_numpy(sent.astype(np.float32))
-        for i in range(BITS):
-            slot = BITS * k + i
+        for i, slot in enumerate(quantizer.slots(k)):
             linear[:, quantizer.schedule[slot]] += quantizer.advance(slot, bits[None, i], nodes)
     return linear, nodes
 

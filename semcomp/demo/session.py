@@ -90,7 +90,7 @@ class Session:
 
     @property
     def codes(self) -> NDArray[np.int8]:
-        """All bits of every block at full level: int8 (24, 8, Hb, Wb) of -1 and +1."""
+        """All bits of every block at full level: int8 (24, P, Hb, Wb) of -1 and +1."""
 
         def code() -> NDArray[np.int8]:
             full = np.full(self.blocks, MAX_LEVEL)

@@ -24,9 +24,9 @@ from semcomp.entropy import (
     causal_states,
     probability_table,
 )
-from semcomp.features import COUNT, LIMIT, Grid, SlotTables, Values, bit_features, iteration_states
+from semcomp.features import COUNT, LIMIT, Grid, SlotTables, Values, bit_features, round_states
 from semcomp.image import pad_image, to_tensor
-from semcomp.quantizer import BITS, COEFFICIENTS, ITERATIONS, MAX_DEPTH, SLOTS, QuantizerTables
+from semcomp.quantizer import BITS, COEFFICIENTS, ITERATIONS, MAX_DEPTH, QuantizerTables
 from semcomp.runtime import encode_codes
 
 from .data import random_levels
@@ -72,14 +72,22 @@ class _Source:
         self.nodes = np.zeros((COEFFICIENTS, self.grid.rows * self.grid.columns), np.int64)
         self.before = Values.start(self.grid)
 
-    def iteration(self, k: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(features, nodes, bits) of each of the eight slots."""
-        bits = self.codes[k].reshape(BITS, -1)
-        states, at = iteration_states(self.slots, self.grid, k, bits, self.nodes, self.before)
+    def pass_by(self, k: int, part: int) -> None:
+        """Walk through a round that needs no features; see `round`."""
+        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
+        number = self.slots.rounds(k)[part]
+        states, _ = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
+        self.before = states[-1]
+
+    def round(self, k: int, part: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(features, nodes, bits) of the eight slots of a round, the `part`-th of iteration k."""
+        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
+        number = self.slots.rounds(k)[part]
+        states, at = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
         result = []
         for i in range(BITS):
             sent = np.flatnonzero(bits[i])
-            slot = np.full(len(sent), BITS * k + i)
+            slot = np.full(len(sent), BITS * number + i)
             features = bit_features(
                 self.slots,
                 slot,
@@ -153,25 +161,43 @@ def fit_contexts(
     steps: int = 400,
     batch: int = 4096,
     seed: int = 0,
+    known: ContextTables | None = None,
     report: Callable[[str], None] = print,
 ) -> ContextTables:
-    """Fit all 192 slots to codes int8 (24, 8, Hb, Wb) of training pictures."""
+    """Fit all slots to codes int8 (24, P, Hb, Wb) of training pictures.
+
+    known: tables of the first slots, in whole rounds, that are kept as they are.
+    """
     slots = SlotTables(tables)
     sources = [_Source(c, slots) for c in codes]
-    fitted: list[list[np.ndarray]] = []
+    fitted: list[Sequence[np.ndarray]] = []
+    if known is not None:
+        fitted = list(zip(known.w1, known.b1, known.w2, known.bias, strict=True))
     for k in range(ITERATIONS):
-        parts = [source.iteration(k) for source in sources]
         entropies = []
-        for i in range(BITS):
-            features, nodes, bits = (
-                torch.from_numpy(np.concatenate([part[i][j] for part in parts])) for j in range(3)
-            )
-            network, entropy = _fit_slot(
-                features.to(torch.int16), nodes, bits.float(), steps, batch, seed + BITS * k + i
-            )
-            fitted.append(_to_integers(*network))
-            entropies.append(entropy)
-        report(f"iteration {k + 1}: {np.mean(entropies):.3f} bits per bit")
+        for part, number in enumerate(slots.rounds(k)):
+            if BITS * number < len(fitted):
+                for source in sources:
+                    source.pass_by(k, part)
+                continue
+            found = [source.round(k, part) for source in sources]
+            for i in range(BITS):
+                features, nodes, bits = (
+                    torch.from_numpy(np.concatenate([slot[i][j] for slot in found]))
+                    for j in range(3)
+                )
+                network, entropy = _fit_slot(
+                    features.to(torch.int16),
+                    nodes,
+                    bits.float(),
+                    steps,
+                    batch,
+                    seed + BITS * number + i,
+                )
+                fitted.append(_to_integers(*network))
+                entropies.append(entropy)
+        if entropies:
+            report(f"iteration {k + 1}: {np.mean(entropies):.3f} bits per bit")
     w1, b1, w2, bias = (np.stack([slot[j] for slot in fitted]) for j in range(4))
     contexts = ContextTables(
         w1.astype(np.int16),
@@ -181,6 +207,6 @@ def fit_contexts(
         probability_table(),
     )
     contexts.check()
-    assert len(fitted) == SLOTS
+    assert len(fitted) == len(tables.schedule)
     EntropyCoder(tables, contexts)
     return contexts

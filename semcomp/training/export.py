@@ -38,8 +38,9 @@ def export_model(
     """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
 
     checkpoint: of a run, or the folder of weights that its option `ship` wrote.
-    With `reuse` the entropy tables are those in `out` or in a folder beside it, if they were fitted
-    to the same quantizer; else they are fitted to `pictures` training pictures of `data`.
+    With `reuse` the entropy tables are those in `out` or in a folder beside it, for the slots that
+    they were fitted to with the same quantizer; the others are fitted to `pictures` training
+    pictures of `data`.
     Returns the weights' SHA-256 in hex.
     """
     state = read(checkpoint)
@@ -50,11 +51,12 @@ def export_model(
     # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
     shared = [] if codec.closed_loop else sorted(out.parent.glob("*/"))
     stored = [load_contexts(folder, tables) for folder in (out, *shared)] if reuse else []
-    contexts = next((found for found in stored if found is not None), None)
-    if contexts is None:
-        contexts = fit_tables(
-            codec, tables, Path(data or state["options"]["data"]), pictures, steps, report
-        )
+    known = max((found for found in stored if found is not None), key=_slots, default=None)
+    if known is not None and _slots(known) == len(tables.schedule):
+        contexts = known
+    else:
+        source = Path(data or state["options"]["data"])
+        contexts = fit_tables(codec, tables, source, pictures, steps, report, known)
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
@@ -76,12 +78,20 @@ def fit_tables(
     pictures: int,
     steps: int,
     report: Callable[[str], None],
+    known: ContextTables | None = None,
 ) -> ContextTables:
-    """Entropy tables fitted to pictures spread over the training part of a folder."""
+    """Entropy tables fitted to pictures spread over the training part of a folder.
+
+    known: tables of the first slots, kept as they are.
+    """
     training, _ = picture_paths(data)
     chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
     codes = collect_codes(codec, chosen, torch.device("cpu"), report=report)
-    return fit_contexts(codes, tables, steps=steps, report=report)
+    return fit_contexts(codes, tables, steps=steps, known=known, report=report)
+
+
+def _slots(contexts: ContextTables) -> int:
+    return len(contexts.w1)
 
 
 def current_commit() -> str:

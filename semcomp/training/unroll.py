@@ -7,12 +7,13 @@ iterations together and without gradients, and the networks then see whole stack
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from semcomp.codec import Codec, EmbeddedCodec, LSTMState
-from semcomp.quantizer import BITS, EmbeddedQuantizer
+from semcomp.quantizer import EmbeddedQuantizer
 
 
 @lru_cache(maxsize=16)
@@ -34,6 +35,14 @@ def _groups(schedule: tuple[int, ...], device: torch.device) -> list[tuple[Tenso
     return [(group, every[group]) for group in slots]
 
 
+@lru_cache(maxsize=16)
+def _places(ends: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Iteration of every slot, and its plane among the iteration's bits: int64 (slots,)."""
+    places = [(k, i) for k, (a, b) in enumerate(pairwise(ends)) for i in range(b - a)]
+    iteration, plane = torch.tensor(places, device=device).reshape(-1, 2).unbind(1)
+    return iteration, plane
+
+
 @torch.no_grad()
 def linear_path(
     quantizer: EmbeddedQuantizer, image: Tensor, levels: Tensor, iterations: int
@@ -42,19 +51,18 @@ def linear_path(
 
     image: float32 (B, 3, H, W). levels: integers (B, 1, H/8, W/8); a block sends nothing from its
     level on.
-    Returns bits (iterations, B, 8, Hb, Wb) of -1, 0, +1 and the coefficients after each iteration,
+    Returns bits (iterations, B, P, Hb, Wb) of -1, 0, +1 and the coefficients after each iteration,
     (iterations, B, 192, Hb, Wb), both contiguous in channels_last order.
     """
     # Channels last: a slot's table row is then looked up along the innermost dimension.
     coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
-    groups = _groups(tuple(quantizer.schedule[: BITS * iterations]), image.device)
+    ends = quantizer.ends[: iterations + 1]
+    groups = _groups(tuple(quantizer.schedule[: ends[-1]]), image.device)
     batch, rows, columns, channels = coefficients.shape
-    above = torch.empty(
-        (batch, rows, columns, BITS * iterations), dtype=torch.int64, device=image.device
-    )
+    above = torch.empty((batch, rows, columns, ends[-1]), dtype=torch.int64, device=image.device)
     change = torch.empty(above.shape, device=image.device)
     nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
-    refined = torch.empty(BITS * iterations, dtype=torch.int64, device=image.device)
+    refined = torch.empty(ends[-1], dtype=torch.int64, device=image.device)
     for slots, chosen in groups:
         refined[slots] = chosen
         node = nodes[..., chosen]
@@ -66,16 +74,19 @@ def linear_path(
         above[..., slots] = bit
         change[..., slots] = reached - quantizer.parents.take(at)
 
-    sent = (levels[:, 0, :, :, None] > torch.arange(iterations, device=image.device))[..., None]
-    by_iteration = (batch, rows, columns, iterations, BITS)
-    bits = (2 * above - 1).view(by_iteration) * sent
-    change = change.view(by_iteration) * sent
+    iteration, plane = _places(tuple(ends), image.device)
+    sent = levels[:, 0, :, :, None] > iteration
+    bits = above.new_zeros((batch, rows, columns, iterations * quantizer.planes))
+    bits[..., iteration * quantizer.planes + plane] = (2 * above - 1) * sent
+    bits = bits.view(batch, rows, columns, iterations, quantizer.planes)
+    change = change * sent
     linear = image.new_empty((iterations, batch, rows, columns, channels))
     previous = quantizer.start.expand(batch, rows, columns, channels)
     for k in range(iterations):
         now = linear[k]
         now.copy_(previous)
-        now.index_add_(3, refined[BITS * k : BITS * (k + 1)], change[..., k, :])
+        part = slice(ends[k], ends[k + 1])
+        now.index_add_(3, refined[part], change[..., part])
         previous = now
     bits = bits.permute(3, 0, 1, 2, 4).contiguous().to(image.dtype)
     return bits.permute(0, 1, 4, 2, 3), linear.permute(0, 1, 4, 2, 3)

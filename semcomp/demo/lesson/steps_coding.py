@@ -14,9 +14,8 @@ from semcomp.demo.lesson.step import Step, plural
 from semcomp.demo.lesson.study import LATEST, Study
 from semcomp.draw import LEVEL
 from semcomp.metrics import psnr
-from semcomp.quantizer import BITS
 
-SHOWN = (1, 2, 3, 4, 6, 8, 12, 16)
+SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 """Iterations that step 5 shows."""
 
 
@@ -25,9 +24,10 @@ def iterations(study: Study) -> Step:
     history = study.history
     decibels = [psnr(study.picture, shown) for shown in history]
     sizes = [len(chunk) for chunk in study.chunks]
-    plain = study.blocks * BITS // 8
+    each = int(study.model.tables.ends[1])  # bits of a block: as many in all of these iterations
+    plain = study.blocks * each // 8
     finite = [value for value in decibels if math.isfinite(value)] or [0.0]
-    x = Axis(1, LATEST, "iterations", tuple((float(k), str(k)) for k in (1, 4, 8, 12, 16)))
+    x = Axis(1, LATEST, "iterations", tuple((float(k), str(k)) for k in (1, 4, 8, 12)))
     low, high = math.floor(min(finite)), math.ceil(max(finite))
     step = max(1, round((high - low) / 4))
     y = Axis(low, high, "PSNR (dB)", tuple((float(v), str(v)) for v in range(low, high + 1, step)))
@@ -35,7 +35,7 @@ def iterations(study: Study) -> Step:
     frames = []
     for k in SHOWN:
         decoded = history[k - 1]
-        bits = png_url(pictures.bit_planes(study.codes[k - 1]))
+        bits = png_url(pictures.bit_planes(study.codes[k - 1][:each]))
         missing = png_url(pictures.residual(study.picture, decoded))
         rows, wide = study.shape
         side = (
@@ -43,7 +43,7 @@ def iterations(study: Study) -> Step:
             + stage(
                 (2 * (rows + 2), 4 * (wide + 2)), f"The bits of iteration {k}", layer(bits, "sharp")
             )
-            + f'<p class="name">The {BITS} bits of every block</p></div><div>'
+            + f'<p class="name">The {each} bits of every block</p></div><div>'
             + stage(study.size, f"What is missing after iteration {k}", layer(missing))
             + '<p class="name">Still missing, 4 × enlarged</p></div></div>'
         )
@@ -70,7 +70,7 @@ def iterations(study: Study) -> Step:
                 key=k in (1, 4, 12),
             )
         )
-    gain = [decibels[b - 1] - decibels[a - 1] for a, b in ((1, 4), (12, 16))]
+    gain = [decibels[b - 1] - decibels[a - 1] for a, b in ((1, 4), (8, 12))]
     share = sum(sizes[:8]) / (8 * plain)
     return Step(
         5,
@@ -86,11 +86,11 @@ def iterations(study: Study) -> Step:
         "have a fixed transform instead: each bit says in which part of an interval one "
         "coefficient of the block lies, and so narrows what is missing. D is the recurrent "
         "network. PSNR is 10·log<sub>10</sub>(255² / mean squared error).",
-        f"Each iteration has {plural(BITS * study.blocks, 'bit')}. Why does the file not need as "
+        f"Each iteration has {plural(each * study.blocks, 'bit')}. Why does the file not need as "
         "many?",
         f"Bits that can be guessed cost less than one bit. The first 8 iterations took "
         f"{share:.0%} of their plain size. And the gain fades: iterations 2 to 4 brought "
-        f"{gain[0]:.1f} dB, 13 to 16 {gain[1]:.1f} dB.",
+        f"{gain[0]:.1f} dB, 9 to 12 {gain[1]:.1f} dB.",
     )
 
 

@@ -39,7 +39,7 @@ SIDE = 480
 """Longest side of a lesson's picture: blocks stay visible, and every step is there in seconds."""
 SECOND_CLASSIFIER = "efficientnet-lite2"
 """Whose map marks the method's homework in step 7."""
-LATEST = 16
+LATEST = 12
 """Iterations of the same level everywhere that step 5 can show."""
 
 
