@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stand_in(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Two pictures for Kodak's, two codecs for all, one process, the folder's assets for the project's."""
+    """Two pictures for Kodak's, two codecs for all, one process; the folder's assets, not ours."""
     load = datasets.load_dataset
     patch.setattr(datasets, "load_dataset", lambda _, images=None: load(root / "kodak", images))
     patch.setattr(committed, "ASSETS", root / "assets")
