@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import split_names, split_numbers
+from .arguments import DatasetName, Images, split_names, split_numbers
 from .board_commands import backup, export, import_
 from .check_command import check
 from .load_command import bench_board
@@ -63,7 +63,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    dataset: DatasetName = "kodak",
     codecs: Annotated[
         str | None, typer.Option(help="names, separated by commas [default: all]")
     ] = None,
@@ -71,9 +71,7 @@ def run(
     ray: Annotated[
         str | None, typer.Option(help="Ray cluster to use instead: auto, HOST:PORT or local")
     ] = None,
-    images: Annotated[
-        str | None, typer.Option(help="only these pictures, separated by commas")
-    ] = None,
+    images: Images = None,
     qualities: Annotated[
         str | None, typer.Option(help="in place of each codec's own, separated by commas")
     ] = None,

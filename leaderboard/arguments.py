@@ -1,8 +1,13 @@
-"""Lists on the command line: names and numbers separated by commas."""
+"""What commands share: options, and lists of names and numbers separated by commas."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+DatasetName = Annotated[str, typer.Option(help="kodak, or a folder of pictures")]
+Images = Annotated[str | None, typer.Option(help="only these pictures, separated by commas")]
 
 
 def split_names(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import split_names
+from .arguments import DatasetName, Images, split_names
 
 SHOWN = 20
 """Differences told in full."""
@@ -25,7 +25,7 @@ def check(
             show_default=False,
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    dataset: DatasetName = "kodak",
     codecs: Annotated[
         str | None,
         typer.Option(
@@ -33,9 +33,7 @@ def check(
             show_default=False,
         ),
     ] = None,
-    images: Annotated[
-        str | None, typer.Option(help="only these pictures, separated by commas")
-    ] = None,
+    images: Images = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
     out: Annotated[
         Path | None,

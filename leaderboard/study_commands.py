@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .arguments import DatasetName, Images, split_names
+
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "results"
 
 
@@ -18,7 +20,7 @@ def study(
         ),
     ],
     out: Annotated[Path, typer.Option(help="folder to write into", metavar="DIR")],
-    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    dataset: DatasetName = "kodak",
     results: Annotated[
         Path | None,
         typer.Option(
@@ -29,9 +31,7 @@ def study(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes, one picture each")] = 1,
-    images: Annotated[
-        str | None, typer.Option(help="only these pictures, separated by commas")
-    ] = None,
+    images: Images = None,
 ) -> None:
     """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png."""
     from .datasets import load_dataset
@@ -40,7 +40,7 @@ def study(
     from .studies import Context, find_study, write_study
 
     run = find_study(name)
-    chosen = None if images is None else [each.strip() for each in images.split(",")]
+    chosen = None if images is None else split_names(images)
     loaded = load_dataset(dataset, chosen)
     committed = ASSETS / loaded.name
     if results is None and any(committed.glob("*.json")):

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from semcomp.files import write_file
 from .. import figures, static, tables
 from ..datasets import Dataset, Picture
 from ..results import Results, read_folder
+from .panels import Panel, interactive, still
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -114,6 +116,20 @@ class Study:
     still: matplotlib.figure.Figure
     notes: Sequence[str] = ()
     digits: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_panels(
+        cls,
+        name: str,
+        title: str,
+        table: pandas.DataFrame,
+        panels: Sequence[Panel],
+        notes: Sequence[str],
+        digits: Mapping[str, int] = MappingProxyType({}),
+    ) -> Study:
+        """A study whose charts are simple panels, each drawn both ways."""
+        charts = [interactive(panel) for panel in panels]
+        return cls(name, title, table, charts, still(panels), notes, digits)
 
     def shown(self) -> pandas.DataFrame:
         """The table as text."""

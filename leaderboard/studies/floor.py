@@ -20,7 +20,7 @@ from ..curves import decibels
 from ..scores import reference
 from .base import Context, Study
 from .matching import FileSearch, scores_at
-from .panels import Panel, Series, interactive, still
+from .panels import Panel, Series
 
 if TYPE_CHECKING:
     import pandas
@@ -64,12 +64,11 @@ def run(context: Context) -> Study:
     if len(missed):
         notes.append(f"The bytes were out of reach {len(missed)} times; the nearest file counts.")
     panels = [_panel(table, "dB"), _panel(table, "")]
-    return Study(
+    return Study.of_panels(
         "floor",
         "The floor of `proportional` at equal bytes",
         table,
-        [interactive(panel) for panel in panels],
-        still(panels),
+        panels,
         notes,
         {"floor": 2, "level": 2, "psnr": 2},
     )

@@ -22,7 +22,7 @@ from ..curves import decibels
 from ..look import look_of
 from ..scores import reference, score
 from .base import Context, Study
-from .panels import BACKDROP, Panel, Series, interactive, still
+from .panels import BACKDROP, Panel, Series
 
 if TYPE_CHECKING:
     import pandas
@@ -57,12 +57,11 @@ def run(context: Context) -> Study:
     shown = rows.assign(ms_ssim=decibels(rows["ms_ssim"]))
     means = table.assign(ms_ssim=decibels(table["ms_ssim"]))
     panels.insert(1, _panel(shown, means, "ms_ssim", "MS-SSIM [dB]"))
-    return Study(
+    return Study.of_panels(
         "iterations",
         "Quality after every iteration",
         table,
-        [interactive(panel) for panel in panels],
-        still(panels),
+        panels,
         notes,
         {"psnr": 2, "gain psnr": 2, "gain ms_ssim": 5, "share of gain": 3},
     )

@@ -22,7 +22,7 @@ from ..look import look_of
 from ..scores import CLASSIFIERS, Reference, reference
 from .base import Context, Study
 from .matching import FileSearch, scores_at
-from .panels import Panel, Series, interactive, still
+from .panels import Panel, Series
 
 if TYPE_CHECKING:
     import pandas
@@ -61,12 +61,11 @@ def run(context: Context) -> Study:
         f"share {shared:.0%} (a fifth by chance), their rank correlation is {correlation:.2f}.",
         *_verdicts(table),
     ]
-    return Study(
+    return Study.of_panels(
         "maps",
         "The audit of the maps",
         table,
-        [interactive(panel) for panel in panels],
-        still(panels),
+        panels,
         notes,
         {"bpp": 2},
     )

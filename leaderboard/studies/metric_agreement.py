@@ -14,7 +14,7 @@ import numpy as np
 from ..look import look_of
 from ..results import to_frame
 from .base import Context, Study, StudyError
-from .panels import Panel, Series, interactive, still
+from .panels import Panel, Series
 
 if TYPE_CHECKING:
     import pandas
@@ -55,12 +55,11 @@ def run(context: Context) -> Study:
         + ".",
         _largest(frame),
     ]
-    return Study(
+    return Study.of_panels(
         "metric-agreement",
         "SI-SSIM against SSIM",
         table,
-        [interactive(panel)],
-        still([panel]),
+        [panel],
         notes,
     )
 
