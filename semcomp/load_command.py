@@ -84,11 +84,15 @@ def load(
     visitors: Annotated[int, typer.Option(min=1, max=500, help="how many at once")] = 20,
     requests: Annotated[int, typer.Option(min=1, max=60_000, help="how many in all")] = 200,
     side: Annotated[int, typer.Option(min=64, max=1024, help="pixels of a picture's side")] = 128,
+    height: Annotated[
+        int, typer.Option(min=0, max=1024, help="pixels it is high, 64 or more; 0: square")
+    ] = 0,
     level: Annotated[float, typer.Option(help="average level, 1 to 24")] = 2.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Try a running demo with many visitors: results, refusals, waiting, memory, mix-ups."""
-    report = run(url, visitors, requests, side, level)
+    shape = (max(64, height) if height else side), side
+    report = run(url, visitors, requests, shape, level)
     if as_json:
         print(json.dumps(asdict(report) | {"good": report.good}))
     else:
@@ -97,10 +101,10 @@ def load(
         raise typer.Exit(1)
 
 
-def run(url: str, visitors: int, requests: int, side: int, level: float) -> Report:
+def run(url: str, visitors: int, requests: int, shape: tuple[int, int], level: float) -> Report:
     """Send `requests` pictures as `visitors` at once; each visitor sends one after the other.
 
-    Raises OSError if nothing answers at the address.
+    shape: pixels of a picture, height and width. Raises OSError if nothing answers at the address.
     """
     report, lock = Report(visitors), threading.Lock()
     numbers = iter(range(1, requests + 1))
@@ -128,7 +132,7 @@ def run(url: str, visitors: int, requests: int, side: int, level: float) -> Repo
                     number = next(numbers, None)
                 if number is None:
                     break
-                _send(client, Path(folder), number, side, level, report, lock)
+                _send(client, Path(folder), number, shape, level, report, lock)
                 try:
                     _note_memory(url, report)
                 except OSError as error:
@@ -149,7 +153,7 @@ def _send(
     client: Any,
     folder: Path,
     number: int,
-    side: int,
+    shape: tuple[int, int],
     level: float,
     report: Report,
     lock: threading.Lock,
@@ -163,7 +167,7 @@ def _send(
     from .pipeline import decompress
 
     path = folder / f"{number}.png"
-    Image.fromarray(picture_of(number, side)).save(path)
+    Image.fromarray(picture_of(number, *shape)).save(path)
     began, place = time.monotonic(), -1
     job = client.submit(
         handle_file(path), level=level, allocation="uniform", max_side=0, api_name="/compress"
@@ -192,18 +196,20 @@ def _send(
     path.unlink()
 
 
-def picture_of(number: int, side: int) -> NDArray[np.uint8]:
-    """A picture uint8 (side, side, 3) whose squares, dark or light, are the bits of a number.
+def picture_of(number: int, height: int, width: int | None = None) -> NDArray[np.uint8]:
+    """A picture uint8 (height, width, 3) whose squares, dark or light, are the bits of a number.
 
-    number: 0 to 2 ** CELLS² − 1. Some noise makes every picture one to be worked on.
+    number: 0 to 2 ** CELLS² − 1. width: as `height` if None. Some noise makes every picture one to
+    be worked on.
     """
     import numpy as np
 
+    width = height if width is None else width
     bits = [(number >> i) & 1 for i in range(CELLS**2)]
     squares = np.array(bits, np.uint8).reshape(CELLS, CELLS)
-    size = -(-side // CELLS)
-    grey = 60 + 140 * squares.repeat(size, axis=0).repeat(size, axis=1)[:side, :side]
-    noise = np.random.default_rng(number).integers(-20, 21, (side, side, 3))
+    high, wide = -(-height // CELLS), -(-width // CELLS)
+    grey = 60 + 140 * squares.repeat(high, axis=0).repeat(wide, axis=1)[:height, :width]
+    noise = np.random.default_rng(number).integers(-20, 21, (height, width, 3))
     pixels: NDArray[np.uint8] = (grey[..., None] + noise).astype(np.uint8)
     return pixels
 

@@ -14,9 +14,11 @@ from semcomp.load_command import CELLS, Report, number_in, picture_of
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**CELLS**2 - 1), st.integers(64, 200))
-def test_a_picture_carries_its_number(number: int, side: int) -> None:
-    assert number_in(picture_of(number, side)) == number
+@given(st.integers(0, 2**CELLS**2 - 1), st.integers(64, 200), st.integers(64, 200))
+def test_a_picture_carries_its_number(number: int, height: int, width: int) -> None:
+    picture = picture_of(number, height, width)
+    assert picture.shape == (height, width, 3)
+    assert number_in(picture) == number
 
 
 @pytest.mark.parametrize("number", [1, 0xA5C3])
