@@ -43,7 +43,7 @@ def test_the_report_counts_and_judges() -> None:
 def test_a_mix_up_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_command, "run", lambda *_: Report(1, strangers=1))
     with pytest.raises(typer.Exit):
-        load_command.load("http://example.invalid", 1, 1, 128, 2.0, as_json=True)
+        load_command.load("http://example.invalid", 1, 1, as_json=True)
 
 
 def test_nobody_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
