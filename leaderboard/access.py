@@ -2,7 +2,9 @@
 
 Self-hosted, `SEMCOMP_REVIEW_TOKEN` holds the token. On a Space the hub signs visitors in (OAuth),
 and `SEMCOMP_MAINTAINERS` names the accounts, separated by commas. Signing in with the token gives
-the page a key of its own, good for that page alone; the server keeps only the key's hash.
+the page a key of its own, good for that page alone. The board's database keeps a hash of it
+(`store.door`), so that a sign-in holds in every replica, as does the pause after wrong tokens. The
+hash is made with the token: a new token ends all sign-ins.
 """
 
 from __future__ import annotations
@@ -11,41 +13,24 @@ import hmac
 import math
 import os
 import secrets
-import threading
-import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from .store.errors import StoreError
+
+if TYPE_CHECKING:
+    from .store.facade import Door
 
 TOKEN, MAINTAINERS = "SEMCOMP_REVIEW_TOKEN", "SEMCOMP_MAINTAINERS"
 """Names of the settings."""
 SHORTEST_TOKEN = 16
 """Characters; a shorter token could be guessed in spite of the pause after wrong ones."""
-FAILURES, PAUSE = 5, 900.0
-"""Wrong tokens from one address, and the seconds it then has to wait."""
-IDLE, LONGEST = 3600.0, 12 * 3600.0
-"""Seconds after which a key ends: unused, and in any case."""
-_KEPT = 10_000
-"""Addresses and keys remembered, so that memory stays bounded."""
 _LONGEST_NAME = 60
 
 
 class AccessError(ValueError):
     """Somebody may not review; the message says why and what to do."""
-
-
-@dataclass
-class _Key:
-    name: str
-    session: str
-    ends: float
-    used: float
-
-
-@dataclass
-class _Address:
-    failures: int = 0
-    until: float = -math.inf
 
 
 class Access:
@@ -57,21 +42,19 @@ class Access:
         maintainers: Collection[str] = (),
         *,
         hub: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        door: Callable[[], Door] | None = None,
     ) -> None:
         """token: empty for no sign-in by token. maintainers: accounts of the hub.
 
         hub: whether the hub itself signs visitors in. Elsewhere an account proves nothing, because
-        Gradio then lets everybody be the account of the server's owner. clock: seconds.
+        Gradio then lets everybody be the account of the server's owner. door: gives the board that
+        keeps the sign-ins; None until `BoardContext` says which.
         """
         self.hub = hub
         self._token = _digest(token) if len(token) >= SHORTEST_TOKEN else None
         self._short = 0 < len(token) < SHORTEST_TOKEN
         self._maintainers = frozenset(name.casefold() for name in maintainers)
-        self._clock = clock
-        self._keys: dict[bytes, _Key] = {}
-        self._addresses: dict[str, _Address] = {}
-        self._lock = threading.Lock()
+        self.door = door
 
     @classmethod
     def from_environment(cls) -> Access:
@@ -109,32 +92,30 @@ class Access:
             raise AccessError(self.problem)
         if not session:
             raise AccessError("This page has no session: load it again.")
-        now = self._clock()
-        with self._lock:
-            seen = self._addresses.pop(address, _Address())
-            self._addresses[address] = seen  # the latest stand last
-            while len(self._addresses) > _KEPT:
-                del self._addresses[next(iter(self._addresses))]
-            if now < seen.until:
-                minutes = math.ceil((seen.until - now) / 60)
-                raise AccessError(f"Too many wrong tokens: try again in {minutes} min.")
-            # Hashes have one length, so that the time tells nothing of the token's either.
-            right = self._token is not None and hmac.compare_digest(self._token, _digest(token))
+        # Hashes have one length, so that the time tells nothing of the token's either.
+        right = self._token is not None and hmac.compare_digest(self._token, _digest(token))
+        key = secrets.token_urlsafe(32)
+        try:
+            door = self._opened()
+            wait = door.knock(self._hash(f"address {address}"), right)
+            if wait:
+                raise AccessError(
+                    f"Too many wrong tokens: try again in {math.ceil(wait / 60)} min."
+                )
             if not right:
-                seen.failures += 1
-                if seen.failures >= FAILURES:
-                    seen.failures, seen.until = 0, now + PAUSE
                 raise AccessError("This is not the token.")
-            del self._addresses[address]
-            key = secrets.token_urlsafe(32)
-            self._forget(now)
-            self._keys[_digest(key)] = _Key(_shown(name), session, now + LONGEST, now)
+            door.enter(self._of_page(key, session), _shown(name))
+        except StoreError as error:
+            raise AccessError(f"Nobody can sign in now: {error}") from error
         return key
 
-    def sign_out(self, key: str) -> None:
-        """Make a key useless; unknown ones are ignored."""
-        with self._lock:
-            self._keys.pop(_digest(key), None)
+    def sign_out(self, key: str, *, session: str) -> None:
+        """Make a key useless in every replica; unknown ones are ignored. Raises AccessError."""
+        if key and self.by_token:
+            try:
+                self._opened().leave(self._of_page(key, session))
+            except StoreError as error:
+                raise AccessError(f"You are still signed in: {error}") from error
 
     def reviewer(self, key: str, *, session: str, account: str | None = None) -> str:
         """The name of who acts, for the history. Raises AccessError for all but maintainers.
@@ -144,22 +125,28 @@ class Access:
         """
         if account and self.hub and account.casefold() in self._maintainers:
             return account
-        now = self._clock()
-        with self._lock:
-            found = self._keys.get(_digest(key)) if key else None
-            if found is None or found.session != session:
-                raise AccessError("Sign in as a maintainer first.")
-            if now >= found.ends or now - found.used >= IDLE:
-                del self._keys[_digest(key)]
-                raise AccessError("You have been signed out: sign in again.")
-            found.used = now
-            return found.name
+        if not key or not self.by_token:
+            raise AccessError("Sign in as a maintainer first.")
+        try:
+            name = self._opened().who(self._of_page(key, session))
+        except StoreError as error:
+            raise AccessError(f"Nobody can review now: {error}") from error
+        if name is None:
+            raise AccessError("Sign in as a maintainer first: you are not signed in, or no longer.")
+        return name
 
-    def _forget(self, now: float) -> None:
-        """Drop the keys that have ended, and the oldest ones if there are too many."""
-        for digest, key in list(self._keys.items()):
-            if now >= key.ends or now - key.used >= IDLE or len(self._keys) >= _KEPT:
-                del self._keys[digest]
+    def _opened(self) -> Door:
+        if self.door is None:
+            raise StoreError("no board is open")
+        return self.door()
+
+    def _of_page(self, key: str, session: str) -> str:
+        """What the board keeps of a key, which only this page and this token give."""
+        return self._hash(f"key {key} of {session}")
+
+    def _hash(self, text: str) -> str:
+        secret = self._token or b""
+        return hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def hub_signs_in() -> bool:

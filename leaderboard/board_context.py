@@ -6,12 +6,13 @@ The store is opened when it is first asked for, so that building the page touche
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from semcomp.demo.address import address_of, headers_of
 
 from .access import Access
 from .submissions.problems import Problem, Rejected, shown
@@ -43,6 +44,7 @@ class BoardContext:
         kodak = DatasetShape.kodak()
         self.shapes = {kodak.name: kodak} if shapes is None else dict(shapes)
         self.access = access or Access.from_environment()
+        self.access.door = self.access.door or self.store
         self._open = open_board or _open_named
         self._originals = originals
         self._store: Store | None = None
@@ -91,32 +93,26 @@ class BoardContext:
         return self.shapes[dataset]
 
     def submitter(self, request: Any, account: str | None = None) -> str:
-        """Whom limits count against: a hash, from which no address can be read.
+        """Whom the limit of entries counts for: a hash, from which no address can be read.
 
         request: Gradio's. account: of the hub, if the visitor is signed in there.
         """
-        who = f"account {account.casefold()}" if account else f"address {address_of(request)}"
+        return self._hashed(f"account {account.casefold()}" if account else _address(request))
+
+    def count_try(self, request: Any, account: str | None = None) -> None:
+        """Note that a file is about to be checked, for the address and for the account.
+
+        Raises TooMany, and StoreError if the board cannot be used.
+        """
+        named = {_address(request), *([f"account {account.casefold()}"] if account else [])}
+        self.store().count_try(*sorted(map(self._hashed, named)))
+
+    def _hashed(self, who: str) -> str:
         return hmac.digest(self.store().salt().encode(), who.encode(), "sha256").hex()
 
 
-def address_of(request: Any) -> str:
-    """The network address of a visitor; of IPv6 the half that belongs to one household.
-
-    On a Space, what the hub's proxy has added last to X-Forwarded-For: the rest of that header is
-    the visitor's own text. Elsewhere the peer's, for which uvicorn heeds FORWARDED_ALLOW_IPS.
-    """
-    peer = getattr(getattr(request, "client", None), "host", None) or ""
-    if os.environ.get("SPACE_ID"):
-        peer = _headers(request).get("x-forwarded-for", "").split(",")[-1].strip() or peer
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return str(peer)[:64]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+def _address(request: Any) -> str:
+    return f"address {address_of(request)}"
 
 
 def from_this_page(request: Any) -> bool:
@@ -125,7 +121,7 @@ def from_this_page(request: Any) -> bool:
     Gradio answers pages of all origins with their visitors' cookies, so that what a cookie allows
     must be asked for from here.
     """
-    headers = _headers(request)
+    headers = headers_of(request)
     origin = headers.get("origin")
     if not origin:
         return True
@@ -133,11 +129,6 @@ def from_this_page(request: Any) -> bool:
     if os.environ.get("SPACE_ID"):
         own |= {host.strip() for host in os.environ.get("SPACE_HOST", "").split(",")}
     return origin.partition("://")[2] in own - {""}
-
-
-def _headers(request: Any) -> dict[str, str]:
-    headers = getattr(request, "headers", None) or {}
-    return {str(name).lower(): str(value) for name, value in dict(headers).items()}
 
 
 def _open_named() -> Store:

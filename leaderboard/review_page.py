@@ -9,7 +9,8 @@ import gradio as gr
 from . import review_page_words as words
 from . import submit_page_words
 from .board_context import BoardContext
-from .review_page_events import MOST_REASON, QUEUES, ReviewEvents
+from .review_page_events import QUEUES, ReviewEvents
+from .review_page_inputs import MOST_REASON
 
 QUICK: dict[str, Any] = {
     "queue": False,

@@ -12,16 +12,19 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.demo.address import address_of
+
 from . import review_page_words as review
 from . import submit_page_words as words
 from .access import AccessError
-from .board_context import BoardContext, address_of, from_this_page
+from .board_context import BoardContext, from_this_page
 from .results import dump
+from .review_page_inputs import WHICH, NotClear, newer_of, number_of, reason_of, text_of
 from .store.database import Store
-from .store.errors import StoreError
+from .store.errors import NotFound, StoreError
 from .store.records import Entry
-from .submit_page_events import results_of
 from .submit_page_files import private_folder
+from .submitting import results_of
 
 Outputs = tuple[Any, ...]
 Profile = gr.OAuthProfile | None
@@ -32,10 +35,6 @@ QUEUES = {
     "others": ("rejected", "failed", "withdrawn", "superseded"),
 }
 """What a maintainer can look through, by the states of its entries."""
-REASON = "Say why: the submitter reads it."
-WHICH = "Choose an entry first."
-NEWER = "Enter the number of the newer entry."
-MOST_REASON = 1000
 
 
 class ReviewEvents:
@@ -67,9 +66,12 @@ class ReviewEvents:
             key, self.context.access.reviewer(key, session=request.session_hash or ""), queue
         )
 
-    def sign_out(self, key: str) -> Outputs:
-        """Forget the key, here and on the page."""
-        self.context.access.sign_out(_text(key))
+    def sign_out(self, request: gr.Request, key: str) -> Outputs:
+        """Forget the key, on the board and on the page."""
+        try:
+            self.context.access.sign_out(text_of(key), session=request.session_hash or "")
+        except AccessError as error:
+            return self._closed(words.says(str(error), "bad"))
         return self._closed(words.says("You are signed out."))
 
     def look_through(
@@ -85,7 +87,7 @@ class ReviewEvents:
     ) -> Outputs:
         """The details of an entry."""
         return self._answer(
-            request, profile, key, lambda _: (gr.skip(), *self._details(_number(entry)))
+            request, profile, key, lambda _: (gr.skip(), *self._details(number_of(entry)))
         )
 
     def approve(
@@ -112,7 +114,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.reject(id_, by, _reason(reason)),
+            lambda id_, by: self._store.reject(id_, by, reason_of(reason)),
         )
 
     def withdraw(
@@ -131,7 +133,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, _reason(reason)),
+            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, reason_of(reason)),
         )
 
     def supersede(
@@ -150,7 +152,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.supersede(id_, by, _newer(newer)),
+            lambda id_, by: self._store.supersede(id_, by, newer_of(newer)),
         )
 
     def files(
@@ -159,7 +161,7 @@ class ReviewEvents:
         """Message, the file as it was sent, and the results if there are any."""
         try:
             self._reviewer(request, profile, key)
-            number = _number(entry)
+            number = number_of(entry)
             if number is None:
                 return words.says(WHICH, "bad"), None
             return "", self._files(number)
@@ -174,7 +176,7 @@ class ReviewEvents:
         """Who acts. Raises AccessError for everybody who may not."""
         account = profile.username if profile is not None and from_this_page(request) else None
         return self.context.access.reviewer(
-            _text(key), session=request.session_hash or "", account=account
+            text_of(key), session=request.session_hash or "", account=account
         )
 
     def _decide(
@@ -187,7 +189,7 @@ class ReviewEvents:
         act: Callable[[int, str], object],
     ) -> Outputs:
         def decided(by: str) -> Outputs:
-            number = _number(entry)
+            number = number_of(entry)
             if number is None:
                 raise NotClear(WHICH)
             act(number, by)
@@ -254,44 +256,17 @@ class ReviewEvents:
         store = self._store
         folder = private_folder()
         made = []
-        with store.upload(entry_id) as sent:
-            copy = folder / f"entry-{entry_id}{sent.suffix}"
-            shutil.copyfile(sent, copy)
-            made.append(str(copy))
         results = results_of(store, entry_id)
+        try:
+            with store.upload(entry_id) as sent:
+                copy = folder / f"entry-{entry_id}{sent.suffix}"
+                shutil.copyfile(sent, copy)
+                made.append(str(copy))
+        except NotFound:  # kept no longer; its results are
+            if results is None:
+                raise
         if results is not None:
             path = folder / f"entry-{entry_id}-results.json"
             path.write_text(dump(results), encoding="utf-8")
             made.append(str(path))
         return made
-
-
-class NotClear(ValueError):
-    """A decision lacks its entry or its reason; the message says which."""
-
-
-def _reason(value: Any) -> str:
-    text = _text(value)[:MOST_REASON]
-    if not text:
-        raise NotClear(REASON)
-    return text
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _newer(value: Any) -> int:
-    number = _number(value)
-    if number is None:
-        raise NotClear(NEWER)
-    return number
-
-
-def _number(value: Any) -> int | None:
-    """An entry's number as a component sends it; None for what no database takes as one."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if 0 < number < 2**31 else None

@@ -11,6 +11,7 @@ from semcomp.demo.settings import Settings
 from . import review_page
 from . import submit_page_words as words
 from .board_context import BoardContext
+from .submit_api import SubmitApi
 from .submit_page_events import FIELDS, SubmitEvents
 from .submit_page_files import TEMPLATES, template
 from .submit_page_look import CSS
@@ -42,7 +43,7 @@ def build_tab(page: gr.Blocks, context: BoardContext) -> None:
             _mine(events, tabs, form, replacing)
         with gr.Tab("Review", id="review"):
             review_page.build_panel(page, context)
-    _endpoints(events)
+    _endpoints(SubmitApi(context))
 
 
 def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
@@ -170,7 +171,7 @@ def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[
         )
 
 
-def _endpoints(events: SubmitEvents) -> None:
+def _endpoints(api: SubmitApi) -> None:
     with gr.Group(visible=False):
         file = gr.File(label="File: JSON, CSV or ZIP")
         method = gr.JSON(label="Method")
@@ -178,11 +179,11 @@ def _endpoints(events: SubmitEvents) -> None:
         check_only = gr.Checkbox(False, label="Check only")
         receipt, record, trigger = gr.Textbox(label="Receipt"), gr.JSON(label="Entry"), gr.Button()
     trigger.click(
-        events.api_submit,
+        api.submit,
         [file, method, replaces, check_only],
         record,
         api_name="submit",
         **CHECKING,
     )
-    trigger.click(events.api_submission, receipt, record, api_name="submission", queue=False)
-    trigger.click(events.api_withdraw, receipt, record, api_name="withdraw_submission", queue=False)
+    trigger.click(api.submission, receipt, record, api_name="submission", queue=False)
+    trigger.click(api.withdraw, receipt, record, api_name="withdraw_submission", queue=False)

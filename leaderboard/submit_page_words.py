@@ -40,6 +40,7 @@ KEEP = (
     "Keep it: it is shown only once, and it is the only way to look up, replace or withdraw "
     "this entry."
 )
+ASK = "Enter the receipt you were given when you sent the results."
 STATES = {
     "scoring": "Being scored",
     "pending": "Waiting for a maintainer",

@@ -19,6 +19,7 @@ def worker(
     """Score submitted files; stops on Ctrl-C and gives back what it was at.
 
     The board is that of SEMCOMP_DATABASE_URL or SEMCOMP_DATA_DIR. Several workers may share one.
+    Files of entries that were rejected or failed are let go after SEMCOMP_UPLOAD_DAYS days (30).
     """
     from .scoring.worker import run_worker
     from .store.database import open_store

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,21 @@ import gradio as gr
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import select
+from starlette.requests import Request
 
 from leaderboard import access, review_page_words, submit_page
 from leaderboard.access import Access, AccessError
-from leaderboard.board_context import BoardContext, address_of, from_this_page
+from leaderboard.board_context import BoardContext, from_this_page
 from leaderboard.review_page_events import ReviewEvents
+from leaderboard.store.database import Store, StoreError
+from leaderboard.store.door import FAILURES
+from leaderboard.store.models import SignInRow, WrongTokenRow
+from leaderboard.store.transactions import reading
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
+from semcomp.demo import turns
+from semcomp.demo.address import address_of
 from tests.board_submissions import CONTACT, NOTES, TOKEN, Board, method, open_board, upload
 from tests.store_samples import results
 
@@ -31,68 +40,73 @@ PRIVATE = (NAME, CONTACT, "owned", "A. Author")
 """What nobody sees of a pending entry who is not signed in."""
 
 
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def door(store: Store) -> Access:
+    """Access over a board, once in each kind of database."""
+    return Access(TOKEN, door=lambda: store)
 
 
 def enter(door: Access, token: str = TOKEN, **changes: str) -> str:
     return door.sign_in(token, "Ann", **{"address": "1.2.3.4", "session": "page", **changes})
 
 
-def test_a_key_works_in_its_own_page_until_it_ends() -> None:
-    clock = Clock()
-    door = Access(TOKEN, clock=clock)
+def test_a_key_works_in_its_own_page_of_every_replica(door: Access, store: Store) -> None:
     key = enter(door)
-    assert door.reviewer(key, session="page") == "Ann (token)"
-    for wrong, session in ((key, "other"), (key[:-1], "page"), ("", "page"), (TOKEN, "page")):
-        with pytest.raises(AccessError, match="Sign in"):
-            door.reviewer(wrong, session=session)
-    clock.now += access.IDLE - 1
-    door.reviewer(key, session="page")  # starts the idle time anew
-    clock.now += access.IDLE + 1
-    with pytest.raises(AccessError, match="sign in again"):
+    replica = Access(TOKEN, door=lambda: store)
+    for each in (door, replica):
+        assert each.reviewer(key, session="page") == "Ann (token)"
+        for wrong, session in ((key, "other"), (key[:-1], "page"), ("", "page"), (TOKEN, "page")):
+            with pytest.raises(AccessError, match="Sign in"):
+                each.reviewer(wrong, session=session)
+    with pytest.raises(AccessError):  # a new token ends what the old one began
+        Access(TOKEN + "!", door=lambda: store).reviewer(key, session="page")
+    replica.sign_out(key, session="other")
+    assert door.reviewer(key, session="page")
+    replica.sign_out(key, session="page")
+    with pytest.raises(AccessError, match="or no longer"):
         door.reviewer(key, session="page")
-    second = enter(door)
-    door.sign_out(second)
+
+
+def test_nothing_of_a_key_or_an_address_is_stored(door: Access, store: Store) -> None:
+    key = enter(door)
     with pytest.raises(AccessError):
-        door.reviewer(second, session="page")
+        enter(door, "wrong")
+    with reading(store._engine) as session:
+        kept = [row.key for row in session.scalars(select(SignInRow))]
+        kept += [row.address for row in session.scalars(select(WrongTokenRow))]
+    assert len(kept) == 2 and all(len(each) == 64 for each in kept)
+    assert not {key, "1.2.3.4", sha256(key.encode()).hexdigest()} & set(kept)
+    assert sha256(b"1.2.3.4").hexdigest() not in kept
 
 
-def test_a_key_does_not_last_however_much_it_is_used() -> None:
-    clock = Clock()
-    door = Access(TOKEN, clock=clock)
-    key = enter(door)
-    for _ in range(int(access.LONGEST / 1800) - 1):
-        clock.now += 1800
-        door.reviewer(key, session="page")
-    clock.now += 1800
-    with pytest.raises(AccessError, match="sign in again"):
-        door.reviewer(key, session="page")
-
-
-def test_wrong_tokens_lock_their_address_out_for_a_while() -> None:
-    clock = Clock()
-    door = Access(TOKEN, clock=clock)
-    for _ in range(access.FAILURES):
+def test_wrong_tokens_lock_their_address_out_of_every_replica(door: Access, store: Store) -> None:
+    replica = Access(TOKEN, door=lambda: store)
+    for number in range(FAILURES):
         with pytest.raises(AccessError, match="not the token"):
-            enter(door, "wrong")
-    with pytest.raises(AccessError, match="try again in 15 min"):
-        enter(door)  # not even the right one
-    enter(door, address="5.6.7.8")
-    clock.now += access.PAUSE
-    assert enter(door)
-    for _ in range(access.FAILURES - 1):  # the right one has set the count back
-        with pytest.raises(AccessError, match="not the token"):
-            enter(door, "wrong")
-    assert enter(door)
+            enter((door, replica)[number % 2], "wrong")
+    for each in (door, replica):
+        with pytest.raises(AccessError, match="try again in 15 min"):
+            enter(each)  # not even the right one
+    enter(replica, address="5.6.7.8")
 
 
-def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_does_not_answer_lets_nobody_in() -> None:
+    def broken() -> Any:
+        raise StoreError("the server does not answer")
+
+    for door in (Access(TOKEN, door=broken), Access(TOKEN)):
+        for act in (
+            lambda door=door: enter(door),
+            lambda door=door: door.reviewer("key", session="page"),
+            lambda door=door: door.sign_out("key", session="page"),
+        ):
+            with pytest.raises(AccessError, match=r"does not answer|no board"):
+                act()
+
+
+def test_tokens_are_compared_in_constant_time(
+    door: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[tuple[bytes, bytes]] = []
 
     def compared(first: bytes, second: bytes) -> bool:
@@ -100,7 +114,6 @@ def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -
         return first == second
 
     monkeypatch.setattr("leaderboard.access.hmac.compare_digest", compared)
-    door = Access(TOKEN)
     with pytest.raises(AccessError):
         enter(door, "x" * 1000)
     enter(door)
@@ -166,6 +179,27 @@ def test_addresses_are_those_that_a_visitor_cannot_choose(monkeypatch: pytest.Mo
     monkeypatch.setenv("SPACE_ID", "ann/board")
     assert address_of(sent("10.0.0.1", "6.6.6.6, 1.2.3.4")) == "1.2.3.4"
     assert address_of(SimpleNamespace()) == ""
+
+
+def test_a_forged_header_changes_nobodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the hub's proxy adds comes last, in the same header or in another of its name."""
+
+    def sent(*forwarded: bytes) -> Request:
+        headers = [(b"x-forwarded-for", each) for each in forwarded]
+        return Request({"type": "http", "headers": headers, "client": ("10.0.0.1", 4321)})
+
+    forged = [
+        sent(b"6.6.6.6, 1.2.3.4"),
+        sent(b"6.6.6.6", b"1.2.3.4"),
+        sent(b"1.2.3.4"),
+        sent(b", ,evil,::1 , 1.2.3.4"),
+    ]
+    assert {address_of(each) for each in forged} == {"10.0.0.1"}
+    monkeypatch.setenv("SPACE_ID", "ann/board")
+    assert {address_of(each) for each in forged} == {"1.2.3.4"}
+    assert {address_of(gr.Request(each)) for each in forged[::2]} == {"1.2.3.4"}
+    assert {turns._waiting(None, each).address for each in forged} == {"1.2.3.4"}
+    assert vars(turns)["address_of"] is address_of
 
 
 def test_scores_that_are_not_there_are_left_out() -> None:

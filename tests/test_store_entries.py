@@ -18,6 +18,7 @@ from leaderboard.store.database import (
     WrongState,
     open_store,
 )
+from leaderboard.store.limits import OPERATOR
 from leaderboard.store.models import Base
 from leaderboard.store.packing import pack, unpack
 from tests.store_samples import CONTACT, inspected, results, send, write_upload
@@ -207,7 +208,10 @@ def test_files_checked_for_one_submitter(board_url, tmp_path):
     with pytest.raises(TooMany, match=r"3 files were checked .* again in 57 minutes") as too_many:
         store.count_try("a")
     assert too_many.value.retry_after == 3420
-    store.count_try("b")
+    with pytest.raises(TooMany, match="3 files were checked"):
+        store.count_try("account", "a")  # either of them is enough
+    store.count_try("b", "account")
+    assert counts(store)["tries"] == 5  # what was refused was not noted
     now += 3420
     store.count_try("a")
     with pytest.raises(TooMany, match="again in a minute"):
@@ -215,6 +219,16 @@ def test_files_checked_for_one_submitter(board_url, tmp_path):
     now += 3600
     store.count_try("a")
     assert counts(store)["tries"] == 1  # what does not count any more is not kept
+    store.close()
+
+
+def test_who_has_the_database_has_no_limit(board_url, tmp_path):
+    store = open_store(board_url, rates=Rates(per_hour=1, per_day=1, waiting=1, board_per_day=1))
+    for number in range(3):
+        send(store, tmp_path, f"by the operator {number}".encode(), submitter=OPERATOR)
+    send(store, tmp_path, b"by a visitor", submitter="visitor")  # the operator took nothing away
+    with pytest.raises(TooMany):
+        send(store, tmp_path, b"another", submitter="visitor")
     store.close()
 
 

@@ -22,6 +22,7 @@ from leaderboard.store.database import Rates, open_store
 from leaderboard.store.errors import StoreError
 from leaderboard.submissions.problems import Problem, Rejected
 from leaderboard.submissions.shape import DatasetShape
+from leaderboard.submit_api import SubmitApi
 from leaderboard.submit_page_events import FIELDS, SubmitEvents
 from tests.board_submissions import (
     CONTACT,
@@ -120,15 +121,19 @@ def form(**changes: Any) -> list[Any]:
 def test_the_form_is_checked_with_the_file(board: Board, tmp_path: Path) -> None:
     events = SubmitEvents(board.context)
     file = {"path": str(upload(tmp_path, "self-reported"))}
-    assert "No problem found" in events.check(file, *form())
+    assert "No problem found" in events.check(VISITOR, None, file, *form())
     bad = tmp_path / "bad.csv"
     bad.write_text("image,quality,bytes,psnr\ncat,1,100,nan\nfox,1,100,30\n")
-    shown = events.check({"path": str(bad)}, *form(name="", model_bytes="much", contact="x"))
+    shown = events.check(
+        VISITOR, None, {"path": str(bad)}, *form(name="", model_bytes="much", contact="x")
+    )
     for field in ("method name", "method contact", "method model_bytes", "psnr", "fox"):
         assert field in shown, field
-    assert "choose a JSON, CSV or ZIP" in events.check(None, *form())
-    assert "no longer kept" in events.check({"path": str(tmp_path / "gone.csv")}, *form())
-    assert "method dataset" in events.check(file, *form(dataset="kodak"))
+    assert "choose a JSON, CSV or ZIP" in events.check(VISITOR, None, None, *form())
+    assert "no longer kept" in events.check(
+        VISITOR, None, {"path": str(tmp_path / "gone.csv")}, *form()
+    )
+    assert "method dataset" in events.check(VISITOR, None, file, *form(dataset="kodak"))
     assert board.store.entries(STATES) == []
 
 
@@ -140,7 +145,7 @@ def test_what_the_file_says_of_its_method_fills_the_empty_fields(
     carried = method("From the file", model_bytes=7)
     file.write_text(json.dumps({"dataset": "tiny", "method": carried, "images": rows}))
     blank = form(**{**dict.fromkeys(FIELDS, ""), "authors": "Typed", "dataset": "tiny"})
-    said, *filled = SubmitEvents(board.context).arrived({"path": str(file)}, *blank)
+    said, *filled = SubmitEvents(board.context).arrived(VISITOR, None, {"path": str(file)}, *blank)
     told = dict(zip(FIELDS, filled, strict=True))
     assert "No problem found" in said
     assert told["name"] == "From the file"
@@ -151,7 +156,7 @@ def test_what_the_file_says_of_its_method_fills_the_empty_fields(
 def test_the_same_message_everywhere(board: Board, url: str, tmp_path: Path) -> None:
     """A hostile submission of every twelfth kind: the API's lines are those of the corpus."""
     context = BoardContext(lambda: board.store)
-    events = SubmitEvents(context)
+    events, api = SubmitEvents(context), SubmitApi(context)
     for hostile in CORPUS[::12]:
         path = tmp_path / "upload"
         path.write_bytes(hostile.make())
@@ -159,11 +164,11 @@ def test_the_same_message_everywhere(board: Board, url: str, tmp_path: Path) -> 
         if described is None or len(hostile.method) > 1 << 16:
             continue  # the endpoint is given an object, not the file of the command line
         with pytest.raises(gr.Error) as caught:
-            events.api_submit(VISITOR, None, str(path), described)
+            api.submit(VISITOR, None, str(path), described)
         assert hostile.message in caught.value.message.splitlines(), hostile.name
         if not set(FIELDS) <= set(described):
             continue  # the form always says something
-        shown = events.check(str(path), *[described[field] for field in FIELDS])
+        shown = events.check(VISITOR, None, str(path), *[described[field] for field in FIELDS])
         assert "nothing was stored" in shown and "<script" not in shown, hostile.name
     assert board.store.entries(STATES) == []
 
@@ -179,14 +184,14 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 def test_limits_hold_for_an_address_and_for_an_account(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}", rates=Rates(per_hour=1))
     context = BoardContext(lambda: store, shapes={"tiny": TINY})
-    events = SubmitEvents(context)
+    api = SubmitApi(context)
 
     def sent(extra: int, host: str, account: str | None = None) -> dict[str, Any]:
         path = tmp_path / f"{extra}.csv"
         path.write_bytes(self_reported(extra))
         visitor: Any = SimpleNamespace(client=SimpleNamespace(host=host), headers={})
         profile: Any = SimpleNamespace(username=account) if account else None
-        return events.api_submit(visitor, profile, str(path), method(f"Method {extra}"))
+        return api.submit(visitor, profile, str(path), method(f"Method {extra}"))
 
     sent(1, "1.2.3.4")
     with pytest.raises(gr.Error, match="try again in"):
@@ -208,13 +213,13 @@ def test_a_board_that_cannot_be_used_says_so(tmp_path: Path) -> None:
         raise StoreError("the board's database does not answer: start it")
 
     context = BoardContext(unusable, shapes={"tiny": TINY})
-    events = SubmitEvents(context)
+    events, api = SubmitEvents(context), SubmitApi(context)
     context.start()  # no reason for the demo not to start
     file = str(upload(tmp_path, "self-reported"))
     assert "start it" in events.send(VISITOR, None, file, *form(), "")[0]
     assert "start it" in events.look_up("receipt-x")[1]
     with pytest.raises(gr.Error, match="start it"):
-        events.api_submit(VISITOR, None, file, method("x"))
+        api.submit(VISITOR, None, file, method("x"))
 
 
 def test_sent_looked_up_replaced_and_withdrawn_by_a_program(

@@ -8,6 +8,7 @@ ends; points it had finished on this machine are not measured again.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from ..datasets import Dataset, DatasetError, cache_folder, load_dataset
 from ..store.database import Job, JobLost, NotFound, Store, StoreError
+from ..store.uploads import keep_days
 from .process import Outcome, Progress, Request, ScoringProcess
 from .rescore import forget
 from .summaries import summarise
@@ -29,6 +31,8 @@ RENEW_S = 10.0
 """Longest time between signs of life; much less than a lease."""
 NOTE_S = 1.0
 """Shortest time between notes of progress in the database."""
+PURGE_S = 3600.0
+"""Seconds between looks for files that are kept no longer."""
 TROUBLE_S = 30.0
 """Seconds to wait when the database or the originals cannot be reached."""
 
@@ -71,10 +75,13 @@ def run_worker(
     kept = kept or cache_folder() / "scoring"
     work = _Work(store, stop, datasets, kept, jobs, ray, report)
     name = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 100_000}"
-    decided = 0
+    decided, purged = 0, -math.inf
     while not stop.is_set():
         wait = POLL_S
         try:
+            if time.monotonic() - purged >= PURGE_S:
+                purged = time.monotonic()
+                _purge(work)
             job = store.claim(name, LEASE_S)
             if job is not None:
                 done = _do(work, job)
@@ -111,6 +118,15 @@ def start_worker_thread(
 
     threading.Thread(target=work, name="scoring", daemon=True).start()
     return stop
+
+
+def _purge(work: _Work) -> None:
+    """Let go of files of entries that were decided against. Raises StoreError."""
+    days = keep_days()
+    gone = work.store.purge_uploads(days)
+    if gone:
+        files = "file" if gone == 1 else "files"
+        work.report(f"{gone} {files} removed, decided against more than {days:g} days ago")
 
 
 def _do(work: _Work, job: Job) -> bool:

@@ -6,6 +6,7 @@
                                  │
       entries   add, read        │   jobs       claim, renew, finish
       decisions approve, ...     │   summaries  kept for quick boards
+      door      sign-ins         │   (these three in `facade`)
       uploads   piece by piece   │   transfer   export, backup; restore: import
 
 Every method is one transaction: it happens whole or, with an error, not at all. A Store may be
@@ -14,28 +15,27 @@ used from several threads; other processes open their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from ..results import Results
 from . import (
     decisions,
     entries,
-    jobs,
     limits,
     receipts,
     restore,
-    summaries,
     transfer,
     uploads,
 )
-from .engine import board_url, database_time, make_engine, where
+from .engine import board_url, make_engine
 from .errors import Duplicate, JobLost, NotFound, StoreError, TooMany, WrongState
+from .facade import Door, Queue
 from .limits import Rates
 from .migrate import upgrade
 from .models import BoardRow, ContactRow, HistoryRow
@@ -79,22 +79,8 @@ def open_store(url: str | None = None, *, rates: Rates | None = None) -> Store:
     return Store(engine, rates or Rates())
 
 
-class Store:
+class Store(Queue, Door):
     """One board. All methods raise StoreError if the database cannot be used."""
-
-    def __init__(
-        self, engine: Engine, rates: Rates, clock: Callable[[], float] | None = None
-    ) -> None:
-        """Use `open_store`. clock: seconds since 1970 in place of the database's own."""
-        self._engine, self._rates, self._clock = engine, rates, clock
-
-    def __repr__(self) -> str:
-        """Where the board is, without a password."""
-        return f"Store({where(self._engine.url)})"
-
-    def close(self) -> None:
-        """Let go of the database; the next use connects again."""
-        self._engine.dispose()
 
     # the board as a whole
 
@@ -116,7 +102,8 @@ class Store:
         """Store a submission and its file; the receipt is given this once.
 
         The entry is *pending* if self-reported, else *scoring*, with a job in the queue.
-        submitter: a hash of an address or account. replaces: receipt of an earlier entry; if that
+        submitter: a hash of an address or account; `limits.OPERATOR` for whoever has the database
+        itself, whom no limit holds. replaces: receipt of an earlier entry; if that
         is undecided it leaves the review at once, if it is approved it stays on the board until
         this one is approved. Raises Duplicate, TooMany, NotFound or WrongState for the receipt.
         """
@@ -131,11 +118,14 @@ class Store:
                 now=entries.utc(self._time(session)),
             )
 
-    def count_try(self, submitter: str) -> None:
-        """Note that a file is about to be checked for somebody, stored or not. Raises TooMany."""
+    def count_try(self, *submitters: str) -> None:
+        """Note that a file is about to be checked, stored or not, for an address and an account.
+
+        Raises TooMany if it is too much for one of them, and then notes it for none.
+        """
         with writing(self._engine) as session:
             now = entries.utc(self._time(session))
-            limits.count_try(session, self._rates, submitter, now)
+            limits.count_try(session, self._rates, submitters, now)
 
     def lookup(self, receipt: str) -> Entry:
         """The entry of a receipt. Raises NotFound."""
@@ -191,9 +181,10 @@ class Store:
 
     @contextmanager
     def upload(self, id: int) -> Iterator[Path]:
-        """The file that was sent, as a temporary one with the same suffix. Raises NotFound.
+        """The file that was sent, as a temporary one with the same suffix.
 
-        Raises StoreError if its bytes are no longer those that were sent.
+        Raises NotFound if there is no such entry or its file is kept no longer, and StoreError if
+        its bytes are no longer those that were sent.
         """
         with reading(self._engine, snapshot=True) as session, uploads.fetch(session, id) as path:
             yield path
@@ -223,57 +214,14 @@ class Store:
         with writing(self._engine) as session:
             decisions.supersede(session, id, by, new_id, entries.utc(self._time(session)))
 
-    # scoring
+    def purge_uploads(self, days: float) -> int:
+        """Let go of files of entries that were rejected, failed or withdrawn so long ago.
 
-    def claim(self, worker: str, lease_s: float) -> Job | None:
-        """Lend the job that has waited longest to a worker for some seconds; None if there is none.
-
-        A job whose lease has ended waits again; after `jobs.ATTEMPTS` claims its entry is failed.
-        """
-        with writing(self._engine) as session:
-            seconds = self._time(session)
-            return jobs.claim(session, worker, lease_s, seconds, entries.utc(seconds))
-
-    def renew(self, job: Job, done: int, total: int) -> None:
-        """Note progress and start the lease anew. Raises JobLost: then stop working on it."""
-        with writing(self._engine) as session:
-            jobs.renew(session, job, done, total, self._time(session))
-
-    def release(self, job: Job, wait_s: float = 0.0) -> None:
-        """Give a job back, for a worker that cannot do it now; it is no attempt.
-
-        It waits behind those that nobody has tried. wait_s: seconds in which it is offered to
-        nobody. Raises JobLost.
-        """
-        with writing(self._engine) as session:
-            jobs.release(session, job, self._time(session) + wait_s)
-
-    def finish(self, job: Job, results: Results, incomplete: Sequence[str] | None = None) -> None:
-        """Store a job's results; the entry waits for review. Raises JobLost.
-
-        incomplete: what is missing in words, in place of what the inspection said.
+        Everything else of an entry stays. Returns how many went.
         """
         with writing(self._engine) as session:
             now = entries.utc(self._time(session))
-            jobs.finish(session, job, results, incomplete, now)
-
-    def fail(self, job: Job, problems: Sequence[str]) -> None:
-        """Note why an entry cannot be scored; the submitter reads it. Raises JobLost."""
-        with writing(self._engine) as session:
-            jobs.fail(session, job, problems, entries.utc(self._time(session)))
-
-    def put_summary(self, entry_id: int, payload: dict[str, Any]) -> None:
-        """Keep what was worked out from an entry's results. Raises NotFound.
-
-        payload: JSON's values; ValueError or TypeError for NaN, infinities and anything else.
-        """
-        with writing(self._engine) as session:
-            summaries.put_summary(session, entry_id, payload)
-
-    def summaries(self, dataset: str) -> dict[int, dict[str, Any]]:
-        """Summaries of the public board's entries, by id."""
-        with reading(self._engine) as session:
-            return summaries.summaries(session, dataset)
+            return uploads.purge_old(session, now - timedelta(days=days), now)
 
     # the whole board as one file
 
@@ -302,6 +250,3 @@ class Store:
         """
         with writing(self._engine) as session:
             return restore.read_board(session, path)
-
-    def _time(self, session: Session) -> float:
-        return self._clock() if self._clock else database_time(session.connection())

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .entries import SUBMITTER, change, locked
+from .entries import SUBMITTER, change, locked, same_as
 from .errors import Duplicate, StoreError, WrongState
 from .models import ACTIVE, EntryRow, ResultsRow
 from .receipts import find
@@ -31,14 +31,14 @@ def approve(session: Session, entry_id: int, by: str, now: datetime) -> None:
         if old.state == "approved":
             old.superseded_by = entry_id
             change(session, old, "superseded", at=now, by=by, action="replace", reason="")
-    same = select(EntryRow.id).where(EntryRow.digest == row.digest, EntryRow.id != entry_id)
+    same = select(EntryRow.id).where(same_as(row.digest, row.content), EntryRow.id != entry_id)
     twin = session.scalar(same.where(EntryRow.state.in_(ACTIVE)))
     if twin is not None:
         raise Duplicate(
             f"entry {twin} is the very same file: decide that one, or withdraw it before entry "
             f"{entry_id} is approved"
         )
-    row.claim = row.digest
+    row.claim = row.content or row.digest
     change(session, row, "approved", at=now, by=by, action="approve", reason="")
 
 

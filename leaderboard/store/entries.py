@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..results import Results
@@ -28,7 +28,7 @@ from .models import (
 from .packing import pack, unpack
 from .receipts import find, new_receipt, receipt_hash
 from .records import Entry, Receipt
-from .uploads import store_upload
+from .uploads import purge, store_upload
 
 if TYPE_CHECKING:
     from ..submissions.inspection import Inspected
@@ -48,13 +48,15 @@ def add(
     now: datetime,
 ) -> Receipt:
     """Store a submission in the transaction at hand, see `Store.add`."""
-    lock_names(session, f"submitter {submitter}", f"file {inspected.digest}")
+    content = inspected.content or inspected.digest
+    names = f"submitter {submitter}", f"file {inspected.digest}", f"content {content}"
+    lock_names(session, *names)
     check_rates(session, rates, submitter, now)
     method, scored = inspected.method, inspected.kind == "self-reported"
     if scored and inspected.results is None:
         raise ValueError("a self-reported submission comes with its results")
     old = None if replaces is None else _replaceable(session, replaces)
-    _refuse_duplicate(session, inspected.digest, old)
+    _refuse_duplicate(session, same_as(inspected.digest, content), old)
     given_up = [] if old is None else _undecided(session, old)
     for each in given_up:
         each.claim = None
@@ -66,7 +68,8 @@ def add(
         dataset=method.dataset,
         method=method.to_json(contact=False),
         digest=inspected.digest,
-        claim=None if old is not None and old.claim == inspected.digest else inspected.digest,
+        content=content,
+        claim=None if old is not None and old.claim in (content, inspected.digest) else content,
         submitter=submitter,
         receipt=receipt_hash(token),
         submitted_at=now,
@@ -187,6 +190,8 @@ def change(
     row.state, row.decided_at, row.decided_by, row.reason = after, at, by, reason
     if after not in ACTIVE:
         row.claim = None
+    if after == "withdrawn":
+        purge(session, row.id, at)
     if after != "scoring":
         job = session.get(JobRow, row.id)
         if job is not None:
@@ -217,10 +222,16 @@ def _replaceable(session: Session, receipt: str) -> EntryRow:
     return row
 
 
-def _refuse_duplicate(session: Session, digest: str, old: EntryRow | None) -> None:
-    """Raise Duplicate if an active entry has this file, other than the one being replaced."""
+def same_as(digest: str, content: str | None) -> ColumnElement[bool]:
+    """Entries with this very file, or with the same contents in another one."""
+    same = EntryRow.digest == digest
+    return same if content is None else same | (EntryRow.content == content)
+
+
+def _refuse_duplicate(session: Session, same: ColumnElement[bool], old: EntryRow | None) -> None:
+    """Raise Duplicate if an active entry is the same, other than the one being replaced."""
     query = select(EntryRow.id, EntryRow.state, EntryRow.replaces).where(
-        EntryRow.digest == digest, EntryRow.state.in_(ACTIVE)
+        same, EntryRow.state.in_(ACTIVE)
     )
     for found in session.execute(query):
         if old is not None and (found.id == old.id or found.replaces == old.id):

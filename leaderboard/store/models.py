@@ -10,6 +10,7 @@
              ├─ summaries       what was worked out from the results
              └─ history         every change of state, never changed or deleted
     tries ─ who had a file checked within the last hour
+    sign_ins, wrong_tokens ─ maintainers on the page, and who guesses at their token
 
 Changes of this module need a migration (`migrations/versions`); a test compares the two.
 """
@@ -73,9 +74,13 @@ class EntryRow(Base):
     """`Method.to_json()`, without the contact."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the upload, hex."""
+    content: Mapped[str | None] = mapped_column(String(64), index=True)
+    """SHA-256 of what the upload says however it is packed (`submissions.content`), hex; None for
+    entries of before 0003."""
     claim: Mapped[str | None] = mapped_column(String(64), unique=True)
-    """The digest while the entry is active, so that the database itself refuses a second one;
-    None for an entry that waits to take the place of another with the same file."""
+    """The content (before 0003 the digest) while the entry is active, so that the database itself
+    refuses a second one; None for an entry that waits to take the place of another with the same
+    content."""
     submitter: Mapped[str] = mapped_column(PlainText)
     """A hash of an address or an account, never the thing itself."""
     receipt: Mapped[str] = mapped_column(String(64), unique=True)
@@ -115,6 +120,8 @@ class UploadRow(Base):
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
     suffix: Mapped[str] = mapped_column(String(8))
     size: Mapped[int] = mapped_column(BigInteger)
+    purged_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When its bytes were let go; None while they are here."""
 
 
 class ChunkRow(Base):
@@ -177,3 +184,27 @@ class TryRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     submitter: Mapped[str] = mapped_column(PlainText)
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class SignInRow(Base):
+    """A maintainer who has signed in on a page. Times are seconds since 1970."""
+
+    __tablename__ = "sign_ins"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A hash of the page's key, hex; the key itself is stored nowhere."""
+    name: Mapped[str] = mapped_column(PlainText)
+    used: Mapped[float] = mapped_column(Double)
+    ends: Mapped[float] = mapped_column(Double)
+
+
+class WrongTokenRow(Base):
+    """Wrong tokens from one address. Times are seconds since 1970."""
+
+    __tablename__ = "wrong_tokens"
+
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A hash of it, hex."""
+    failures: Mapped[int]
+    last: Mapped[float] = mapped_column(Double, index=True)
+    locked_until: Mapped[float] = mapped_column(Double)

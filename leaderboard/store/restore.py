@@ -140,8 +140,13 @@ def _read_upload(
     upload: dict[str, Any],
     digest: str,
 ) -> None:
-    session.add(UploadRow(entry_id=entry_id, suffix=upload["suffix"], size=upload["size"]))
+    gone = upload.get("purged_at")
+    purged_at = None if gone is None else datetime.fromisoformat(gone)
+    named = {"suffix": upload["suffix"], "size": upload["size"], "purged_at": purged_at}
+    session.add(UploadRow(entry_id=entry_id, **named))
     session.flush()
+    if purged_at is not None:
+        return
     sha = hashlib.sha256()
     with archive.open(f"uploads/{entry_id}") as file:
         for number, data in enumerate(iter(lambda: file.read(CHUNK), b"")):

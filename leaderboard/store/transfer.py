@@ -5,7 +5,7 @@
     board.json          format, schema, revision, number of entries; private: the salt
     entries/ID.json     everything about an entry, its history too; private: contact, submitter
     results/ID.json     its rows, as `packing` packs them
-    uploads/ID          the file that was sent
+    uploads/ID          the file that was sent, unless it is kept no longer
 
 It is a ZIP, written from one moment's state while the board goes on, and put in place whole or not
 at all. `restore` reads it back.
@@ -97,10 +97,14 @@ def _entry(session: Session, entry_id: int, private: bool) -> dict[str, Any]:
     data["job"] = None if job is None else {"attempts": job.attempts}
     data["summary"] = None if summary is None else summary.payload
     data["upload"] = {"suffix": upload.suffix, "size": upload.size}
+    if upload.purged_at is not None:
+        data["upload"]["purged_at"] = upload.purged_at.isoformat()
     return data
 
 
 def _write_upload(session: Session, archive: zipfile.ZipFile, entry_id: int) -> None:
+    if session.get_one(UploadRow, entry_id).purged_at is not None:
+        return
     name = zipfile.ZipInfo(f"uploads/{entry_id}")  # stored as it is: most uploads are compressed
     with archive.open(name, "w", force_zip64=True) as file:
         digest = copy_upload(session, entry_id, file)  # type: ignore[arg-type]

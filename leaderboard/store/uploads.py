@@ -5,14 +5,17 @@ whole.
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from .errors import NotFound, StoreError
@@ -20,6 +23,10 @@ from .models import ChunkRow, EntryRow, UploadRow
 
 CHUNK = 1 << 20
 """Bytes of a piece."""
+DAYS_VARIABLE, DAYS, MOST_DAYS = "SEMCOMP_UPLOAD_DAYS", 30.0, 36_500
+"""The setting, what it is if nothing is set, and its bound."""
+PURGED = ("rejected", "failed", "withdrawn")
+"""States in which an entry's file goes after some days; that of one withdrawn now goes at once."""
 
 
 def store_upload(session: Session, entry_id: int, upload: Path, digest: str) -> None:
@@ -64,12 +71,58 @@ def chunks(session: Session, entry_id: int) -> Iterator[bytes]:
         number += 1
 
 
+def purge(session: Session, entry_id: int, now: datetime) -> None:
+    """Let go of an upload's bytes; that it was here, and how large, stays."""
+    session.execute(delete(ChunkRow).where(ChunkRow.entry_id == entry_id))
+    kept = UploadRow.entry_id == entry_id, UploadRow.purged_at.is_(None)
+    session.execute(update(UploadRow).where(*kept).values(purged_at=now))
+
+
+def purge_old(session: Session, before: datetime, now: datetime) -> int:
+    """Purge what was decided against before a moment; returns how many uploads."""
+    query = (
+        select(EntryRow.id)
+        .join(UploadRow, UploadRow.entry_id == EntryRow.id)
+        .where(EntryRow.state.in_(PURGED), EntryRow.decided_at <= before)
+        .where(UploadRow.purged_at.is_(None))
+        .order_by(EntryRow.id)
+        .with_for_update(of=EntryRow)  # none is approved on second thoughts meanwhile
+    )
+    ids = list(session.scalars(query))
+    for entry_id in ids:
+        purge(session, entry_id, now)
+    return len(ids)
+
+
+def keep_days() -> float:
+    """For how many days the file of a rejected entry is kept: `SEMCOMP_UPLOAD_DAYS`.
+
+    Raises StoreError for what is no number of days.
+    """
+    text = os.environ.get(DAYS_VARIABLE, "").strip()
+    try:
+        days = float(text) if text else DAYS
+    except ValueError:
+        days = math.nan
+    if not 0 <= days <= MOST_DAYS:
+        raise StoreError(
+            f"{DAYS_VARIABLE}={text!r}: give a number of days from 0 to {MOST_DAYS:,}, or leave it "
+            f"unset for {DAYS:g}"
+        )
+    return days
+
+
 @contextmanager
 def fetch(session: Session, entry_id: int) -> Iterator[Path]:
     """An upload as a file of its own, gone afterwards; its suffix is that of the file sent."""
     row, entry = session.get(UploadRow, entry_id), session.get(EntryRow, entry_id)
     if row is None or entry is None:
         raise NotFound(f"no upload of entry {entry_id} is here")
+    if row.purged_at is not None:
+        raise NotFound(
+            f"the file of entry {entry_id} is kept no longer: it was removed on "
+            f"{row.purged_at:%Y-%m-%d}"
+        )
     digest, suffix = entry.digest, row.suffix
     with tempfile.TemporaryDirectory(prefix="semcomp-upload-") as folder:
         path = Path(folder) / f"upload{suffix}"

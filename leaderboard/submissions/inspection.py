@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..results import Results
 from ..rows import Quality
-from . import archives
+from . import archives, content
 from .completeness import missing_points, missing_scores
 from .layout import Layout, find_layout
 from .limits import Limits
@@ -63,6 +63,8 @@ class Inspected:
     kind: one of `KINDS`. digest: SHA-256 of the upload's bytes, in hex. results: of a
     self-reported submission, else None until it is scored. points: of an archive, sorted by
     picture and quality. incomplete: what is missing for a place in the ranking, in words.
+    content: what the upload says however it is packed (`content`), in hex; empty where nobody
+    worked it out, and then the digest counts.
     """
 
     kind: str
@@ -71,6 +73,7 @@ class Inspected:
     results: Results | None = None
     points: tuple[Point, ...] = ()
     incomplete: tuple[str, ...] = ()
+    content: str = ""
 
 
 _CHUNK = 1 << 20
@@ -111,15 +114,15 @@ def inspect(
     if _is_archive(path):
         with archives.open_archive(path, limits) as archive:
             layout = find_layout(archive.members, dataset, limits.qualities)
-            problems = check_payloads(archive, layout, dataset)
-        if problems:
-            raise Rejected(problems)
+            files = check_payloads(archive, layout, dataset)
+        kind = RE_DECODED if layout.semc else RECOMPUTED
         return Inspected(
-            kind=RE_DECODED if layout.semc else RECOMPUTED,
+            kind=kind,
             method=method,
             digest=_digest(path),
             points=_points(layout, dataset),
             incomplete=missing_points(layout.bitstreams, dataset),
+            content=content.of_files(kind, dataset.name, files.bitstreams, files.pictures),
         )
     results = to_results(read_records(read_text(path, limits), dataset, limits), method, dataset)
     found = missing_points(((row.image, row.quality) for row in results.rows), dataset)
@@ -129,6 +132,7 @@ def inspect(
         digest=_digest(path),
         results=results,
         incomplete=(*found, *missing_scores(results.rows)),
+        content=content.of_results(results),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from ..rows import Quality
 from . import png
@@ -25,8 +26,20 @@ _PNG_SLACK = 1 << 16
 """Bytes a PNG may need beyond its pixels: chunk headers, text, a colour profile."""
 
 
-def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> list[Problem]:
-    """What is wrong with the files of an archive, in the order of pictures and qualities."""
+@dataclass(frozen=True)
+class Payloads:
+    """Hashes of an archive's files, by picture and quality: of the bitstreams' bytes, and of the
+    reconstructions' pixels."""
+
+    bitstreams: Mapping[tuple[str, Quality], bytes]
+    pictures: Mapping[tuple[str, Quality], bytes]
+
+
+def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Payloads:
+    """Read and judge the files of an archive.
+
+    Raises Rejected with what is wrong with them, in the order of pictures and qualities.
+    """
     problems: list[Problem] = []
     files: dict[tuple[str, Quality], bytes] = {}
     pictures: dict[tuple[str, Quality], bytes] = {}
@@ -60,7 +73,9 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> lis
     problems += _same("bitstream", files, "bytes")
     problems += _same("reconstruction", pictures, "pixels")
     problems += _one_picture_per_file(files, pictures)
-    return problems
+    if problems:
+        raise Rejected(problems)
+    return Payloads(files, pictures)
 
 
 def _of(problem: Problem, image: str) -> Problem:
