@@ -20,6 +20,7 @@ from semcomp.demo import events, words, work
 from semcomp.image import ImageError
 from semcomp.metrics import MetricError
 from semcomp.semantic import analyse
+from tests.browsing import WIDTHS, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,19 +61,13 @@ def picture_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The page with its first result, in a window of ordinary size; no request leaves the host."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(url)
-    opened.wait_for_selector("#facts .facts", timeout=60_000)
-    yield opened
-    away = [u for u in asked if not u.startswith((url, "data:", "blob:"))]
-    context.close()
-    assert not away, f"the page asked for {away}"
+@pytest.fixture(params=WIDTHS)
+def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page with its first result, on a desktop and on a phone."""
+    with visiting(browser, url, request.param) as opened:
+        opened.wait_for_selector("#facts .facts")
+        opened.wait_for_selector("#focus label")  # the file is there too
+        yield opened
 
 
 def test_samples_ship_with_a_dependency() -> None:
@@ -222,21 +217,29 @@ def test_texts_from_outside_are_escaped() -> None:
 
 
 @pytest.mark.browser
-def test_the_page_opens_with_a_result_and_keeps_it_for_the_next_tab(page: Page) -> None:
+def test_the_page_opens_with_a_result_and_the_next_tabs_go_on(
+    page: Page, picture_file: Path, tmp_path: Path
+) -> None:
     facts = page.locator("#facts").inner_text()
     page.get_by_role("tab", name="Open a file").click()
     page.locator("#again").click()
-    page.wait_for_selector("#file-facts .facts", timeout=60_000)
+    page.wait_for_selector("#file-facts .facts")
     size = facts.split(" pixels, ")[1].split(" bytes")[0]
     assert f"{size} bytes" in page.locator("#file-facts").inner_text()
+    page.get_by_role("tab", name="Score").click()
+    Image.open(picture_file).save(tmp_path / "rough.jpg", quality=20)
+    for side, path in (("original", picture_file), ("decoded", tmp_path / "rough.jpg")):
+        page.locator(f"#score-{side} input[type=file]").set_input_files(path)
+        page.locator(f"#score-{side} img").wait_for()
+    page.locator("#score").click()
+    page.wait_for_selector("#scores .facts")
+    assert "SI-SSIM" in page.locator("#scores").inner_text()
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [360, 390])
-def test_a_phone_scrolls_one_way_only(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    for tab in ("Compress", "Open a file", "Score"):
-        page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(300)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{tab} is {wide} pixels wide"
+def test_no_tab_is_wider_than_a_phone(browser: Browser, url: str) -> None:
+    with visiting(browser, url, 390) as page:
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= 390, f"{tab.inner_text()} is {wide} pixels wide"

@@ -59,19 +59,18 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     work._sample_hashes.cache_clear()
 
 
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The lesson with all its steps."""
-    with visiting(browser, f"{url}?lesson=1") as opened:
+@pytest.fixture(params=WIDTHS)
+def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The lesson with all its steps, at desktop and phone width."""
+    with visiting(browser, f"{url}?lesson=1", request.param) as opened:
         for number in range(1, 9):
             opened.wait_for_selector(f"#lesson-{number} .book", state="attached")
         yield opened
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS)
-def test_all_eight_steps(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
+def test_all_eight_steps(page: Page) -> None:
+    width = page.evaluate("innerWidth")
     for number, title in enumerate(TITLES, 1):
         part = page.locator(f"#lesson-{number}")
         assert part.get_by_role("heading", name=f"{number}. {title}").is_visible()
@@ -107,17 +106,13 @@ def test_all_eight_steps(page: Page, width: int) -> None:
 
 
 @pytest.mark.browser
-def test_play_turns_the_pages(page: Page) -> None:
+def test_play_turns_the_pages_and_the_gallery_has_maps(page: Page) -> None:
     play = page.locator("#lesson-1 .play")
     play.click()
     assert play.get_attribute("aria-pressed") == "true"
     page.wait_for_function("document.querySelector('#lesson-1 input[type=range]').value > 1")
     play.click()
     assert play.get_attribute("aria-pressed") == "false"
-
-
-@pytest.mark.browser
-def test_the_gallery_shows_a_map_on_demand(page: Page) -> None:
     page.locator("#lesson .steps button").nth(6).click()
     page.locator("#lesson-7 details.gallery summary").click()
     case = page.locator("#lesson-7 .case")
@@ -161,9 +156,7 @@ def test_paper_has_key_frames_and_answers_at_the_end(page: Page) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS)
-def test_another_picture_class_and_level(page: Page, width: int, tmp_path: Path) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
+def test_another_picture_class_and_level(page: Page, tmp_path: Path) -> None:
     first = page.locator("#lesson-1 .say").first.inner_text()
     path = tmp_path / "wide.png"
     Image.fromarray(small("cat")[:64]).save(path)
