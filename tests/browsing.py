@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DESKTOP, PHONE = 1280, 360
 WIDTHS = (DESKTOP, PHONE)
 """Pixels of the two windows every action is tried in."""
-WAIT = 120_000
+WAIT = 300_000
 """Milliseconds a page may take, for machines that do other things too."""
 
 

@@ -118,7 +118,8 @@ def test_play_turns_the_pages_and_the_gallery_has_maps(page: Page) -> None:
     case = page.locator("#lesson-7 .case")
     assert case.count() == 1 and "1 failed" in page.locator("#lesson-7 .gallery").inner_text()
     shown = "document.querySelector('#lesson-7 .case img.over')"
-    assert page.evaluate(f"getComputedStyle({shown}).opacity") == "0"
+    page.mouse.move(1, 1)  # the pointer shows it too
+    page.wait_for_function(f"getComputedStyle({shown}).opacity === '0'")
     case.get_by_role("checkbox").check()
     page.wait_for_function(f"Number(getComputedStyle({shown}).opacity) > 0.6")
 

@@ -4,6 +4,7 @@ import os
 from threading import Thread
 
 from semcomp.demo import sides, work
+from semcomp.demo.expected import curves
 from semcomp.demo.runs import Choice, Run
 from semcomp.demo.visits import SHARED, VISITS, Visit
 
@@ -26,7 +27,8 @@ def warm() -> bool:
     for _ in session.decode(Choice()):
         if VISITS.any():
             return False
-    sides.of_run(session, session.finished(Choice()))  # the scores too
+    sides.of_run(session, session.finished(Choice()))  # the scores too, and what levels cost:
+    curves(session, None)
     return True
 
 
