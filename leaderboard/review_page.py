@@ -31,10 +31,17 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
     with gr.Column(visible=access.by_token, elem_id="review-door", elem_classes="sub") as door:
         with gr.Row():
             name = gr.Textbox(
-                label="Your name, kept beside your decisions", max_length=60, elem_id="review-name"
+                label="Your name, kept beside your decisions",
+                max_length=60,
+                min_width=240,
+                elem_id="review-name",
             )
             token = gr.Textbox(
-                label="Token", type="password", max_length=500, elem_id="review-token"
+                label="Token",
+                type="password",
+                max_length=500,
+                min_width=240,
+                elem_id="review-token",
             )
         with gr.Row():
             enter = gr.Button(

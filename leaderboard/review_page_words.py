@@ -52,10 +52,12 @@ def _history(history: Sequence[Event]) -> str:
         (f"{event.at:%Y-%m-%d %H:%M} UTC", event.by, event.action, event.after, event.reason)
         for event in history
     ]
-    return _table("History", ("When", "Who", "What", "State then", "Reason"), rows)
+    return _table("History", ("When", "Who", "What", "State then", "Reason"), rows, "history")
 
 
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(
+    caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = ""
+) -> str:
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     body = "".join(
         "<tr>"
@@ -67,8 +69,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         for row in rows
     )
     return (
-        f'<h2>{escape(caption)}</h2><div class="scroll"><table class="plain"><thead><tr>{head}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<h2>{escape(caption)}</h2><div class="scroll"><table class="plain {kind}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -45,6 +45,7 @@ CSS = """
 .sub table.problems th:nth-child(1), .sub table.problems th:nth-child(3) { width: 24%; }
 .sub table.problems th:nth-child(2) { width: 12%; }
 .sub table tr { background: none; border: 0; }
+.sub #review-details h2 { margin-top: 1.1rem; }
 .sub table.plain th, .sub table.plain td { white-space: nowrap; overflow-wrap: normal; }
 .sub table.plain td[data-label=Reason] { white-space: normal; min-width: 180px;
   overflow-wrap: anywhere; }
@@ -57,14 +58,15 @@ CSS = """
 .sub-receipt textarea, .sub-receipt input { font-family: var(--font-mono); }
 
 @media (max-width: 700px) {
-  .sub table.problems thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
-    clip-path: inset(50%); }
-  .sub table.problems, .sub table.problems tbody { display: block; }
-  .sub table.problems tr { display: block; padding: .4rem 0;
+  .sub table:is(.problems, .history) thead { position: absolute; width: 1px;
+    height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .sub table:is(.problems, .history), .sub table:is(.problems, .history) tbody { display: block; }
+  .sub table:is(.problems, .history) tr { display: block; padding: .4rem 0;
     border-bottom: 1px solid var(--border-color-primary); }
-  .sub table.problems td { display: block; border: 0; padding: .05rem 0; }
-  .sub table.problems td:not(:empty)::before { content: attr(data-label) ": ";
+  .sub table:is(.problems, .history) td { display: block; border: 0; padding: .05rem 0; }
+  .sub table:is(.problems, .history) td:not(:empty)::before { content: attr(data-label) ": ";
     color: var(--body-text-color-subdued); }
-  .sub table.problems td:empty { display: none; }
+  .sub table:is(.problems, .history) td:empty { display: none; }
+  .sub table.history td { white-space: normal; }
 }
 """

@@ -199,6 +199,20 @@ def test_a_stopped_worker_gives_its_job_back_and_the_next_goes_on(
     assert len(store.results(entry.id).rows) == 12
 
 
+def test_a_job_is_scored_on_ray(store: Store, dataset: Dataset, tmp_path: Path) -> None:
+    """On a real Ray of this machine, from the queue to the results."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'semcomp[cluster]'")
+    upload = pictures_sent((64, 32, 16, 8))
+    entry = submit(store, dataset, pictures_zip(tmp_path))
+    told = run(store, dataset, tmp_path, ray="local")
+    assert told == [f"entry {entry.id} is scored"]
+    assert store.entry(entry.id).state == "pending"
+    expected = rescore(upload, dataset, tmp_path / "here", jobs=0)
+    scores = [(row.image, row.quality, row.bytes, row.psnr, row.ssim) for row in expected.rows]
+    found = store.results(entry.id).rows
+    assert [(row.image, row.quality, row.bytes, row.psnr, row.ssim) for row in found] == scores
+
+
 def test_a_withdrawn_job_is_dropped(
     store: Store, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

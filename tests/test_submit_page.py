@@ -208,6 +208,38 @@ def test_limits_hold_for_an_address_and_for_an_account(tmp_path: Path) -> None:
     store.close()
 
 
+def test_checks_count_for_an_address_and_for_an_account(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}", rates=Rates(tries_per_hour=3))
+    context = BoardContext(lambda: store, shapes={"tiny": TINY})
+    context.access.hub = True
+    events, api = SubmitEvents(context), SubmitApi(context)
+    file = str(upload(tmp_path, "self-reported"))
+    told = "3 files were checked for you within an hour"
+
+    def visitor(host: str) -> Any:
+        return SimpleNamespace(client=SimpleNamespace(host=host), headers={})
+
+    ann: Any = SimpleNamespace(username="ann")
+    assert "choose a JSON" in events.check(visitor("a"), None, None, *form())  # nothing to read
+    assert "No problem" in events.check(visitor("a"), None, file, *form())
+    assert "No problem" in events.arrived(visitor("a"), None, file, *form())[0]
+    assert not api.submit(visitor("a"), None, file, method("x"), check_only=True)["stored"]
+    for account in (None, ann):  # signing in is no way round the address's limit
+        assert told in events.check(visitor("a"), account, file, *form())
+    said, *changes = events.arrived(visitor("a"), None, file, *form())
+    assert told in said and changes == [gr.skip()] * len(FIELDS)
+    for check_only in (True, False):
+        with pytest.raises(gr.Error, match=told):
+            api.submit(visitor("a"), None, file, method("x"), check_only=check_only)
+    assert told in events.send(visitor("a"), None, file, *form(), "")[0]
+    assert store.entries(STATES) == []
+    for host in "bcd":
+        assert "No problem" in events.check(visitor(host), ann, file, *form())
+    assert told in events.check(visitor("e"), ann, file, *form())  # nor are many addresses
+    assert "No problem" in events.check(visitor("e"), None, file, *form())
+    store.close()
+
+
 def test_a_board_that_cannot_be_used_says_so(tmp_path: Path) -> None:
     def unusable() -> Any:
         raise StoreError("the board's database does not answer: start it")
