@@ -151,10 +151,15 @@ def closer(page: Page, film: Film, url: str) -> None:
 
 def lower_level(page: Page, film: Film, url: str) -> None:
     """Another level: fewer bytes."""
+    before = page.locator("#facts .facts").text_content()
     level = page.locator("#level input[type=number]")
     level.fill("3")
     level.press("Enter")
-    page.wait_for_timeout(1000)
+    page.wait_for_function(
+        """old => { const said = document.querySelector('#facts .facts').textContent;
+            return said !== old && !said.includes('≈'); }""",
+        arg=before,
+    )
     _exact(page)
     film.take(page, "Fewer bytes: the subject keeps the most")
 

@@ -40,10 +40,10 @@ input[type=range]::-moz-range-thumb { box-shadow: 0 0 0 2px var(--slider-color) 
 
 .facts p.headline { font-size: 1.15rem; font-weight: 650; letter-spacing: -.01em;
   margin: .2rem 0 .5rem; color: var(--body-text-color); }
-.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(92px, 1fr));
+.facts dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(76px, 1fr));
   gap: 8px; margin: 0; }
 .facts dl > div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
-  padding: .6rem .7rem; background: var(--block-background-fill); border-radius: 8px;
+  padding: .55rem .55rem; background: var(--block-background-fill); border-radius: 8px;
   border: 1px solid var(--border-color-primary); }
 .facts dd { margin: 0; font-size: 1.08rem; font-weight: 600; white-space: nowrap;
   font-variant-numeric: tabular-nums; color: var(--body-text-color); }

@@ -33,9 +33,11 @@ BEFORE = """
       <button type="button" data-do="fit">Fit</button>
     </div>
     <div class="view-zoom" role="group" aria-label="Show">
-      <button type="button" data-do="a" aria-pressed="false">A only</button>
+      <button type="button" data-do="a" aria-pressed="false" aria-label="Left picture only"
+        title="Left picture only">A</button>
       <button type="button" data-do="split" aria-pressed="true">Both</button>
-      <button type="button" data-do="b" aria-pressed="false">B only</button>
+      <button type="button" data-do="b" aria-pressed="false" aria-label="Right picture only"
+        title="Right picture only">B</button>
     </div>
     <details class="view-keys"><summary>Keys</summary>
       <p><kbd>&larr;</kbd> <kbd>&rarr;</kbd> divider, with <kbd>Shift</kbd> in large steps
