@@ -138,7 +138,7 @@ def test_another_class_and_another_rule_move_the_levels(page: Page) -> None:
     name = other.inner_text().split(" · ")[0]
     assert name in page.locator("[data-of=heat]").inner_text()
     page.wait_for_function(
-        """name => document.querySelector('#command textarea, #command input').value
+        """name => document.querySelector('#command textarea, #command input')?.value
             .includes(name)""",
         arg=f"--class '{name}'" if " " in name else f"--class {name}",
     )
@@ -147,7 +147,7 @@ def test_another_class_and_another_rule_move_the_levels(page: Page) -> None:
     page.get_by_label("Rate-distortion").click()
     by_rd = moved(first)
     page.wait_for_function(
-        """() => document.querySelector('#command textarea, #command input').value
+        """() => document.querySelector('#command textarea, #command input')?.value
             .includes('--allocation rd')"""
     )
     assert "--class" not in command.input_value()
@@ -177,17 +177,17 @@ def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(
         choose(page, 0, "webp")
         choose(page, 0, "george")
         against.click()
-        page.wait_for_function("() => document.querySelector('.pick').value === 'jpeg'")
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'jpeg'")
         page.wait_for_selector("[data-do=jpeg][aria-pressed=true]")
         against.click()
         page.wait_for_function("() => !document.querySelector('.facts.versus')")
         page.locator("[data-do=swap]").click()
-        page.wait_for_function("() => document.querySelector('.pick').value === 'ours'")
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'ours'")
         page.get_by_role("button", name="Link and command").click()
         shown = page.locator("#link").locator("textarea, input")
         page.wait_for_function(
-            """() => document.querySelector('#link textarea, #link input').value
-                .includes('left=ours')"""
+            """() => document.querySelector('#link textarea, #link input')?.value
+                ?.includes('left=ours')"""
         )
         for part in ("picture=coffee", "level=20", "allocation=uniform"):
             assert part in shown.input_value()

@@ -75,6 +75,7 @@ def test_a_picture_from_the_camera(page: Page) -> None:
     page.get_by_role("button", name="Remove Image").click()
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_title("grant webcam access").click()
+    page.wait_for_function("() => document.querySelector('#picture video')?.videoWidth > 0")
     page.get_by_role("button", name="capture photo").click()
     assert "160 × 120 pixels" in changed(page, first)
 
