@@ -71,6 +71,7 @@ if __name__ == "__main__":
         process.kill()
     notes = (tmp_path / "noted.calls").read_text().splitlines()
     (sleeper,) = (int(line.split()[2]) for line in notes if line.startswith(BRIGHT))
+    notes += (tmp_path / "quick.calls").read_text().splitlines()
     others = {int(line.split()[2]) for line in notes} - {sleeper}
     assert others
     kept = {path: path.read_bytes() for path in points.glob("*/*.json")}

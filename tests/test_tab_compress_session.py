@@ -13,10 +13,11 @@ import semcomp
 from semcomp.allocation import AllocationError
 from semcomp.demo import work
 from semcomp.demo.keep import Keep
-from semcomp.demo.runs import Choice, sizes
+from semcomp.demo.runs import Choice
 from semcomp.demo.session import Session
 from semcomp.demo.visits import Visits, identity
 from semcomp.metrics import psnr
+from semcomp.pipeline import info
 from semcomp.semantic import SemanticError, user_map
 
 
@@ -35,7 +36,7 @@ def test_a_session_writes_what_the_library_writes(session: Session, allocation: 
     choice = Choice(3, allocation)
     run = session.finished(choice)
     made = semcomp.compress(session.picture, 3, allocation)
-    assert run.data == made.data and sizes(run.data) == made.sizes
+    assert run.data == made.data and info(run.data)["sizes"] == made.sizes
     assert (run.picture == np.asarray(semcomp.decompress(run.data))).all()
     assert session.run(choice) is run and session.finished(choice) is run
 

@@ -65,7 +65,7 @@ def test_uploads_and_pasted_pictures_bring_their_classes(page: Page, tmp_path: P
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)  # a second page finds the camera taken
+@pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)  # a second page once waited for ever
 def test_a_picture_from_the_camera(page: Page) -> None:
     first = numbers(page)
     page.evaluate(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
 
-from semcomp import bitstream
 from semcomp.planning import Plan
 
 from .decoding import Picture
@@ -85,9 +84,3 @@ class Runs:
 def fits(nbytes: int) -> bool:
     """Whether a history of so many bytes may be kept at all."""
     return nbytes <= HISTORY_BYTES
-
-
-def sizes(data: bytes) -> dict[str, int]:
-    """Bytes of a file's header, map, codes and checks."""
-    found = bitstream.parse(data).sizes
-    return {"header": found.header, "map": found.map, "codes": found.codes, "checks": found.checks}

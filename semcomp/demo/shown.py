@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from semcomp.demo import sides, viewer, words, work
-from semcomp.demo.runs import Choice, Run, sizes
+from semcomp.demo.runs import Choice, Run
 from semcomp.demo.visits import Visit
+from semcomp.pipeline import info
 from semcomp.weights import resolve_device
 
 Sides = tuple[str, str]
@@ -100,9 +101,10 @@ class Shown:
         height, width = session.picture.shape[:2]
         if side.key == sides.OURS:
             model = session.model
+            sizes = info(run.data)["sizes"]
             where = "GPU" if resolve_device(None).type == "cuda" else "CPU"
             lines = [
-                f"{width} × {height} pixels, {words.itemised(len(run.data), sizes(run.data))}.",
+                f"{width} × {height} pixels, {words.itemised(len(run.data), sizes)}.",
                 f"Model {model.name} ({model.digest[:8]}) on the {where}.",
             ]
         elif side.facts:

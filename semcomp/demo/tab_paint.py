@@ -20,11 +20,12 @@ from semcomp.demo.paint_look import CSS, TEMPLATE
 from semcomp.demo.paint_script import SCRIPT
 from semcomp.demo.painting import GAINED, LOST, UNCHANGED, Area
 from semcomp.demo.results import save
-from semcomp.demo.runs import Choice, sizes
+from semcomp.demo.runs import Choice
 from semcomp.demo.session import Session
 from semcomp.demo.steps import ORIGINAL, SHELF, Steps
 from semcomp.demo.visits import identity
 from semcomp.draw import IMPORTANCE
+from semcomp.pipeline import info
 from semcomp.quantizer import BLOCK
 
 ALLOCATIONS = [
@@ -187,7 +188,7 @@ def describe(
     """What painting changed, as a table and a sentence."""
     moved = float(np.maximum(gained, 0).sum()) / 8
     lost, won = int((gained < -0.5).sum()), int((gained > 0.5).sum())
-    maps = [sizes(data)["map"] for data in (before, painted.data)]
+    maps = [info(data)["sizes"]["map"] for data in (before, painted.data)]
     head = "".join(f"<th scope=col>{name}</th>" for name in ("", "bytes", "PSNR, dB", "SSIM"))
     rows = "".join(
         f"<tr><th scope=row>{escape(area.name)}</th><td>{_change(area.bytes, ',.0f')}</td>"

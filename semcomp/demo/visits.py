@@ -3,7 +3,6 @@
 The sample pictures are everybody's, so their sessions are shared; an upload's is its visitor's.
 """
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
@@ -13,6 +12,7 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from . import work
 from .runs import Choice
 from .session import Session
 
@@ -56,7 +56,7 @@ class Visits:
         visitor: `identity` of the request. name: stem for the files. shared: for pictures that
         are everybody's.
         """
-        key = SHARED if shared else visitor, digest(picture)
+        key = SHARED if shared else visitor, work.digest(picture)
         with self._lock:
             session = self._sessions.get(key)
             if session is None:
@@ -109,11 +109,6 @@ class Visits:
             total -= session.nbytes
             for visitor in [v for v, visit in self._visits.items() if visit.session is session]:
                 del self._visits[visitor]
-
-
-def digest(picture: NDArray[np.uint8]) -> str:
-    """SHA-256 of a picture's size and pixels, in hex."""
-    return hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
 
 
 def identity(request: gr.Request | None) -> str:

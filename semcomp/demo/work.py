@@ -281,13 +281,14 @@ def score_uploads(reference: Any, distorted: Any) -> dict[str, Any]:
 
 def sample_name(picture: Picture) -> str | None:
     """Name of a sample picture, None for any other."""
-    return _sample_hashes().get(_hash(picture))
+    return _sample_hashes().get(digest(picture))
 
 
-def _hash(picture: Picture) -> str:
+def digest(picture: Picture) -> str:
+    """SHA-256 of a picture's size and pixels, in hex."""
     return hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
 
 
 @cache
 def _sample_hashes() -> dict[str, str]:
-    return {_hash(picture): name for name, picture in samples().items()}
+    return {digest(picture): name for name, picture in samples().items()}

@@ -74,16 +74,11 @@ class _Source:
 
     def pass_by(self, k: int, part: int) -> None:
         """Walk through a round that needs no features; see `round`."""
-        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
-        number = self.slots.rounds(k)[part]
-        states, _ = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
-        self.before = states[-1]
+        self._walk(k, part)
 
     def round(self, k: int, part: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(features, nodes, bits) of the eight slots of a round, the `part`-th of iteration k."""
-        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
-        number = self.slots.rounds(k)[part]
-        states, at = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
+        number, bits, states, at = self._walk(k, part)
         result = []
         for i in range(BITS):
             sent = np.flatnonzero(bits[i])
@@ -99,8 +94,15 @@ class _Source:
                 self.grid.stride,
             )
             result.append((features, at[i, sent], bits[i, sent] > 0))
-        self.before = states[-1]
         return result
+
+    def _walk(self, k: int, part: int) -> tuple[int, np.ndarray, list[Values], np.ndarray]:
+        """Move past a round: its number and bits, and what `round_states` says of them."""
+        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
+        number = self.slots.rounds(k)[part]
+        states, at = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
+        self.before = states[-1]
+        return number, bits, states, at
 
 
 def _fit_slot(
