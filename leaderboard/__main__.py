@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from semcomp.threads import use_one_blas_thread
+
 from .arguments import DatasetName, Images, split_names, split_numbers
 from .board_commands import backup, export, import_
 from .check_command import check
@@ -125,6 +127,7 @@ def run(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (None: this process's own); returns its exit code."""
+    use_one_blas_thread()
     command = typer.main.get_command(app)
     try:
         with warnings.catch_warnings():

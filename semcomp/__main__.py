@@ -16,6 +16,7 @@ from .commands import bench
 from .compress_commands import compress, explain
 from .decompress_commands import decompress, info
 from .load_command import load
+from .threads import use_one_blas_thread
 from .tour_command import tour
 from .train_commands import train_app
 
@@ -40,6 +41,7 @@ app.add_typer(train_app, name="train")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (None: this process's own); returns its exit code."""
+    use_one_blas_thread()
     command = typer.main.get_command(app)
     try:
         command.main(None if argv is None else list(argv), prog_name="python -m semcomp")

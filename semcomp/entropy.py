@@ -91,11 +91,19 @@ class EntropyCoder:
         self.bias = contexts.bias.astype(np.float32)
         self.table = contexts.probability.astype(np.float64) / 65536
 
-    def _probability(self, slot: int, features: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-        """P(+1) of M bits of one slot, float64 (M,): multiples of 1/65536."""
-        hidden = features @ self.w1[slot] + self.b1[slot]
-        hidden = np.clip(np.floor(hidden / HIDDEN_SHIFT), 0, HIDDEN_LIMIT)
-        logit = hidden @ self.w2[slot] + self.bias[slot, nodes]
+    def _probability(
+        self, slots: int | slice, features: np.ndarray, bias: np.ndarray
+    ) -> np.ndarray:
+        """P(+1) of bits, float64 (..., M): multiples of 1/65536.
+
+        features: float32 (M, 89) of one slot, or (8, M, 89) of a slice of eight. bias: (..., M).
+        """
+        hidden = features @ self.w1[slots]
+        hidden += self.b1[slots, None] if isinstance(slots, slice) else self.b1[slots]
+        hidden *= np.float32(1 / HIDDEN_SHIFT)
+        np.floor(hidden, out=hidden)
+        np.clip(hidden, 0, HIDDEN_LIMIT, out=hidden)
+        logit = (hidden @ self.w2[slots][..., None])[..., 0] + bias
         index = np.floor(logit / (LOGIT_UNIT // TABLE_STEPS)) + TABLE_RANGE * TABLE_STEPS
         return np.asarray(self.table[np.clip(index, 0, len(self.table) - 1).astype(np.int64)])
 
@@ -119,7 +127,8 @@ class EntropyCoder:
                     states[0],
                     grid.stride,
                 )
-                result[i, part] = self._probability(BITS * number + i, features, at[i, part])
+                bias = self.bias[slot, at[i, part]]
+                result[i, part] = self._probability(BITS * number + i, features, bias)
         return result
 
     def _rounds(
@@ -200,6 +209,7 @@ class EntropyCoder:
         current = previous.copy()
         blocks = grid.rows * grid.columns
         positions = grid.positions
+        slots = slice(BITS * number, BITS * (number + 1))
         for items in wavefronts(grid, np.broadcast_to(active, (BITS, blocks))):
             bit, block = np.divmod(items, blocks)
             slot = BITS * number + bit
@@ -215,14 +225,13 @@ class EntropyCoder:
                 previous,
                 grid.stride,
             )
-            probabilities = np.empty(len(items))
-            borders = np.searchsorted(bit, np.arange(BITS + 1))
-            for i in range(BITS):
-                part = slice(borders[i], borders[i + 1])
-                if part.start < part.stop:
-                    probabilities[part] = self._probability(
-                        BITS * number + i, features[part], at[part]
-                    )
+            # One product for all eight slots: as many rows for each as the most bits have.
+            first = np.searchsorted(bit, np.arange(BITS))
+            row = np.arange(len(items)) - first[bit]
+            padded = np.zeros((BITS, int(row.max()) + 1, COUNT), np.float32)
+            bias = np.zeros(padded.shape[:2], np.float32)
+            padded[bit, row], bias[bit, row] = features, self.bias[slot, at]
+            probabilities = self._probability(slots, padded, bias)[bit, row]
             try:
                 symbols = decoder.decode(model, probabilities)
             except AssertionError:  # what constriction raises where no encoder can have been

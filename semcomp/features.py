@@ -36,10 +36,16 @@ OWN = 32
 """Leading coefficients of the block itself."""
 GROUPS = np.array([1, 4, 9, 16, 32, TRACKED])
 """Borders of the coefficient groups whose magnitudes are summed into activities."""
-COUNT = 8 + 2 + 4 * GRADIENT + OWN + 3 * (len(GROUPS) - 1)
+SUMS = len(GROUPS) - 1
+"""Activities of a block: 5."""
+COUNT = 8 + 2 + 4 * GRADIENT + OWN + 3 * SUMS
 """Features of a bit: 89."""
 LIMIT = 255
 """Largest magnitude of a feature."""
+
+_GROUP = np.searchsorted(GROUPS, np.arange(TRACKED), "right") - 1
+_NEAREST = (1, 3, 4, 6)
+"""N, W, E, S among the causal and then the pending neighbours."""
 
 
 @dataclass(frozen=True)
@@ -79,30 +85,39 @@ class Grid:
 class Values:
     """Coefficient values of a bordered grid, in 1/8 grey levels relative to their start.
 
-    values: float32 (positions, 96), whole numbers. activity: float32 (positions, 5), sums of
-    magnitudes over `GROUPS`, kept in step with `values`.
+    table: float32 (positions, 5 + 96), C order, whole numbers: activities, then values, so that
+    what the features of a bit read of a neighbour lies together.
     """
 
-    values: np.ndarray
-    activity: np.ndarray
+    table: np.ndarray
+
+    @property
+    def activity(self) -> np.ndarray:
+        """(positions, 5), a view: sums of magnitudes over `GROUPS`, in step with the values."""
+        return self.table[:, :SUMS]
+
+    @property
+    def values(self) -> np.ndarray:
+        """(positions, 96): the values; a view."""
+        return self.table[:, SUMS:]
 
     @classmethod
     def start(cls, grid: Grid) -> Values:
         """All zero: every coefficient at its start value."""
-        shape = (grid.size, TRACKED)
-        return cls(np.zeros(shape, np.float32), np.zeros((grid.size, len(GROUPS) - 1), np.float32))
+        return cls(np.zeros((grid.size, SUMS + TRACKED), np.float32))
 
     def copy(self) -> Values:
         """Independent copy."""
-        return Values(self.values.copy(), self.activity.copy())
+        return Values(self.table.copy())
 
     def set(self, positions: np.ndarray, channels: np.ndarray | int, new: np.ndarray) -> None:
         """Move coefficients (distinct positions) to new values, activities with them."""
-        change = np.abs(new) - np.abs(self.values[positions, channels])
-        self.values[positions, channels] = new
-        group = np.searchsorted(GROUPS, channels, "right") - 1
+        column = SUMS + np.asarray(channels)
+        change = np.abs(new) - np.abs(self.table[positions, column])
+        self.table[positions, column] = new
+        group = _GROUP[channels]
         counted = group >= 0  # the mean brightness says nothing about activity
-        self.activity[positions, np.maximum(group, 0)] += np.where(counted, change, 0)
+        self.table[positions, np.maximum(group, 0)] += np.where(counted, change, 0)
 
 
 class SlotTables:
@@ -128,8 +143,29 @@ class SlotTables:
 
 def compand(difference: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Signed square root, whole numbers in -255..255; a difference of one scale gives 32."""
-    root = np.floor(np.sqrt(np.abs(difference) * (gain / np.float32(64))))
-    return np.asarray(np.copysign(np.minimum(root, np.float32(LIMIT)), difference))
+    root = np.abs(difference)
+    root *= gain / np.float32(64)
+    np.sqrt(root, out=root)
+    np.floor(root, out=root)
+    np.minimum(root, np.float32(LIMIT), out=root)
+    return np.asarray(np.copysign(root, difference, out=root))
+
+
+def _read(
+    states: tuple[Values, ...], offsets: np.ndarray, positions: np.ndarray, column: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Four neighbours of M blocks: a value each (4, M), and sums and first values (4, M, 13).
+
+    column: int64 (M,), of the value in the states' tables.
+    """
+    at = positions + offsets[:, None]
+    head = SUMS + GRADIENT
+    if all(state is states[0] for state in states):
+        table = states[0].table
+        return table[at, column], table[at, :head]
+    values = [state.table[row, column] for state, row in zip(states, at, strict=True)]
+    heads = [state.table[row, :head] for state, row in zip(states, at, strict=True)]
+    return np.stack(values), np.stack(heads)
 
 
 def bit_features(
@@ -149,38 +185,28 @@ def bit_features(
     state after the previous round. stride: positions per row.
     Returns float32 (M, 89) of whole numbers in -255..255.
     """
-    channel = slots.channel[slot]
-    threshold = slots.thresholds[slot, nodes][:, None]
-    near = [
-        state.values[positions + dy * stride + dx]
-        for (dy, dx, _), state in zip(CAUSAL, causal, strict=True)
-    ]
-    far = [previous.values[positions + dy * stride + dx] for dy, dx in PENDING]
-    mine = own.values[positions]
-    item = np.arange(len(slot))
-    same = np.stack([block[item, channel] for block in (*near, *far)], 1)
-    gradients = [
-        block[:, :GRADIENT] - mine[:, :GRADIENT] for block in (near[1], near[3], far[0], far[2])
-    ]
-    around = sum(
-        state.activity[positions + dy * stride + dx]
-        for (dy, dx, _), state in zip(CAUSAL, causal, strict=True)
+    column = SUMS + slots.channel[slot]
+    threshold = slots.thresholds[slot, nodes]
+    before = np.array([dy * stride + dx for dy, dx, _ in CAUSAL])
+    behind = np.array([dy * stride + dx for dy, dx in PENDING])
+    near, near_heads = _read(causal, before, positions, column)
+    far, far_heads = _read((previous,) * len(PENDING), behind, positions, column)
+    same = np.concatenate([near, far])
+    heads = np.concatenate([near_heads, far_heads])
+    mine = own.table[positions, : SUMS + OWN]
+    # Whole numbers below 2^24: every sum is exact.
+    gradients = heads[_NEAREST, :, SUMS:] - mine[:, SUMS : SUMS + GRADIENT]
+    parts = (
+        (same - threshold).T,
+        np.abs(near).sum(0)[:, None],
+        np.abs(far).sum(0)[:, None],
+        gradients.transpose(1, 0, 2).reshape(len(slot), 4 * GRADIENT),
+        mine[:, SUMS:],
+        mine[:, :SUMS],
+        near_heads[:, :, :SUMS].sum(0),
+        far_heads[:, :, :SUMS].sum(0),
     )
-    ahead = sum(previous.activity[positions + dy * stride + dx] for dy, dx in PENDING)
-    differences = np.concatenate(
-        [
-            same - threshold,
-            np.abs(same[:, :4]).sum(1, keepdims=True),
-            np.abs(same[:, 4:]).sum(1, keepdims=True),
-            *gradients,
-            mine[:, :OWN],
-            own.activity[positions],
-            around,
-            ahead,
-        ],
-        1,
-    )
-    return compand(differences, slots.gain[slot][:, None])
+    return compand(np.concatenate(parts, 1), slots.gain[slot][:, None])
 
 
 def round_states(

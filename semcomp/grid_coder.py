@@ -10,28 +10,21 @@ probability in each of three small context sets and averages them, trusting thos
 more answers. Everything is integer arithmetic: the same bytes give the same grid everywhere.
 
 Encoder and decoder run the same `_GridModel.run`. The one difference is the binary coder it is
-given: `_Encoder.code` writes the answer it is handed and returns it, `_Decoder.code` pays no
+given: `Encoder.code` writes the answer it is handed and returns it, `Decoder.code` pays no
 attention to that answer and returns the one it reads.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
-# Binary range coder. Python's integers allow a 56-bit range, so that its rounding costs nothing.
-_RANGE_BITS = 56
-_TOP = 1 << _RANGE_BITS
-_BOTTOM = _TOP >> 8
-_PROBABILITY_BITS = 16
-_ONE = 1 << _PROBABILITY_BITS
+from .range_coder import ONE, PROBABILITY_BITS, Coder, Decoder, Encoder
 
 # Adaptive probabilities: the n-th answer moves a probability by 1/(n + 1.5) of the way, as
 # counting would; from the 30th on the rate stays, so that old answers fade. Rounding down stops
 # the move some 1/2000 short of certainty, so no probability reaches 0 or 1.
-_RATES = [2 * _ONE // (2 * n + 3) for n in range(31)]
+_RATES = [2 * ONE // (2 * n + 3) for n in range(31)]
 _MAX_COUNT = len(_RATES) - 1
 # Weight of a probability that has seen n answers: a context met for the first time says little.
 _TRUST = [min(2 * n + 1, 9) for n in range(len(_RATES))]
@@ -48,13 +41,6 @@ _ERRORS, _VALUES, _SHAPES = 11, 32 * 4, 6**3
 _ESCAPES = 9
 
 
-class _Coder(Protocol):
-    """One side of the binary range coder."""
-
-    def code(self, probability: int, answer: bool) -> bool:
-        """Pass one answer; `probability` in 1..65535 is P(True) in units of 1/65536."""
-
-
 def encode_grid(grid: NDArray[np.uint8], alphabet: int) -> bytes:
     """Bytes for a grid of values below `alphabet`; neither size nor alphabet is in them.
 
@@ -67,7 +53,7 @@ def encode_grid(grid: NDArray[np.uint8], alphabet: int) -> bytes:
     _check(values.shape[0], values.shape[1], alphabet)
     if int(values.max()) >= alphabet:
         raise ValueError(f"grid value {values.max()} needs an alphabet above {alphabet}")
-    encoder = _Encoder()
+    encoder = Encoder()
     _GridModel(encoder, alphabet).run(values.tolist())
     return encoder.finish()
 
@@ -80,7 +66,7 @@ def decode_grid(data: bytes, height: int, width: int, alphabet: int) -> NDArray[
     """
     _check(height, width, alphabet)
     rows = [[0] * width for _ in range(height)]
-    _GridModel(_Decoder(data), alphabet).run(rows)
+    _GridModel(Decoder(data), alphabet).run(rows)
     return np.array(rows, np.uint8)
 
 
@@ -94,13 +80,13 @@ def _check(height: int, width: int, alphabet: int) -> None:
 class _GridModel:
     """Predictions and adaptive probabilities of one grid, driving one binary coder."""
 
-    def __init__(self, coder: _Coder, alphabet: int) -> None:
+    def __init__(self, coder: Coder, alphabet: int) -> None:
         self._code = coder.code
         self._alphabet = alphabet
         shift = max(0, (alphabet - 1).bit_length() - 5)
         self._value_contexts = [4 * _QUESTIONS * (v >> shift) for v in range(alphabet)]
         states = (_ERRORS + _VALUES + _SHAPES) * _QUESTIONS
-        self._probabilities = [_ONE // 2] * states
+        self._probabilities = [ONE // 2] * states
         self._counts = [0] * states
         self._widths = _Adaptive(coder, _ESCAPES)
         self._digits = _Adaptive(coder, _ESCAPES << 8)
@@ -191,13 +177,13 @@ class _GridModel:
         ta, tb, tc = _TRUST[na], _TRUST[nb], _TRUST[nc]
         answer = self._code((ta * pa + tb * pb + tc * pc) // (ta + tb + tc), answer)
         if answer:
-            probabilities[a] = pa + ((_ONE - pa) * _RATES[na] >> _PROBABILITY_BITS)
-            probabilities[b] = pb + ((_ONE - pb) * _RATES[nb] >> _PROBABILITY_BITS)
-            probabilities[c] = pc + ((_ONE - pc) * _RATES[nc] >> _PROBABILITY_BITS)
+            probabilities[a] = pa + ((ONE - pa) * _RATES[na] >> PROBABILITY_BITS)
+            probabilities[b] = pb + ((ONE - pb) * _RATES[nb] >> PROBABILITY_BITS)
+            probabilities[c] = pc + ((ONE - pc) * _RATES[nc] >> PROBABILITY_BITS)
         else:
-            probabilities[a] = pa - (pa * _RATES[na] >> _PROBABILITY_BITS)
-            probabilities[b] = pb - (pb * _RATES[nb] >> _PROBABILITY_BITS)
-            probabilities[c] = pc - (pc * _RATES[nc] >> _PROBABILITY_BITS)
+            probabilities[a] = pa - (pa * _RATES[na] >> PROBABILITY_BITS)
+            probabilities[b] = pb - (pb * _RATES[nb] >> PROBABILITY_BITS)
+            probabilities[c] = pc - (pc * _RATES[nc] >> PROBABILITY_BITS)
         if na < _MAX_COUNT:
             counts[a] = na + 1
         if nb < _MAX_COUNT:
@@ -210,9 +196,9 @@ class _GridModel:
 class _Adaptive:
     """A row of single adaptive probabilities, for the rare questions."""
 
-    def __init__(self, coder: _Coder, size: int) -> None:
+    def __init__(self, coder: Coder, size: int) -> None:
         self._code = coder.code
-        self._probabilities = [_ONE // 2] * size
+        self._probabilities = [ONE // 2] * size
         self._counts = [0] * size
 
     def ask(self, context: int, answer: bool) -> bool:
@@ -220,85 +206,12 @@ class _Adaptive:
         p, n = self._probabilities[context], self._counts[context]
         answer = self._code(p, answer)
         p += (
-            (_ONE - p) * _RATES[n] >> _PROBABILITY_BITS
+            (ONE - p) * _RATES[n] >> PROBABILITY_BITS
             if answer
-            else -(p * _RATES[n] >> _PROBABILITY_BITS)
+            else -(p * _RATES[n] >> PROBABILITY_BITS)
         )
         self._probabilities[context] = p
         self._counts[context] = min(n + 1, _MAX_COUNT)
-        return answer
-
-
-class _Encoder:
-    """Binary range encoder (Martin 1979) with carries; True takes the lower part of the range."""
-
-    def __init__(self) -> None:
-        self._out = bytearray()
-        self._low = 0
-        self._range = _TOP
-
-    def code(self, probability: int, answer: bool) -> bool:
-        """Write `answer` and return it."""
-        bound = (self._range >> _PROBABILITY_BITS) * probability
-        if answer:
-            self._range = bound
-        else:
-            self._low += bound
-            self._range -= bound
-        while self._range < _BOTTOM:
-            self._shift()
-            self._range <<= 8
-        return answer
-
-    def _shift(self) -> None:
-        """Move the leading byte of `low` to the output, with the carry it may have."""
-        if self._low >= _TOP:
-            self._low -= _TOP
-            last = len(self._out) - 1
-            while self._out[last] == 255:
-                self._out[last] = 0
-                last -= 1
-            self._out[last] += 1
-        self._out.append(self._low >> (_RANGE_BITS - 8))
-        self._low = (self._low << 8) & (_TOP - 1)
-
-    def finish(self) -> bytes:
-        """The shortest bytes inside the final range; zero bytes after their end are implied."""
-        for kept in range(_RANGE_BITS, -1, -8):
-            unit = 1 << kept
-            rounded = (self._low + unit - 1) // unit * unit
-            if rounded < self._low + self._range:
-                break
-        self._low = rounded
-        for _ in range(_RANGE_BITS // 8):
-            self._shift()
-        return bytes(self._out).rstrip(b"\0")
-
-
-class _Decoder:
-    """Binary range decoder: the mirror of `_Encoder`."""
-
-    def __init__(self, data: bytes) -> None:
-        start = _RANGE_BITS // 8
-        self._value = int.from_bytes(data[:start].ljust(start, b"\0"), "big")
-        self._data = data
-        self._next = start
-        self._range = _TOP
-
-    def code(self, probability: int, answer: bool) -> bool:
-        """Read an answer and return it; the one given is ignored."""
-        bound = (self._range >> _PROBABILITY_BITS) * probability
-        answer = self._value < bound
-        if answer:
-            self._range = bound
-        else:
-            self._value -= bound
-            self._range -= bound
-        while self._range < _BOTTOM:
-            byte = self._data[self._next] if self._next < len(self._data) else 0
-            self._value = self._value << 8 | byte
-            self._next += 1
-            self._range <<= 8
         return answer
 
 

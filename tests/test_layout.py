@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # the list may name modules that are still to be written.
 ORDER = [
     "files",
+    "threads",
     "parts",
     "image",
     "semantic_map",
@@ -41,7 +42,10 @@ ORDER = [
     "paper_codec",
     "features",
     "entropy",
+    "range_coder",
     "grid_coder",
+    "varint",
+    "signatures",
     "bitstream",
     "weights",
     "runtime",

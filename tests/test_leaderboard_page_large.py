@@ -251,8 +251,11 @@ def test_one_of_many_is_found_by_typing(browser: Browser, folder: Path, store: S
             option = page.locator(f"#{name}").get_by_role("option", name=last, exact=True)
             assert option.count() == 0
             box.press_sequentially("0061")
+            # First, not alone: on a busy machine Gradio may leave the list before below it.
             page.wait_for_function(
-                "name => document.querySelectorAll(`#${name} [role=option]`).length === 1", arg=name
+                "([name, found]) => document.querySelector(`#${name} [role=option]`)"
+                "?.innerText.trim() === found",
+                arg=[name, last],
             )
             option.click()
             box.blur()
