@@ -18,9 +18,10 @@ pytest_plugins = ("tests.databases",)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Set before any test imports torch or gradio, which read them once. One thread per process is
-# quickest for the small tensors of the tests and makes float sums the same on every machine.
+# Set before any test imports numpy, torch or gradio, which read them once. One thread per process
+# is quickest for the small tensors of the tests and makes float sums the same on every machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 # No test touches the board of whoever runs them.

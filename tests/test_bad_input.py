@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,15 +28,6 @@ from semcomp.weights import WeightsError, load_model, resolve_device
 from tests.pictures import encoded
 
 DAMAGE = (BitstreamError, WeightsError)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """One thread: quickest for small pictures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from PIL import Image
 
 import semcomp
@@ -21,15 +20,6 @@ from semcomp.files import write_file
 from semcomp.metrics import psnr
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """One thread: quickest for small pictures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

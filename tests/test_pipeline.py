@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -28,15 +27,6 @@ from semcomp.weights import load_model
 ROOT = Path(__file__).resolve().parent.parent
 ALLOCATIONS: tuple[Allocation, ...] = ("uniform", "proportional", "rd")
 HEIGHT, WIDTH = 150, 202  # no multiples of 16
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """One thread: quickest for small pictures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
