@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -301,3 +302,22 @@ def test_as_a_program(semc: bytes, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: truncated header")
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("3", "3")])
+@pytest.mark.parametrize("package", ["semcomp", "leaderboard"])
+def test_the_programs_ask_for_one_blas_thread_in_time(
+    package: str, given: str | None, found: str
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    if given:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    code = (
+        f"import os, sys; from {package}.__main__ import main; assert 'numpy' not in sys.modules\n"
+        "main(['--help']); print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == found
