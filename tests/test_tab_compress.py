@@ -213,6 +213,32 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     assert VISITS.current(visitor.session_hash) is None
 
 
+def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
+    """Answers to earlier choices come late on a busy host; they must not take the place of it."""
+    Image.fromarray(small()).save(tmp_path / "mine.png")
+    upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
+    acts = CompressEvents({"jpeg": CODECS["jpeg"]})
+    settings = (upload, 2, "uniform", None, None, 1024, sides.FIRST)
+
+    def choose(left: str, right: str) -> Any:
+        return acts.choose("", SimpleNamespace(left=left, right=right), visitor)  # type: ignore[arg-type]
+
+    running = acts.run(*settings, None, "", visitor, gr.Progress())
+    next(running)
+    choose("ours", "original")  # while the picture is on its way
+    *_, last = running
+    assert [side["key"] for side in last[0]["sides"]] == ["ours", "original"]
+
+    for slow in (acts.fill, acts.fill_george):
+        pair = ("jpeg" if slow == acts.fill else "george", "ours")
+        assert choose(*pair)[0] == pair
+        filling = slow(pair, visitor)
+        next(filling)
+        assert choose("original", "ours")[0] == ("original", "ours")
+        assert all(value == gr.skip() for values in filling for value in values)
+    assert acts.quick(*settings, visitor)[0]["sides"][0]["key"] == "original"
+
+
 def test_a_link_s_settings_are_checked() -> None:
     acts = CompressEvents({})
     asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",

@@ -80,6 +80,7 @@ class CompressEvents:
         session = visit.session
         choice = Choice(level, allocation, focus if seen == _source(upload, side) else None)
         visit.wanted += 1
+        pair = visit.beside(pair)
         with work.for_visitors():
             run = session.run(choice)
             if run is not None:
@@ -124,7 +125,8 @@ class CompressEvents:
             mine = visit.wanted
             if fresh:
                 if session.run(Choice(level, allocation)) is None:
-                    yield _outputs(viewer=self.shown.on_the_way(visit, pair, note=words.LOOKING))
+                    viewer = self.shown.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
+                    yield _outputs(viewer=viewer)
                 names = [c.name for c in session.semantic_map.top]
                 focus = asked if asked in names and asked != names[0] else None
             choice = Choice(level, allocation, focus)
@@ -135,6 +137,7 @@ class CompressEvents:
                         return
             run = session.finished(choice)
             visit.choice = choice
+            pair = visit.beside(pair)
             yield _outputs(
                 viewer=self.shown.exact(visit, run, pair),
                 facts=self.shown.numbers(visit, run, pair),
@@ -155,9 +158,11 @@ class CompressEvents:
             for done, total in reports(session.measured):
                 progress((done, total), desc="Measuring", unit="iterations")
                 note = f"Measuring what each bit buys: {done} of {total}"
+                pair = visit.beside(pair)
                 yield self.shown.on_the_way(visit, pair, note=note, share=done / total)
         preview = session.preview(choice)
         if preview is None:
+            pair = visit.beside(pair)
             yield self.shown.on_the_way(visit, pair, choice=choice, note="Packing the file")
         sent = 0.0
         for done, total, picture in session.decode(choice, decode_on_gpu):
@@ -165,6 +170,7 @@ class CompressEvents:
             if done < total and time.monotonic() - sent < FRAME_SECONDS:
                 continue
             sent = time.monotonic()
+            pair = visit.beside(pair)
             note, share = f"Decoding: {done} of {total} iterations", done / total
             if preview is None:
                 yield self.shown.on_the_way(visit, pair, picture, choice, note, share)
@@ -178,11 +184,15 @@ class CompressEvents:
         visit = VISITS.current(identity(request))
         if any(key not in self.shown.labels for key in pair) or pair[0] == pair[1]:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        if visit is not None:
+            visit.pair = pair
         run = None if visit is None else visit.session.run(visit.choice)
         if visit is None or run is None:
             return pair, gr.skip(), gr.skip(), gr.skip()
         link = restore_link.written(here, visit, pair)
         viewer, facts = self.shown.exact(visit, run, pair), self.shown.numbers(visit, run, pair)
+        if visit.pair != pair:  # the visitor has chosen again, and that answer may be there already
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         return pair, viewer, facts, link
 
     def fill(self, pair: Sides, request: gr.Request) -> Iterator[Any]:
@@ -214,8 +224,8 @@ class CompressEvents:
         for key in keys:
             with work.for_visitors():
                 visit.shown[key] = sides.made(visit.session, key, run, self.codecs)
-            if visit.choice != run.choice:
-                return
+            if visit.choice != run.choice or visit.beside(pair) != pair:
+                return  # the visitor has gone on
             yield self.shown.exact(visit, run, pair), self.shown.numbers(visit, run, pair)
 
     def expect(self, request: gr.Request) -> Any:

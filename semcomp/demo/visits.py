@@ -28,7 +28,7 @@ class Visit:
 
     wanted: grows with every change the visitor makes, so that work for an older one can stop.
     source: which upload the session is of. notes: what was done to it. shown: other codecs'
-    pictures as last shown (`semcomp.demo.sides.Side`).
+    pictures as last shown (`semcomp.demo.sides.Side`). pair: keys of what stands left and right.
     """
 
     session: Session
@@ -37,6 +37,16 @@ class Visit:
     source: tuple[str, int] | None = None
     notes: list[str] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
+    pair: tuple[str, str] | None = None
+
+    def beside(self, pair: tuple[str, str]) -> tuple[str, str]:
+        """What is to stand left and right now: what the visitor chose last, else `pair`.
+
+        An event is told what was chosen when it was sent; it may have waited since.
+        """
+        if self.pair is None:
+            self.pair = pair
+        return self.pair
 
 
 class Visits:
@@ -70,8 +80,8 @@ class Visits:
         with self._lock:
             visit = self._visits.get(visitor)
             if visit is None or visit.session is not session:
-                wanted = visit.wanted if visit else 0
-                visit = self._visits[visitor] = Visit(session, wanted=wanted)
+                wanted, pair = (visit.wanted, visit.pair) if visit else (0, None)
+                visit = self._visits[visitor] = Visit(session, wanted=wanted, pair=pair)
                 for key in [k for k, s in self._sessions.items() if k[0] == visitor]:
                     if self._sessions[key] is not session:
                         del self._sessions[key]
