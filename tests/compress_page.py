@@ -15,6 +15,7 @@ from PIL import Image
 
 from leaderboard.codecs import CODECS
 from semcomp.demo import look, tab_compress, work
+from semcomp.demo.visits import VISITS
 from tests.browsing import DESKTOP, visiting
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def served(folder: Path) -> Iterator[str]:
         yield address
         page.close()
     work._sample_hashes.cache_clear()
+    VISITS._sessions.clear()  # of the samples: their files lie where only this server serves them
 
 
 @contextmanager

@@ -11,6 +11,8 @@ MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "pre
 """Events that run a network take turns; everything else is not made to wait for them."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 """Events of the page, left out of the API's description."""
+LAST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""A click while the one before is being answered counts too; Gradio would drop it."""
 ALLOCATIONS = [
     ("Uniform: the same everywhere", "uniform"),
     ("Proportional: follows importance", "proportional"),

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from semcomp.demo import events, expected, result_card, sides, viewer, words, work
-from semcomp.demo.components import ALLOCATIONS, MODEL, PRIVATE, thumbnails, upload
+from semcomp.demo.components import ALLOCATIONS, LAST, MODEL, PRIVATE, thumbnails, upload
 from semcomp.demo.compress_events import CompressEvents
 from semcomp.demo.rivals import Rival
 from semcomp.demo.target import LEAST, MOST, STEP
@@ -84,8 +84,8 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     ran: dict[str, Any] = {"fn": acts.run, "inputs": [*settings, asked, here]}
     ran |= {"outputs": [shown, facts, file, png, focus, seen, link, command]}
     ran |= {**MODEL, **PRIVATE, "show_progress": "minimal", "show_progress_on": line}
-    ran |= {"trigger_mode": "always_last"}
-    last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
+    ran |= LAST
+    last: dict[str, Any] = {**LAST, "show_progress": "hidden"}
 
     opened = page.load(
         acts.open,
@@ -95,15 +95,15 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **QUICK,
     )
     looked = picture.input(lambda: None, None, None, **QUICK)
-    picked = row.select(events.pick, None, picture, **QUICK)
+    picked = row.select(events.pick, None, picture, **QUICK, **LAST)
     aimed = aim.click(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     moved = gr.on(
         [level.input, level.release, allocation.input, focus.input],
-        trigger_mode="always_last",
         **quick,
+        **LAST,
     )
-    chosen = shown.select(acts.choose, here, [pair, shown, facts, link], **QUICK)
+    chosen = shown.select(acts.choose, here, [pair, shown, facts, link], **QUICK, **LAST)
     starts = (opened, picked, looked, aimed, typed, moved)
     runs = [start.success(**ran) for start in starts] + [gr.on([go.click, side.input], **ran)]
     for run in runs:

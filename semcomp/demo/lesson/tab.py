@@ -12,7 +12,7 @@ from semcomp.demo.events import choices, on_gpu  # isort: skip - before gradio, 
 import gradio as gr
 
 from semcomp.demo import work
-from semcomp.demo.components import MODEL, PRIVATE, thumbnails, upload
+from semcomp.demo.components import LAST, MODEL, PRIVATE, thumbnails, upload
 from semcomp.demo.lesson.course import COUNT, course
 from semcomp.demo.lesson.curves import Curve
 from semcomp.demo.lesson.frame import HEAD, INTRO, steps_bar, turning
@@ -84,17 +84,17 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
 
     ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level, focus, seen], **MODEL}
     ran |= {"outputs": [*parts, focus, seen]}
-    ran |= {"show_progress_on": parts[0], **PRIVATE}
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+    ran |= {"show_progress_on": parts[0], **LAST, **PRIVATE}
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **LAST, **PRIVATE}
     # Through the queue: only there a state's change is noticed.
     at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
     tab.select(lambda: True, None, opened, **at_once)
     opened.change(**ran)  # the first time only
     row.select(_pick, None, picture, **quick).success(**ran)
     same.click(_same_picture, None, picture, **quick).success(**ran)
-    given = picture.input(trigger_mode="always_last", **ran)
+    given = picture.input(**ran)
     given.failure(lambda: None, None, picture, **quick)  # no broken preview
-    gr.on([level.release, focus.input], trigger_mode="always_last", **ran)
+    gr.on([level.release, focus.input], **ran)
 
 
 def lesson(
