@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from leaderboard import committed, datasets
+from leaderboard import committed, datasets, studies
 from leaderboard.__main__ import main
 from leaderboard.codecs import CODECS
 from leaderboard.workers import InThisProcess
@@ -142,3 +145,23 @@ def test_other_pictures_need_a_folder(made: Path, capsys: pytest.CaptureFixture[
     assert main(["run", "--dataset", str(made / "kodak")]) == 2
     said = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert "name the folder for these pictures' results with --out" in said
+
+
+def test_studies_that_measure_are_made_again_with_all_pictures(
+    assets: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(name: str) -> Callable[[studies.Context], studies.Study]:
+        return lambda context: replace(find_study("metric-agreement")(context), name=name)
+
+    find_study = studies.find_study
+    monkeypatch.setattr(studies, "find_study", found)
+    path = assets / "studies" / "floor.csv"
+    text = (assets / "studies" / "metric-agreement.csv").read_text()
+    number = next(each for each in re.findall(r"0\.\d{4,}", text) if float(each) > 0.5)
+    for change, lines in ((0.0003, 0), (0.01, 1)):
+        path.write_text(text.replace(number, str(float(number) + change), 1))
+        assert main(["check", "--images", "cat"]) == 0
+        captured = capsys.readouterr()
+        assert "floor takes all pictures" in captured.err and "floor.csv" not in captured.out
+        assert main(["check"]) == (lines > 0)
+        assert f"studies/floor.csv: made again, {lines} differences" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .base import Context, Study, StudyError, write_study
 
-__all__ = ["STUDIES", "Context", "Study", "StudyError", "find_study", "write_study"]
+__all__ = ["QUICK", "STUDIES", "Context", "Study", "StudyError", "find_study", "write_study"]
 
 STUDIES = {
     "iterations": "quality after every iteration, and where the gain levels off",
@@ -22,6 +22,8 @@ STUDIES = {
     "maps": "whether the ranking holds under another classifier's map, inside and outside",
 }
 """Names and what they show."""
+QUICK = ("figure7", "metric-agreement")
+"""Those that read results; the others encode and decode every picture many times, for hours."""
 
 
 def find_study(name: str) -> Callable[[Context], Study]:
