@@ -34,7 +34,7 @@ OURS = ("george", "semantic", "semantic-rd")
 NAMES = ("jpeg", "bpg", *OURS)
 RATE = 0.75
 """Bits per pixel; less in pictures whose uniform file of `CAP` has less."""
-CAP = 16
+CAP = 20
 """Average level that no picture exceeds: near 24, where every block is full, nothing is left to
 allocate."""
 SHOWN = ("kodim20", "kodim03", "kodim15")
