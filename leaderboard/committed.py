@@ -5,8 +5,8 @@
     assets/results/DATASET/CODEC.json          run: every codec, every picture
     assets/results/WEIGHTS/DATASET*.json       the codec's own benchmark, setting by setting
     assets/WEIGHTS/card.json, CARD.md          the means of DATASET.json
-    assets/studies/NAME.md, .csv, .png         ┐ from the results
-    assets/figures/rd.png                      ┘
+    assets/studies/NAME.md, .csv, .png         from the results, or from files of their own
+    assets/figures/rd.png                      from the results
 
 What a file was measured with (levels, allocations) is read from the file itself. Training runs,
 published curves and the tour of the app are no part of this.
@@ -103,8 +103,7 @@ def compare(
             yield card.relative_to(ASSETS), _card_differences(card, stated)
     every = len(dataset.pictures) == len(whole.pictures)
     for path, data in _derived(whole, jobs, report, every):
-        measured = path.parent.name == "studies" and path.stem not in QUICK
-        yield path.relative_to(ASSETS), _file_differences(path, data, measured)
+        yield path.relative_to(ASSETS), _file_differences(path, data)
 
 
 def _stated(path: Path) -> list[Row]:
@@ -143,8 +142,9 @@ def _derived(
     from .studies import Context, find_study, write_study
 
     results = results_folder(dataset.name)
-    for name in sorted({path.stem for path in ASSETS.glob("studies/*.csv")}):
-        if not every and name not in QUICK:
+    for table in sorted(ASSETS.glob("studies/*.csv")):
+        name = table.stem
+        if not every and _measures(table):
             report(f"{name} takes all pictures: check without --images makes it again")
             continue
         study = find_study(name)(Context(dataset, results, jobs, report))
@@ -192,10 +192,15 @@ def _card_differences(path: Path, rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _file_differences(path: Path, data: bytes, measured: bool = False) -> list[str]:
+def _measures(path: Path) -> bool:
+    """Whether a file is of a study that measures its own files, not of one that reads results."""
+    return path.parent.name == "studies" and path.stem not in QUICK
+
+
+def _file_differences(path: Path, data: bytes) -> list[str]:
     """Where a file made again is not the committed one: pictures by their pixels, text by lines.
 
-    measured: its numbers are scores taken anew, which may move a little from machine to machine.
+    Scores taken anew may move a little from machine to machine (`NEAR`).
     """
     if path.suffix == ".png":
         return _pixel_differences(path, data)
@@ -204,7 +209,7 @@ def _file_differences(path: Path, data: bytes, measured: bool = False) -> list[s
     lines = [
         f"line {number} is {before!r}, made again {now!r}"
         for number, (before, now) in enumerate(zip(stated, found, strict=False), 1)
-        if before != now and not (measured and _alike(before, now))
+        if before != now and not (_measures(path) and _alike(before, now))
     ]
     if len(stated) != len(found):
         lines.append(f"it has {len(stated)} lines, made again {len(found)}")
