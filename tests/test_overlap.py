@@ -76,7 +76,7 @@ def test_filtered_blocks_pack_their_energy_tighter() -> None:
     """Coding gain: the geometric mean of the variances falls, which is what bits are spent on."""
     logs = []
     for overlap in (None, lapped_filter(1.0)):  # orthogonal: errors count the same
-        blocks, _ = sample_blocks(PICTURES, 2000, overlap=overlap)
+        blocks = sample_blocks(PICTURES, 2000, overlap=overlap)
         coefficients = blocks @ karhunen_loeve(blocks)
         logs.append(np.log2(coefficients.var(0)[:64]).mean())
     assert logs[1] < logs[0] - 0.1
@@ -94,11 +94,11 @@ def test_quantizer_inverts_itself_through_the_filter() -> None:
 
 
 def test_designed_tables_carry_the_filter_of_their_blocks() -> None:
-    samples = sample_blocks(PICTURES, 150, overlap=lapped_filter())
+    blocks = sample_blocks(PICTURES, 150, overlap=lapped_filter())
     assert np.array_equal(
-        design_quantizer(*samples, overlap=lapped_filter()).overlap, lapped_filter()
+        design_quantizer(blocks, overlap=lapped_filter()).overlap, lapped_filter()
     )
-    assert np.array_equal(design_quantizer(*samples).overlap, no_overlap())
+    assert np.array_equal(design_quantizer(blocks).overlap, no_overlap())
 
 
 def saved(tables: QuantizerTables, folder: Path) -> Path:

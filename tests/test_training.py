@@ -1,8 +1,9 @@
-"""Training: pictures, codec trainer, fitting of the entropy tables."""
+"""Training: pictures, quantizer design, codec trainer, fitting of the entropy tables."""
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,14 @@ from PIL import Image
 
 from semcomp.codec import PRESETS
 from semcomp.entropy import ContextTables, EntropyCoder
-from semcomp.quantizer import BITS, ITERATIONS, QuantizerTables
+from semcomp.quantizer import (
+    BITS,
+    COEFFICIENTS,
+    ITERATIONS,
+    MAX_DEPTH,
+    EmbeddedQuantizer,
+    QuantizerTables,
+)
 from semcomp.training import checkpoint
 from semcomp.training.codec_trainer import Trainer, tables_for, train
 from semcomp.training.data import (
@@ -24,15 +32,24 @@ from semcomp.training.data import (
     picture_paths,
     random_levels,
 )
-from semcomp.training.design import design_quantizer, sample_blocks
+from semcomp.training.design import design_quantizer, karhunen_loeve, sample_blocks
 from semcomp.training.entropy_fit import collect_codes, fit_contexts
 from semcomp.training.losses import loss_of
 from semcomp.training.options import TrainOptions, iterations_for
 from semcomp.training.pool import PicturePool
 from semcomp.training.unroll import unroll
 from semcomp.training.validation import validate
-from tests.pictures import smooth_picture
 from tests.tables import MIXED, SLOTS, TINY, TINY_PAPER, integers, quantizer_tables, random_codes
+
+
+def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A random walk in both directions, like a natural picture's spectrum: uint8 (H, W, 3)."""
+    rng = np.random.default_rng(seed)
+    walk = rng.normal(size=(height, width, 1)).cumsum(0).cumsum(1)
+    walk = walk + 0.3 * rng.normal(size=(height, width, 3)).cumsum(1)
+    walk = (walk - walk.min()) / np.ptp(walk) * 255 + rng.normal(0, 3, (height, width, 3))
+    return np.clip(walk, 0, 255).astype(np.uint8)
+
 
 PICTURES = [smooth_picture(96, 128, seed) for seed in range(6)]
 
@@ -40,7 +57,7 @@ PICTURES = [smooth_picture(96, 128, seed) for seed in range(6)]
 @pytest.fixture(scope="module")
 def designed() -> QuantizerTables:
     """Tables designed for `PICTURES`."""
-    return design_quantizer(*sample_blocks(PICTURES, 150))
+    return design_quantizer(sample_blocks(PICTURES, 150))
 
 
 @pytest.fixture
@@ -112,6 +129,52 @@ def test_random_levels_are_half_full_half_smooth():
     assert smooth.max() <= ITERATIONS
     assert all(len(one.unique()) > 2 for one in smooth)
     assert (smooth[..., 1:] - smooth[..., :-1]).abs().max() <= 4
+
+
+# Design of the quantizer
+
+
+def test_blocks_are_centred_and_in_channel_order():
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[..., 1] = 200
+    blocks = sample_blocks([picture], 5)
+    assert blocks.shape == (5, COEFFICIENTS)
+    np.testing.assert_array_equal(blocks.reshape(5, 3, 64)[:, :, 0], [[-128, 72, -128]] * 5)
+
+
+def test_karhunen_loeve_sorts_orthonormal_directions():
+    blocks = sample_blocks(PICTURES, 150)
+    basis = karhunen_loeve(blocks)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(COEFFICIENTS), atol=1e-4)
+    energy = ((blocks @ basis) ** 2).mean(0)
+    assert (np.diff(energy) <= 1e-2 * energy[:-1]).all()
+    assert energy[0] > 0.5 * energy.sum()
+
+
+def test_designed_tables_are_trees(designed: QuantizerTables) -> None:
+    assert max(Counter(designed.schedule.tolist()).values()) <= MAX_DEPTH
+    assert designed.schedule.max() < 96
+    for slot, depth in enumerate(designed.depth):
+        low, high = designed.values[slot, : 2 ** (depth + 1)].astype(int).reshape(-1, 2).T
+        threshold = designed.thresholds[slot, : 2**depth]
+        assert (low <= threshold + 1).all()
+        assert (threshold <= high + 1).all()
+
+
+def test_every_iteration_reduces_the_error(designed: QuantizerTables) -> None:
+    rms = np.sqrt((designed.rms**2).mean(1))
+    assert (np.diff(rms) < 0).all()
+    assert rms[8] < 0.2 * rms[0]
+    blocks = torch.from_numpy(sample_blocks(PICTURES, 150)).reshape(-1, 3, 8, 8)
+    quantizer = EmbeddedQuantizer(designed)
+    coefficients = quantizer.analysis(blocks)
+    nodes, linear = quantizer.initial(coefficients)
+    for k in range(4):
+        bits = quantizer.quantize(k, coefficients, nodes.clone())
+        for i, slot in enumerate(quantizer.slots(k)):
+            linear[:, quantizer.schedule[slot]] += quantizer.advance(slot, bits[:, i], nodes)
+        measured = (linear - coefficients).square().mean().sqrt()
+        assert float(measured) == pytest.approx(rms[k + 1], rel=0.01)
 
 
 # Codec trainer

@@ -44,8 +44,8 @@ def tables_for(config: CodecConfig, pictures: Sequence[np.ndarray], seed: int) -
     if config.encoder:
         return QuantizerTables.binary()
     overlap = lapped_filter()
-    blocks, visibility = sample_blocks(pictures, 100, seed, overlap)
-    return design_quantizer(blocks, visibility, overlap=overlap)
+    blocks = sample_blocks(pictures, 100, seed, overlap)
+    return design_quantizer(blocks, overlap=overlap)
 
 
 class Trainer:
