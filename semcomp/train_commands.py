@@ -5,6 +5,7 @@ Like those of `__main__.py` they import what they need themselves.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +128,9 @@ def train_ablation(
         Path | None,
         typer.Option(help="checkpoint or weights that all start from [default: random weights]"),
     ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="take only the quantizer from --start")
+    ] = False,
     variants: Annotated[
         str | None, typer.Option(help="names, separated by commas [default: all]")
     ] = None,
@@ -156,7 +160,8 @@ def train_ablation(
     if threads:
         torch.set_num_threads(threads)
     budget = Budget(seconds, steps)
-    table = run_ablation(base, out, names, budget, start, lambda s: print(s, flush=True))
+    report = partial(print, flush=True)
+    table = run_ablation(base, out, names, budget, start, report, scratch=scratch)
     print(table.read_text(encoding="utf-8"))
 
 

@@ -14,12 +14,14 @@ import pytest
 import torch
 
 from semcomp.__main__ import main
+from semcomp.codec import EmbeddedCodec
 from semcomp.quantizer import QuantizerTables
 from semcomp.recurrence import Cells, ConvLSTM, forward_cell
 from semcomp.training import ablation, checkpoint, compiled
 from semcomp.training.codec_trainer import Trainer
 from semcomp.training.options import TrainOptions
 from semcomp.training.recipes import options_from
+from semcomp.training.unroll import linear_path
 from tests.small_runs import add_tiny_presets, options, picture_folder
 from tests.tables import quantizer_tables
 
@@ -106,7 +108,11 @@ def test_ablation_compares_variants(folder, tmp_path, capsys, tables) -> None:
     assert stored["variants"]["gain"]["options"]["gain"] is True
     assert "raw" in stored["variants"]["baseline"]
     table = (out / "ABLATION.md").read_text()
-    assert "| no-ema |" in table and "| gain |" in table
+    assert "| no-ema |" in table and "| gain |" in table and "from weights after 0 steps" in table
+    assert main([*words, "--variants", "baseline", "--scratch"]) == 0
+    stored = json.loads((out / "ablation.json").read_text())
+    assert list(stored["variants"]) == ["baseline"]  # another start: nothing is comparable
+    assert "from random weights" in (out / "ABLATION.md").read_text()
     assert main([*words, "--variants", "all"]) == 1
 
 
@@ -115,9 +121,28 @@ def test_every_variant_can_be_built():
     for name, variant in ablation.VARIANTS.items():
         chosen = ablation.options_of(variant, base)
         chosen.check()
-        assert (chosen == base) == (name == "baseline")
+        assert (chosen == base and not variant.forgets) == (name == "baseline")
         pixels = chosen.work * chosen.crop**2 / (base.work * base.crop**2)
         assert pixels == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_forgetful_units_start_every_iteration_afresh(
+    tables: QuantizerTables, forgetful: bool
+) -> None:
+    codec = Trainer(options(), tables).codec
+    assert isinstance(codec, EmbeddedCodec)
+    with torch.no_grad():  # let what the units know reach the picture
+        codec.decoder.pixels.weight.mul_(100)
+    if forgetful:
+        ablation.forget_states(codec)
+    image = torch.rand(2, 3, 32, 32) * 255 - 128
+    levels = torch.full((2, 1, 4, 4), 24)
+    bits, linear = linear_path(codec.quantizer, image, levels, 3)
+    with torch.no_grad():
+        together = codec.reconstruct(0, bits.flatten(0, 1), linear.flatten(0, 1), [None] * 4, 3)
+        alone = codec.reconstruct(2, bits[2], linear[2], [None] * 4)
+    assert torch.allclose(together[4:], alone, atol=1e-3) == forgetful
 
 
 # Several processes

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semcomp.files import write_file
 from semcomp.quantizer import QuantizerTables
+from semcomp.recurrence import ConvLSTM
 
 from . import checkpoint
 from .classifier_options import TrainingError
@@ -34,22 +35,28 @@ from .validation import validate
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the baseline. scratch: starts from random weights."""
+    """What differs from the baseline.
+
+    scratch: starts from random weights. forgets: no unit knows the iteration before.
+    """
 
     note: str
     changes: Mapping[str, Any]
     scratch: bool = False
+    forgets: bool = False
 
 
 BASELINE = "baseline"
 VARIANTS: Mapping[str, Variant] = {
     BASELINE: Variant("log L1, half the crops under level maps", {}),
+    "other-seed": Variant("the baseline once more, by other dice", {"seed": 1}),
     "ssim": Variant("+ 0.5 log(1 - SSIM)", {"ssim_weight": 0.5}),
     "ms-ssim": Variant("+ 0.5 log(1 - MS-SSIM)", {"ms_ssim_weight": 0.5}),
     "importance": Variant("L1 weighted by random smooth maps", {"importance": "smooth"}),
     "importance-cam": Variant("L1 weighted by semantic maps", {"importance": "cam"}),
     "plain-l1": Variant("L1 without the logarithm (paper, eq. 7)", {"plain_l1": True}),
     "priming-1": Variant("one iteration with zero bits first (Johnston 2018)", {"priming": 1}),
+    "no-reuse": Variant("hidden states forgotten after every iteration", {}, forgets=True),
     "gain": Variant("corrections scaled block by block", {"gain": True}),
     "patches-64": Variant("crops of 64, as many pixels", {"crop": 64, "work": 4}),
     "patches-192": Variant("crops of 192, as many pixels", {"crop": 192, "work": 4 / 9}),
@@ -91,6 +98,17 @@ def options_of(variant: Variant, base: TrainOptions) -> TrainOptions:
     return replace(base, **changes)
 
 
+def forget_states(codec: nn.Module) -> None:
+    """Let every ConvLSTM of a codec start each iteration from empty states.
+
+    A hook takes the state and the number of iterations out of the units' arguments; several
+    iterations at once are then as many independent inputs.
+    """
+    for unit in codec.modules():
+        if isinstance(unit, ConvLSTM):
+            unit.register_forward_pre_hook(lambda unit, arguments: (arguments[0], None))
+
+
 def run_variant(
     variant: Variant,
     base: TrainOptions,
@@ -112,6 +130,9 @@ def run_variant(
         trainer = Trainer(options, QuantizerTables(**start["tables"]))
     if start is not None and not variant.scratch:
         checkpoint.warm_start(trainer, dict(start))
+    if variant.forgets:
+        for codec in (trainer.codec, trainer.average):
+            forget_states(codec)
     large = [picture for picture in pictures if min(picture.shape[:2]) >= options.crop]
     if not large:
         raise TrainingError(f"no picture has both sides of at least {options.crop} pixels")
@@ -158,9 +179,12 @@ def run_ablation(
     budget: Budget,
     start: Path | None,
     report: Report = print,
+    *,
+    scratch: bool = False,
 ) -> Path:
     """Run variants one after another; writes `out/ablation.json` and `out/ABLATION.md`.
 
+    scratch: take the quantizer alone from `start`, all networks start from random weights.
     A variant that the file already has, with the same start, budget and options, is kept. Returns
     the table's path. Raises TrainingError for unknown names.
     """
@@ -171,6 +195,7 @@ def run_ablation(
     state = None if start is None else checkpoint.read(start)
     setting: dict[str, Any] = {
         "start": None if state is None else {"step": state["step"], "config": state["config"]},
+        "scratch": scratch or state is None,
         "seconds": None if budget.steps else budget.seconds,
         "steps": budget.steps or None,
         "unit": "seconds" if base.device.startswith("cuda") else "CPU seconds of the process",
@@ -190,6 +215,7 @@ def run_ablation(
     table = out / "ABLATION.md"
     for name in names:
         variant = VARIANTS[name]
+        variant = replace(variant, scratch=variant.scratch or scratch)
         wanted = json.loads(json.dumps(differences(options_of(variant, base))))
         if name in kept and kept[name]["options"] == wanted:
             continue
@@ -220,7 +246,7 @@ def markdown(setting: Mapping[str, Any], variants: Mapping[str, Any]) -> str:
         else f"{setting['seconds']:g} {setting['unit']}"
     )
     start = setting["start"]
-    origin = "random weights" if start is None else f"weights after {start['step']} steps"
+    origin = f"weights after {start['step']} steps" if not setting["scratch"] else "random weights"
     lines = [
         "# Training choices, one at a time",
         "",
