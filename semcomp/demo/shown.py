@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from semcomp.demo import sides, viewer, words, work
+from semcomp.demo import sides, survival, viewer, words, work
 from semcomp.demo.runs import Choice, Run
 from semcomp.demo.visits import Visit
 from semcomp.pipeline import info
@@ -93,8 +93,11 @@ class Shown:
         scored = [side for side in found if side.facts is not None]
         notes = [side.problem for side in found if side.problem] + visit.notes
         if len(scored) == 2:
+            classes = [side.survival for side in scored if side.survival is not None]
             return words.versus_html(
-                [(self.labels[side.key], side.setting, side.facts or {}) for side in scored], notes
+                [(self.labels[side.key], side.setting, side.facts or {}) for side in scored],
+                notes,
+                [survival.row((classes[0], classes[1]))] if len(classes) == 2 else [],
             )
         side = scored[0] if scored else sides.of_run(session, run)
         lines = [f"{self.labels[side.key]}, {side.setting}, {run.choice.allocation}."]
@@ -109,4 +112,5 @@ class Shown:
             ]
         elif side.facts:
             lines = [f"{self.labels[side.key]}, {side.setting}: {side.facts['bytes']:,} bytes."]
-        return words.side_html(side.facts or {}, lines + notes)
+        seen = [] if side.survival is None else [side.survival.sentence()]
+        return words.side_html(side.facts or {}, [*seen, *lines, *notes])

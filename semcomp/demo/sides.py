@@ -11,6 +11,7 @@ from . import work
 from .rivals import RIVALS, Rival, RivalError, match
 from .runs import Choice, Run
 from .session import Session
+from .survival import Survival, survival
 from .target import TargetError, fit
 
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"
@@ -24,6 +25,7 @@ class Side:
     """A picture for the viewer, or why there is none.
 
     picture: uint8 (H, W, 3). facts: bytes and scores (see `side_facts`), None for the original.
+    survival: what the classifier still sees in it, None for the original.
     """
 
     key: str
@@ -31,6 +33,7 @@ class Side:
     facts: dict[str, Any] | None = None
     setting: str = ""
     problem: str = ""
+    survival: Survival | None = None
 
 
 def side_facts(
@@ -45,14 +48,20 @@ def side_facts(
     }
 
 
+def _judged(
+    session: Session, focus: str | None, picture: NDArray[np.uint8], size: int
+) -> tuple[dict[str, Any], Survival]:
+    """`side_facts` and what the classifier still sees."""
+    return side_facts(session, focus, picture, size), survival(session, focus, picture)
+
+
 def of_run(session: Session, run: Run) -> Side:
     """Our own side: a finished run."""
-    facts = session.kept.once(
-        "facts",
-        lambda: side_facts(session, run.choice.focus, run.picture, len(run.data)),
-        run.choice,
+    focus = run.choice.focus
+    facts, left = session.kept.once(
+        "judged", lambda: _judged(session, focus, run.picture, len(run.data)), run.choice
     )
-    return Side(OURS, run.picture, facts, f"level {run.choice.level:g}")
+    return Side(OURS, run.picture, facts, f"level {run.choice.level:g}", survival=left)
 
 
 def known(session: Session, key: str, run: Run) -> Side | None:
@@ -79,8 +88,8 @@ def made(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> S
             at = match(codec, session.picture, len(run.data), label)
         except (RivalError, TargetError) as error:
             return Side(key, None, problem=str(error))
-        facts = side_facts(session, run.choice.focus, at.picture, len(at.data))
-        return Side(key, at.picture, facts, f"quality {at.quality}")
+        facts, left = _judged(session, run.choice.focus, at.picture, len(at.data))
+        return Side(key, at.picture, facts, f"quality {at.quality}", survival=left)
 
     budget = key, len(run.data), run.choice.focus
     return session.kept.once("side", make, budget, most=12)
@@ -89,5 +98,5 @@ def made(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> S
 def _george(session: Session, run: Run) -> Side:
     choice = fit(session, Choice(run.choice.level, "uniform"), len(run.data))
     uniform = session.finished(choice)
-    facts = side_facts(session, run.choice.focus, uniform.picture, len(uniform.data))
-    return Side(GEORGE, uniform.picture, facts, f"level {choice.level:g}")
+    facts, left = _judged(session, run.choice.focus, uniform.picture, len(uniform.data))
+    return Side(GEORGE, uniform.picture, facts, f"level {choice.level:g}", survival=left)

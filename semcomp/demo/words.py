@@ -1,6 +1,7 @@
 """What the demo says: numbers and names as small pieces of HTML, and the page's fixed texts."""
 
 import shlex
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +22,8 @@ drawn in colours whose lightness alone tells the order.
 
 **Bytes** count the whole file: header, map, codes and checks. **SI-SSIM** is SSIM weighted by the
 map shown, taken on the original; **important region** is plain SSIM inside the outline. **MS-SSIM**
-and **PSNR** weigh every place the same. All are taken on the decoded 8-bit picture.
+and **PSNR** weigh every place the same. All are taken on the decoded 8-bit picture. **Still says**
+and **seen as**: the same classifier is shown the decoded picture, and may have changed its mind.
 
 **At equal bytes:** every other codec is given the best setting whose file is no larger than ours.
 *George* is the same network with every block at the same level: what allocation alone changes.
@@ -92,10 +94,15 @@ SCORES = (
 """Scores of a comparison: name, key, decimals. Higher is better in all."""
 
 
-def versus_html(columns: list[tuple[str, str, dict[str, Any]]], notes: list[str]) -> str:
+def versus_html(
+    columns: list[tuple[str, str, dict[str, Any]]],
+    notes: list[str],
+    more: Sequence[tuple[str, list[str], int | None]] = (),
+) -> str:
     """Two codecs' numbers side by side as a table, the better score of each row in bold.
 
-    columns: (name, setting, facts) of left and right.
+    columns: (name, setting, facts) of left and right. more: rows below the scores: head, cells,
+    which one is better.
     """
     (_, _, left), (_, _, right) = columns
     head = "".join(
@@ -115,6 +122,7 @@ def versus_html(columns: list[tuple[str, str, dict[str, Any]]], notes: list[str]
         if None not in values and cells[0] != cells[1]:
             best = int(values[1] > values[0])
         body += _row(name, cells, best)
+    body += "".join(_row(*row) for row in more)
     share = 100 * left["bytes"] / right["bytes"]
     lines = [
         f"{columns[0][0]} takes {share:.1f}% of the bytes of {columns[1][0]}. "
