@@ -50,6 +50,7 @@ def run(context: Context) -> Study:
     table = rows.groupby(["bpp", "codec"], sort=False)[list(_COLUMNS)].mean().reset_index()
     table = table.sort_values("bpp", kind="stable", ignore_index=True)
     originals = np.mean([sure for _, sure in found], axis=0)
+    chance = 1.96 * 0.5 / len(found) ** 0.5
     notes = [
         f"Shares of {len(found)} pictures at equal bytes whose most probable class is still the "
         f"original's, so one picture is {1 / len(found):.1%}; then the shares where it is among "
@@ -58,6 +59,7 @@ def run(context: Context) -> Study:
         f"The classifiers: first {CLASSIFIERS[0]}, whose map the codec allocates by, second "
         f"{CLASSIFIERS[1]}. Of the originals their mean probability is {originals[0]:.3f} and "
         f"{originals[1]:.3f}.",
+        f"Chance is large: the 95% interval of one half reaches {chance:.0%} to either side.",
         *_verdicts(table),
     ]
     panels = [
