@@ -12,22 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.metrics import ssim_map, weighted_mean
 
-from ..codecs import CODECS
-from ..codecs.base import open_session
-from ..look import look_of
 from ..scores import CLASSIFIERS, Reference, reference
 from .base import Context, Study
-from .matching import FileSearch, scores_at
-from .panels import Panel, Series
+from .equal_rates import NAMES, lines, means, out_of_reach, records
+from .panels import Panel
 
 if TYPE_CHECKING:
     import pandas
 
-NAMES = ("jpeg", "webp", "avif", "bpg", "george", "semantic", "semantic-rd")
 RATES = (0.25, 0.5)
 """Bits per pixel at which the codecs are compared."""
 TOP = 0.2
@@ -43,11 +38,7 @@ def run(context: Context) -> Study:
     found = context.each(measure)
     rows = pandas.DataFrame.from_records([row for rows, _ in found for row in rows])
     agreements = [agreement for _, agreement in found]
-    # A codec that cannot reach the bytes in some picture has no mean there.
-    whole = rows.groupby(["bpp", "codec"], sort=False)["reached"].transform("all")
-    rows.loc[~whole, list(_COLUMNS)] = np.nan
-    table = rows.groupby(["bpp", "codec"], sort=False)[list(_COLUMNS)].mean().reset_index()
-    table = table.sort_values("bpp", kind="stable", ignore_index=True)
+    table = means(rows, _COLUMNS)
     for column in _COLUMNS:
         places = table.groupby("bpp")[column].rank(ascending=False, method="min")
         table[f"rank, {column}"] = ["" if np.isnan(p) else f"{p:.0f}" for p in places]
@@ -76,16 +67,8 @@ def measure(
 ) -> tuple[list[dict[str, Any]], tuple[float, float]]:
     """One record per codec and rate of a picture, and how far its two maps agree."""
     original = reference(image)
-    records = []
-    for codec_name in NAMES:
-        codec = CODECS[codec_name]
-        search = FileSearch.of(codec, open_session(codec, Image.fromarray(image)).encode)
-        for rate in RATES:
-            match = search.match(round(rate * image.shape[0] * image.shape[1] / 8))
-            scores = scores_at(codec, match, original, partial(_scores, original))
-            key = {"image": name, "bpp": rate, "codec": codec_name, "reached": match.reached}
-            records.append(key | scores)
-    return records, _agreement(original)
+    found = records(name, original, NAMES, RATES, partial(_scores, original))
+    return found, _agreement(original)
 
 
 def _important(original: Reference) -> NDArray[np.bool_]:
@@ -133,9 +116,7 @@ def _verdicts(table: pandas.DataFrame) -> list[str]:
             notes.append(
                 f"At {rate:g} bpp the first map ranks {orders[0]}, the second {orders[1]}."
             )
-        left = [codec for codec in own["codec"] if codec not in set(known["codec"])]
-        if left:
-            notes.append(f"At {rate:g} bpp out of reach in some picture: {', '.join(left)}.")
+        notes += out_of_reach(rate, own, known)
     return notes
 
 
@@ -146,7 +127,7 @@ def _maps_panel(table: pandas.DataFrame) -> Panel:
         f"SI-SSIM under both maps, {_RANGE}",
         "SI-SSIM, first map (the codec's own)",
         "second map minus first",
-        _points(table.assign(difference=difference), first, "difference"),
+        lines(table.assign(difference=difference), first, "difference"),
     )
 
 
@@ -155,26 +136,6 @@ def _regions_panel(table: pandas.DataFrame) -> Panel:
         f"Important fifth (second map), {_RANGE}",
         "SSIM outside",
         "SSIM inside",
-        _points(table, _COLUMNS[3], _COLUMNS[2]),
+        lines(table, _COLUMNS[3], _COLUMNS[2]),
         identity=True,
     )
-
-
-def _points(table: pandas.DataFrame, x: str, y: str) -> list[Series]:
-    """A line per codec from the lowest rate to the highest."""
-    series = []
-    for codec, own in table.dropna(subset=[x, y]).groupby("codec", sort=False):
-        look = look_of(codec)
-        series.append(
-            Series(
-                look.label,
-                own[x].tolist(),
-                own[y].tolist(),
-                look.colour,
-                "lines+markers",
-                width=1.0,
-                size=9.0,
-                symbol=look.symbol,
-            )
-        )
-    return series

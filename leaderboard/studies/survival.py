@@ -13,22 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.semantic import SemanticMap, analyse, load_classifier
 
-from ..codecs import CODECS
-from ..codecs.base import open_session
-from ..look import look_of
 from ..scores import CLASSIFIERS, Reference
 from .base import Context, Study
-from .matching import FileSearch, scores_at
-from .panels import Panel, Series
+from .equal_rates import NAMES, lines, means, out_of_reach, records
+from .panels import Panel
 
 if TYPE_CHECKING:
     import pandas
 
-NAMES = ("jpeg", "webp", "avif", "bpg", "george", "semantic", "semantic-rd")
 RATES = (0.1, 0.2, 0.4)
 """Bits per pixel at which the codecs are compared: where classifiers begin to fail."""
 _WHOSE = ("first", "second")
@@ -44,11 +39,7 @@ def run(context: Context) -> Study:
 
     found = context.each(measure)
     rows = pandas.DataFrame.from_records([row for rows, _ in found for row in rows])
-    # A codec that cannot reach the bytes in some picture has no mean there.
-    whole = rows.groupby(["bpp", "codec"], sort=False)["reached"].transform("all")
-    rows.loc[~whole, list(_COLUMNS)] = np.nan
-    table = rows.groupby(["bpp", "codec"], sort=False)[list(_COLUMNS)].mean().reset_index()
-    table = table.sort_values("bpp", kind="stable", ignore_index=True)
+    table = means(rows, _COLUMNS)
     originals = np.mean([sure for _, sure in found], axis=0)
     chance = 1.96 * 0.5 / len(found) ** 0.5
     notes = [
@@ -73,16 +64,8 @@ def measure(name: str, image: NDArray[np.uint8]) -> tuple[list[dict[str, Any]], 
     original = [analyse(image, classifier=load_classifier(each)) for each in CLASSIFIERS]
     # The pixels alone count here, so no weights.
     pixels = Reference(image, ())
-    records = []
-    for codec_name in NAMES:
-        codec = CODECS[codec_name]
-        search = FileSearch.of(codec, open_session(codec, Image.fromarray(image)).encode)
-        for rate in RATES:
-            match = search.match(round(rate * image.shape[0] * image.shape[1] / 8))
-            scores = scores_at(codec, match, pixels, partial(survival, original))
-            key = {"image": name, "bpp": rate, "codec": codec_name, "reached": match.reached}
-            records.append(key | scores)
-    return records, tuple(each.top[0].probability for each in original)
+    found = records(name, pixels, NAMES, RATES, partial(survival, original))
+    return found, tuple(each.top[0].probability for each in original)
 
 
 def survival(original: Sequence[SemanticMap], decoded: NDArray[np.uint8]) -> dict[str, float]:
@@ -108,27 +91,11 @@ def _verdicts(table: pandas.DataFrame) -> list[str]:
         ordered = known.sort_values(column, ascending=False, kind="stable")
         shares = ", ".join(f"{row['codec']} {row[column]:.0%}" for _, row in ordered.iterrows())
         notes.append(f"At {rate:g} bpp the second classifier stays with its class in: {shares}.")
-        left = [codec for codec in own["codec"] if codec not in set(known["codec"])]
-        if left:
-            notes.append(f"At {rate:g} bpp out of reach in some picture: {', '.join(left)}.")
+        notes += out_of_reach(rate, own, known)
     return notes
 
 
 def _panel(table: pandas.DataFrame, title: str, column: str) -> Panel:
     """A line per codec over the rate."""
-    series = []
-    for codec, own in table.dropna(subset=[column]).groupby("codec", sort=False):
-        look = look_of(codec)
-        series.append(
-            Series(
-                look.label,
-                own["bpp"].tolist(),
-                (100 * own[column]).tolist(),
-                look.colour,
-                "lines+markers",
-                width=1.5,
-                size=9.0,
-                symbol=look.symbol,
-            )
-        )
-    return Panel(title, "bits per pixel", "pictures [%]", series)
+    percent = table.assign(percent=100 * table[column])
+    return Panel(title, "bits per pixel", "pictures [%]", lines(percent, "bpp", "percent", 1.5))
