@@ -29,14 +29,15 @@ class Look:
     width: float = 1.6
 
 
-OURS = ("semantic-rd", "semantic", "semantic0", "george")
-"""This project's codec, by allocation; drawn last, on top."""
+OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent")
+"""This project's codec, by allocation and decoder; drawn last, on top."""
 
 _LOOKS = {
     "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),
     "semantic": Look("semantic (ours)", "#E69F00", symbol="square", width=3.0),
     "semantic0": Look("semantic, floor 0 (ours)", "#B07A00", symbol="square-open", width=2.0),
     "george": Look("george (ours)", "#000000", symbol="diamond", width=3.0),
+    "recurrent": Look("recurrent decoder (ours)", "#555555", symbol="diamond-open", width=2.0),
     "jpeg": Look("JPEG", "#8C8C8C", symbol="triangle-down"),
     "webp": Look("WebP", "#CC79A7", symbol="triangle-up"),
     "avif": Look("AVIF", "#009E73", symbol="cross"),

@@ -65,13 +65,15 @@ def budget(level: float, n_blocks: int) -> int:
 
 
 def default_floor(level: float) -> int:
-    """Levels each block gets before importance counts: ⌊K̄/2⌋, at least 1 once K̄ >= 1.
+    """Levels each block gets before importance counts: ⌊max(2/3 K̄, K̄ - 4)⌋, 1 from K̄ = 1 on.
 
-    The paper has no floor; half the average kept its whole SI-SSIM gain in a trial while the
-    background survived (DESIGN section 2). Below K̄ = 1 not every block can have a level.
+    The paper has no floor, and lets what is not important vanish. On nine held-out training
+    pictures this one takes 18 to 23% fewer bytes than equal levels at equal SI-SSIM (levels 4 to
+    16). Half the level takes 12 to 23% fewer, but loses twice as much in MS-SSIM: beyond a few
+    levels more, bits for what is important buy little. Below K̄ = 1 not every block can have one.
     """
     centi = level_to_centi(level)
-    return max(1, centi // 200) if centi >= 100 else 0
+    return max(1, 2 * centi // 300, centi // 100 - 4) if centi >= 100 else 0
 
 
 def block_importance(grey: NDArray[np.uint8], hb: int, wb: int) -> NDArray[np.int64]:

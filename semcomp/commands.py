@@ -24,7 +24,7 @@ def bench(
     ] = False,
     model: Annotated[str, typer.Option(help="name of the weights in assets/")] = "small",
     floor: Annotated[
-        int | None, typer.Option(help="floor of proportional [default: half the level]")
+        int | None, typer.Option(help="floor of proportional [default: two thirds of the level]")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     images: Annotated[

@@ -57,7 +57,9 @@ ClassifierName = Annotated[
 ]
 Floor = Annotated[
     int | None,
-    typer.Option(help="iterations every block gets first (proportional) [default: half the level]"),
+    typer.Option(
+        help="iterations every block gets first (proportional) [default: 2/3 of the level]"
+    ),
 ]
 
 

@@ -37,13 +37,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .codec import (
-    CELL,
-    CodecConfig,
-    DecoderState,
-    EmbeddedCodec,
-    EncoderState,
-)
+from .codec import CELL, CodecConfig, DecoderState, EncoderState
+from .embedded_codec import EmbeddedCodec
+from .one_pass_codec import OnePassCodec
 from .quantizer import BITS, BLOCK, QuantizerTables
 from .recurrence import ConvLSTM, LSTMState, precision
 
@@ -167,13 +163,15 @@ class PaperCodec(nn.Module):
         return x.float() * SCALE
 
 
-RecurrentCodec = EmbeddedCodec | PaperCodec
+AnyCodec = EmbeddedCodec | OnePassCodec | PaperCodec
 
 
-def build_codec(config: CodecConfig, tables: QuantizerTables) -> RecurrentCodec:
+def build_codec(config: CodecConfig, tables: QuantizerTables) -> AnyCodec:
     """The codec that a configuration describes, with random weights.
 
     tables: the embedded quantizer's; `QuantizerTables.binary()` for a codec with its own encoder,
     which reads them nowhere (they are the entropy coder's).
     """
-    return PaperCodec(config) if config.encoder else EmbeddedCodec(config, tables)
+    if config.encoder:
+        return PaperCodec(config)
+    return OnePassCodec(config, tables) if config.residual else EmbeddedCodec(config, tables)

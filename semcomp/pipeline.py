@@ -2,7 +2,7 @@
 
 ::
 
-    picture -> semantic map -> levels per block -> recurrent codec -> entropy coder -> file
+    picture -> semantic map -> levels per block ->      codec      -> entropy coder -> file
                     |                ^                                                  |
                     +-- quantised ---+------ or the levels themselves ----------------> map section
 """
@@ -24,6 +24,7 @@ from .allocation import AllocationError, level_to_centi
 from .bitstream import BitstreamError, Header
 from .codec import CELL
 from .image import MAX_PIXELS, crop, load_image, pad_image, to_tensor
+from .one_pass_codec import OnePassCodec
 from .planning import MAP_STEP, Allocation, Plan, Progress, map_section, plan_levels, read_levels
 from .quantizer import BLOCK
 from .runtime import Window, decode_codes, encode_codes
@@ -89,10 +90,11 @@ def compress(
     image: a file, bytes, PIL image or array; anything `semcomp.image.load_image` reads.
     level: average number of iterations per block, 0.1..24: the budget.
     allocation: `uniform`, `proportional` (the paper's Algorithm 1) or `rd`.
-    floor: levels every block gets first (`proportional`); None for half the level.
+    floor: levels every block gets first (`proportional`); None for `default_floor`.
     semantic_map: a map of one's own (`semcomp.semantic.user_map`); None analyses the picture.
     class_name: the class whose activation is the map; None for the most probable one.
-    progress: told of every iteration of the reconstruction, which is then made at once.
+    progress: told of every iteration of the reconstruction, which is then made at once; of the
+        last alone where the weights decode in one pass.
 
     Raises ImageError, AllocationError, SemanticError or WeightsError, each naming the remedy.
     """
@@ -157,9 +159,9 @@ def decompress(
 ) -> Image.Image:
     """Decode a `.semc` file; needs nothing but the file and the weights that wrote it.
 
-    iterations: stop after this many; None for all. A file cut short gives what it still holds and
-    a TruncatedWarning. Raises BitstreamError for damaged or foreign files, WeightsError for a file
-    of another model.
+    iterations: stop after this many; None for all. progress: as for `compress`.
+    A file cut short gives what it still holds and a TruncatedWarning.
+    Raises BitstreamError for damaged or foreign files, WeightsError for a file of another model.
     """
     parsed = bitstream.parse(data, iterations=iterations)
     header = parsed.header
@@ -201,16 +203,19 @@ def info(data: bytes) -> dict[str, Any]:
 def _decode(
     model: Model, codes: np.ndarray, progress: Progress | None, height: int, width: int
 ) -> np.ndarray:
-    """Codes -> picture uint8 (height, width, 3), reported as it grows."""
+    """Codes -> picture uint8 (height, width, 3), reported as it grows (in one pass: once)."""
     if progress is None:
         return crop(decode_codes(model.codec, codes, model.device), height, width)
+    # A decoder in one pass makes no pictures on the way.
+    last = [len(codes) - 1] if isinstance(model.codec, OnePassCodec) else None
     shown = np.full((codes.shape[2] * BLOCK, codes.shape[3] * BLOCK, 3), 128, np.uint8)
 
     def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
         shown[core.scaled(CELL)] = decoded[core.within(outer).scaled(CELL)]
         progress(k + 1, len(codes), crop(shown, height, width))
 
-    return crop(decode_codes(model.codec, codes, model.device, observe=observe), height, width)
+    decoded = decode_codes(model.codec, codes, model.device, observe=observe, observed=last)
+    return crop(decoded, height, width)
 
 
 def _check_size(header: Header) -> None:

@@ -2,27 +2,30 @@
 
 A picture of any size is cut into tiles with a halo, so that memory is bounded by the tile. Inside a
 tile the active blocks of iteration k + 1 are among those of iteration k, so the networks run on a
-shrinking window around them, and what lies outside keeps its last reconstruction.
+shrinking window around them, and what lies outside keeps its last reconstruction. A codec that
+decodes in one pass runs them on the whole tile, once for each picture that somebody wants to see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .codec import CELL, Codec, LSTMState, OpenLoopCodec
+from .codec import CELL, Codec, OpenLoopCodec
 from .image import to_uint8
+from .one_pass_codec import OnePassCodec
 from .overlap import REACH
 from .quantizer import BLOCK, ITERATIONS
+from .recurrence import LSTMState
 
 TILE = 1024
 """Largest side of a tile's core in pixels."""
-HALO = 64
-"""Pixels of context around a tile's core; seams vanish from 48 on."""
+HALO = 96
+"""Pixels of context around a tile's core; seams vanish from 80 on (`small`), 48 (`recurrent`)."""
 MARGIN = 2
 """Cells of context kept around the active blocks."""
 
@@ -127,6 +130,8 @@ class TileRun:
         template = torch.empty((1, 3, height, width), device=device)
         template = template.contiguous(memory_format=torch.channels_last)
         self.encoder, self.decoder, self.reconstruction = codec.start(template)
+        self._unseen = False
+        """Whether a codec in one pass has received more than `reconstruction` shows."""
 
     def shrink(self, active: np.ndarray) -> bool:
         """Move to the window of the active blocks, bool (Hb, Wb); False if there is none."""
@@ -164,8 +169,20 @@ class TileRun:
         bits[:, blocks[0], blocks[1]] = sent[0].to(torch.int8).cpu().numpy()
         return bits
 
-    def decode(self, k: int, bits: np.ndarray) -> None:
-        """One iteration from bits int8 (P, Hb, Wb); moves `reconstruction`."""
+    def decode(self, k: int, bits: np.ndarray, shown: bool = True) -> None:
+        """One iteration from bits int8 (P, Hb, Wb); moves `reconstruction`.
+
+        shown: whether anybody looks at it. A codec in one pass saves itself the picture otherwise.
+        """
+        if isinstance(self.codec, OnePassCodec):
+            if np.any(bits):
+                sent = torch.from_numpy(bits.astype(np.float32))
+                self.codec.receive(k, sent.to(self.device)[None], self.decoder)
+                self._unseen = True
+            if shown and self._unseen:
+                self.reconstruction = self.codec.picture(self.decoder)
+                self._unseen = False
+            return
         if not self.shrink(np.any(bits, 0)):
             return
         blocks = self.window.scaled(CELL // BLOCK)
@@ -229,10 +246,17 @@ def decode_codes(
     *,
     progress: Progress | None = None,
     observe: Observer | None = None,
+    observed: Collection[int] | None = None,
 ) -> np.ndarray:
-    """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile."""
+    """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile.
+
+    observed: the k for which `observe` is called; None for every iteration.
+    """
     iterations, _, rows, columns = codes.shape
     assert iterations <= ITERATIONS
+    seen: Collection[int] = ()
+    if observe is not None:
+        seen = range(iterations) if observed is None else observed
     picture = np.zeros((rows * BLOCK, columns * BLOCK, 3), np.uint8)
     parts = list(tiles(rows * BLOCK, columns * BLOCK))
     for index, (core, outer) in enumerate(parts):
@@ -240,8 +264,8 @@ def decode_codes(
         blocks = outer.scaled(CELL // BLOCK)
         run = TileRun(codec, (y.stop - y.start, x.stop - x.start), device)
         for k in range(iterations):
-            run.decode(k, codes[k][:, blocks[0], blocks[1]])
-            if observe is not None:
+            run.decode(k, codes[k][:, blocks[0], blocks[1]], k in seen or k + 1 == iterations)
+            if observe is not None and k in seen:
                 observe(k, core, outer, to_uint8(run.reconstruction))
             if progress is not None:
                 progress(index * iterations + k + 1, len(parts) * iterations)

@@ -73,7 +73,7 @@ def train_codec(
         bool, typer.Option("--dry-run", help="only print parameters, memory and speed")
     ] = False,
 ) -> None:
-    """Train the recurrent codec for a given time; validated every few minutes, resumable."""
+    """Train the codec for a given time; validated every few minutes, resumable."""
     import torch
 
     from .codec import PRESETS

@@ -25,7 +25,7 @@ from safetensors.numpy import save as save_tensors
 
 from .codec import CodecConfig
 from .entropy import ContextTables, EntropyCoder
-from .paper_codec import RecurrentCodec, build_codec
+from .paper_codec import AnyCodec, build_codec
 from .quantizer import BITS, QuantizerTables
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -48,7 +48,7 @@ class Model:
     """
 
     name: str
-    codec: RecurrentCodec
+    codec: AnyCodec
     tables: QuantizerTables
     coder: EntropyCoder
     device: torch.device
@@ -59,7 +59,7 @@ class Model:
 
 def save_model(
     folder: Path,
-    codec: RecurrentCodec,
+    codec: AnyCodec,
     tables: QuantizerTables,
     contexts: ContextTables,
     card: Mapping[str, Any],

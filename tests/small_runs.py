@@ -11,7 +11,7 @@ from PIL import Image
 
 from semcomp.codec import PRESETS
 from semcomp.training.options import TrainOptions
-from tests.tables import TINY, TINY_PAPER
+from tests.tables import TINY, TINY_ONE_PASS, TINY_PAPER
 
 
 def picture(side: int, seed: int = 0) -> np.ndarray:
@@ -33,8 +33,8 @@ def picture_folder(parent: Path) -> Path:
 
 
 def add_tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Presets that train in milliseconds: `tiny` and `tiny-paper`."""
-    for config in (TINY, TINY_PAPER):
+    """Presets that train in milliseconds: `tiny`, `tiny-one-pass`, `tiny-paper`."""
+    for config in (TINY, TINY_ONE_PASS, TINY_PAPER):
         monkeypatch.setitem(PRESETS, config.preset, config)
 
 

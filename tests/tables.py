@@ -25,6 +25,8 @@ SLOTS = BITS * sum(EVEN)
 MIXED = (1, 2, 1, 4, 3) + (1,) * 19
 """Rounds of iterations of different lengths."""
 TINY = CodecConfig("tiny", decoder=(8, 8, 8, 4), inputs=16)
+"""A codec like `recurrent` that runs in milliseconds."""
+TINY_ONE_PASS = CodecConfig("tiny-one-pass", decoder=(16, 8), inputs=16, residual=(1, 1))
 """A codec like `small` that runs in milliseconds."""
 TINY_PAPER = CodecConfig("tiny-paper", decoder=(16, 16, 16, 16), encoder=(8, 16, 16, 16, 16))
 """A codec like `paper` that runs in milliseconds."""

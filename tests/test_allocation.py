@@ -46,7 +46,8 @@ def test_budget_rounds_down():
 
 
 @pytest.mark.parametrize(
-    ("level", "floor"), [(0.1, 0), (0.99, 0), (1, 1), (2, 1), (3.9, 1), (4, 2), (6, 3), (24, 12)]
+    ("level", "floor"),
+    [(0.1, 0), (0.99, 0), (1, 1), (2, 1), (2.9, 1), (4, 2), (6, 4), (12, 8), (16.5, 12), (24, 20)],
 )
 def test_default_floor(level: float, floor: int):
     assert default_floor(level) == floor

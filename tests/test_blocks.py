@@ -97,14 +97,14 @@ def test_every_iteration_is_what_a_cut_file_gives(
 
 
 def test_a_run_of_the_first_tab_is_not_decoded_again(picture: np.ndarray) -> None:
-    session = Session(picture)
+    session = Session(picture, model="recurrent")
     for choice in (Choice(2, "rd"), Choice(2, "uniform")):
         run = session.finished(choice)
         own, again = inspect_run(session, run), inspect_file(run.data)
         assert (own.codes == again.codes).all() and (own.bits == again.bits).all()
         assert own.importance is not None and again.importance is None and own.cuts == again.cuts
 
-        def refuse(model: str, codes: np.ndarray) -> Iterator[Step]:
+        def refuse(model: str, codes: np.ndarray, every: bool) -> Iterator[Step]:
             raise AssertionError("decoded again")
 
         for (_, kept), (_, made) in zip(play(own, refuse), play(again), strict=True):

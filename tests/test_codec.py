@@ -7,7 +7,8 @@ import json
 import pytest
 import torch
 
-from semcomp.codec import PRESETS, CodecConfig, EmbeddedCodec, OpenLoopCodec
+from semcomp.codec import PRESETS, CodecConfig, OpenLoopCodec
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.paper_codec import binarize
 from semcomp.quantizer import BITS, ITERATIONS
 from semcomp.recurrence import ConvLSTM

@@ -39,6 +39,8 @@ ORDER = [
     "quantizer",
     "recurrence",
     "codec",
+    "embedded_codec",
+    "one_pass_codec",
     "paper_codec",
     "features",
     "entropy",

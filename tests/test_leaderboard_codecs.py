@@ -24,7 +24,7 @@ from semcomp.metrics import psnr
 
 NAMES = tuple(CODECS)
 PILLOW = ("jpeg", "webp", "avif", "jxl")
-OURS = ("george", "semantic", "semantic0", "semantic-rd")
+OURS = ("george", "semantic", "semantic0", "semantic-rd", "recurrent")
 PICTURE = Image.fromarray(np.ascontiguousarray(data.chelsea()[60:220, 100:292]))
 ODD = PICTURE.crop((3, 5, 106, 76))
 ROOT = Path(__file__).resolve().parent.parent

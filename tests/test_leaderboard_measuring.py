@@ -88,7 +88,7 @@ def test_own_files_are_itemised_and_score_as_in_bench(tmp_path):
         assert each.provenance["weights"] == CODECS["george"].weights_sha256
 
 
-@pytest.mark.parametrize("name", ["george", "semantic", "semantic0", "semantic-rd"])
+@pytest.mark.parametrize("name", ["george", "semantic", "semantic0", "semantic-rd", "recurrent"])
 def test_sessions_give_the_same_bytes(name):
     """Work that is shared over qualities and codecs changes no byte, whatever comes first."""
     codec = CODECS[name]

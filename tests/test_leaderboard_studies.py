@@ -107,16 +107,16 @@ def test_iterations(dataset, monkeypatch):
 
 def test_floor(dataset, monkeypatch):
     monkeypatch.setattr(floor, "LEVELS", (4,))
-    monkeypatch.setattr(floor, "SHARES", (0.0, 0.5, 1.0))
+    monkeypatch.setattr(floor, "SHARES", (0.0, floor.DEFAULT, 1.0))
     monkeypatch.setattr(floor, "_COLOURS", {4: "#0072B2"})
     found, _ = run(floor, dataset)
     table = found.table.set_index("floor")
-    assert list(table.index) == [0, 0.5, 1]
+    assert list(table.index) == [0, floor.DEFAULT, 1]
     assert table["bpp"].nunique() == 1  # equal bytes
     assert table["ms_ssim to floor 1"].loc[1.0] == 0
     # Without a floor bits leave the unimportant parts, and the whole suffers.
     assert table["ms_ssim"].loc[0.0] < table["ms_ssim"].loc[1.0]
-    assert "floor 0 to 0.5 changes MS-SSIM by" in found.notes[1]
+    assert "floor 0 to 0.67 changes MS-SSIM by" in found.notes[1]
 
 
 def test_floored_files_are_those_of_the_codec():

@@ -11,7 +11,7 @@ import skimage.data
 import torch
 from safetensors.numpy import load_file, save_file
 
-from semcomp.codec import EmbeddedCodec
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.overlap import BLOCK, REACH, across_borders, lapped_filter, no_overlap
 from semcomp.quantizer import EmbeddedQuantizer, QuantizerTables
 from semcomp.training.design import design_quantizer, karhunen_loeve, sample_blocks

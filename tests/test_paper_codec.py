@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from semcomp.codec import PRESETS, CodecConfig, EmbeddedCodec, OpenLoopCodec
+from semcomp.codec import PRESETS, CodecConfig, OpenLoopCodec
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.entropy import ContextTables, EntropyCoder
 from semcomp.paper_codec import PaperCodec, build_codec
 from semcomp.quantizer import BITS, ITERATIONS, QuantizerTables

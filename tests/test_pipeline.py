@@ -241,7 +241,10 @@ def test_grey_picture_stays_grey() -> None:
     assert (decoded.max(axis=2) - decoded.min(axis=2)).mean() < 6
 
 
-def test_progress_ends_with_the_picture(picture: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize(("model", "told"), [("small", [3]), ("recurrent", [1, 2, 3])])
+def test_progress_ends_with_the_picture(
+    picture: NDArray[np.uint8], model: str, told: list[int]
+) -> None:
     calls: list[tuple[int, int]] = []
     seen: list[NDArray[np.uint8]] = []
 
@@ -250,10 +253,11 @@ def test_progress_ends_with_the_picture(picture: NDArray[np.uint8]) -> None:
         assert shown is not None
         seen.append(shown.copy())
 
-    result = compress(picture, 3, "uniform", progress=progress)
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    result = compress(picture, 3, "uniform", model=model, progress=progress)
+    assert calls == [(k, 3) for k in told]
     np.testing.assert_array_equal(seen[-1], np.asarray(result.reconstruction))
-    np.testing.assert_array_equal(seen[0], np.asarray(decompress(result.data, iterations=1)))
+    first = decompress(result.data, iterations=told[0])
+    np.testing.assert_array_equal(seen[0], np.asarray(first))
 
 
 def test_history_holds_every_iteration(packed: dict[str, Compressed]) -> None:

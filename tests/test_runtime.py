@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcomp import runtime
-from semcomp.codec import EmbeddedCodec
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.image import to_uint8
 from semcomp.overlap import REACH, lapped_filter
 from semcomp.quantizer import BITS, ITERATIONS

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from semcomp.codec import PRESETS
 from semcomp.entropy import ContextTables, EntropyCoder
 from semcomp.quantizer import (
     BITS,
@@ -39,6 +38,7 @@ from semcomp.training.options import TrainOptions, iterations_for
 from semcomp.training.pool import PicturePool
 from semcomp.training.unroll import unroll
 from semcomp.training.validation import validate
+from tests.small_runs import add_tiny_presets
 from tests.tables import MIXED, SLOTS, TINY, TINY_PAPER, integers, quantizer_tables, random_codes
 
 
@@ -62,9 +62,8 @@ def designed() -> QuantizerTables:
 
 @pytest.fixture
 def tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Presets `tiny` and `tiny-paper`, which train in milliseconds."""
-    for config in (TINY, TINY_PAPER):
-        monkeypatch.setitem(PRESETS, config.preset, config)
+    """Presets that train in milliseconds."""
+    add_tiny_presets(monkeypatch)
 
 
 # Pictures
@@ -198,10 +197,10 @@ def test_tables_follow_the_preset():
 
 
 @pytest.mark.usefixtures("tiny_presets")
-@pytest.mark.parametrize("preset", ["tiny", "tiny-paper"])
+@pytest.mark.parametrize("preset", ["tiny", "tiny-one-pass", "tiny-paper"])
 def test_a_few_steps_reduce_the_loss(preset: str) -> None:
     # Random trees, so that there is much to correct at once.
-    tables = quantizer_tables("training") if preset == "tiny" else QuantizerTables.binary()
+    tables = QuantizerTables.binary() if "paper" in preset else quantizer_tables("training")
     trainer = Trainer(options(preset), tables)
     pool = PicturePool(PICTURES)
     crops = pool.cut(pool.draw(8, 32, np.random.default_rng(9)), 32)
@@ -224,11 +223,14 @@ def test_a_few_steps_reduce_the_loss(preset: str) -> None:
 
 
 @pytest.mark.usefixtures("tiny_presets")
-def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, designed: QuantizerTables) -> None:
+@pytest.mark.parametrize("preset", ["tiny", "tiny-one-pass"])
+def test_resumed_run_equals_an_uninterrupted_one(
+    preset: str, tmp_path: Path, designed: QuantizerTables
+) -> None:
     pool = PicturePool(PICTURES)
-    whole = Trainer(options(), designed)
+    whole = Trainer(options(preset), designed)
     losses = [whole.train_step(pool, 1.0) for _ in range(6)]
-    first = Trainer(options(), designed)
+    first = Trainer(options(preset), designed)
     for _ in range(3):
         first.train_step(pool, 1.0)
     checkpoint.save(first, tmp_path / "checkpoint.pt")
@@ -245,8 +247,9 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, designed: Quant
 
 
 @pytest.mark.usefixtures("tiny_presets")
-def test_validation_improves_with_the_iterations(designed: QuantizerTables) -> None:
-    trainer = Trainer(options(), designed)
+@pytest.mark.parametrize("preset", ["tiny", "tiny-one-pass"])
+def test_validation_improves_with_the_iterations(preset: str, designed: QuantizerTables) -> None:
+    trainer = Trainer(options(preset), designed)
     row = validate(trainer.average, center_crops(PICTURES, 96), (1, 2, 4))
     for score in ("psnr", "ms_ssim", "ssim"):
         assert row[f"{score}_1"] < row[f"{score}_2"] < row[f"{score}_4"]

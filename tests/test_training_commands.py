@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from semcomp.__main__ import main
-from semcomp.codec import EmbeddedCodec
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.quantizer import QuantizerTables
 from semcomp.recurrence import Cells, ConvLSTM, forward_cell
 from semcomp.training import ablation, checkpoint, compiled
@@ -148,14 +148,20 @@ def test_forgetful_units_start_every_iteration_afresh(
 # Several processes
 
 
-def command(run: Path, pictures: Path) -> list[str]:
-    words = f"train codec --preset plain --steps 2 --data {pictures} --out {run} --device cpu"
-    chosen = "crop=32 work=48 curriculum=low warmup=1 ssim_weight=0.5 clip=1e9"
+def command(run: Path, pictures: Path, network: str) -> list[str]:
+    words = f"train codec {network} --steps 2 --data {pictures} --out {run} --device cpu"
+    chosen = "crop=32 curriculum=low warmup=1 ssim_weight=0.5 clip=1e9"
     return [*words.split(), *(w for name in chosen.split() for w in ("--set", name))]
 
 
 @pytest.mark.slow
-def test_two_processes_agree_with_one(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "network",
+    ["--preset plain --set work=48", "--preset small --set work=6 --tables assets/small"],
+    ids=["plain", "small"],
+)
+def test_two_processes_agree_with_one(folder: Path, tmp_path: Path, network: str) -> None:
+    preset = network.split()[1]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -163,17 +169,17 @@ def test_two_processes_agree_with_one(folder: Path, tmp_path: Path) -> None:
     launcher += ["--master-addr", "127.0.0.1", "--master-port", str(port), "-m", "semcomp"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*launcher, *command(tmp_path / "two", folder)],
+        [*launcher, *command(tmp_path / "two", folder, network)],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert main(command(tmp_path / "one", folder)) == 0
+    assert main(command(tmp_path / "one", folder, network)) == 0
     one, two = (checkpoint.read(tmp_path / name / "checkpoint.pt") for name in ("one", "two"))
     assert one["step"] == two["step"] == 2
     assert one["rng"] == two["rng"]
     moved = 0.0
     torch.manual_seed(0)
-    fresh = Trainer(TrainOptions("plain"), QuantizerTables.binary()).codec.state_dict()
+    fresh = Trainer(TrainOptions(preset), QuantizerTables(**one["tables"])).codec.state_dict()
     for name, tensor in one["codec"].items():
         # Adam's first steps have the size of the learning rate, whatever the gradient.
         torch.testing.assert_close(two["codec"][name], tensor, atol=2e-4, rtol=0)

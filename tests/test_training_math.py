@@ -11,7 +11,8 @@ import pytorch_msssim
 import torch
 from torch import Tensor
 
-from semcomp.codec import CodecConfig, EmbeddedCodec
+from semcomp.codec import CodecConfig
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.paper_codec import build_codec
 from semcomp.quantizer import EVEN, EmbeddedQuantizer
 from semcomp.recurrence import ConvLSTM, precision
@@ -20,7 +21,7 @@ from semcomp.training.data import random_importance, random_levels
 from semcomp.training.losses import loss_of, ms_ssim_terms, ssim_terms
 from semcomp.training.pool import DETAIL_CELL, PicturePool
 from semcomp.training.unroll import linear_path, step_by_step, unroll
-from tests.tables import MIXED, TINY, quantizer_tables
+from tests.tables import MIXED, TINY, TINY_ONE_PASS, quantizer_tables
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -109,8 +110,13 @@ def test_linear_path_is_the_quantizers_slot_by_slot(rounds: Sequence[int]) -> No
 
 @pytest.mark.parametrize(
     "config",
-    [TINY, dataclasses.replace(TINY, priming=1), dataclasses.replace(TINY, priming=2, gain=True)],
-    ids=["plain", "priming", "priming and gain"],
+    [
+        TINY,
+        dataclasses.replace(TINY, priming=1),
+        dataclasses.replace(TINY, priming=2, gain=True),
+        TINY_ONE_PASS,
+    ],
+    ids=["plain", "priming", "priming and gain", "one pass"],
 )
 def test_unroll_is_the_codec_step_by_step(config: CodecConfig) -> None:
     torch.manual_seed(0)
@@ -214,6 +220,20 @@ def test_loss_falls_with_the_error_and_has_finite_gradients(terms) -> None:
     assert y.grad is not None
     assert torch.isfinite(y.grad).all()
     assert y.grad[1:].abs().sum() > 0
+
+
+@pytest.mark.parametrize("terms", [{}, {"ssim_weight": 1.0, "ms_ssim_weight": 0.5}], ids=str)
+def test_pictures_with_an_image_each_are_terms_of_their_own(terms) -> None:
+    """What a batch of the decoder in one pass is: the mean of the losses of its pictures."""
+    x, y = (255 * t - 128 for t in pair(64))
+    mixed = torch.stack([y[0, 0], y[1, 1]])
+    weight = 0.5 + random_importance(2, 64, np.random.default_rng(0)) / 2
+    together = loss_of(mixed[:, None], x[:, None], weight=weight[:, None], **terms)
+    alone = [
+        loss_of(mixed[i][None, None], x[i : i + 1], weight=weight[i : i + 1], **terms)
+        for i in range(2)
+    ]
+    torch.testing.assert_close(together, torch.stack(alone).mean())
 
 
 def test_similarity_terms_change_the_loss():

@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from semcomp.codec import PRESETS, Decoder
+from semcomp.codec import PRESETS
+from semcomp.one_pass_codec import OnePassDecoder
 from semcomp.quantizer import COEFFICIENTS, ITERATIONS
 from semcomp.training.curves import draw_curves, series
 from semcomp.training.data import random_levels
@@ -44,7 +45,7 @@ def test_recipes_are_valid_and_the_words_of_an_option_override_them():
 
 def test_base_fits_what_may_be_shipped():
     with torch.device("meta"):
-        decoder = Decoder(PRESETS["base"], COEFFICIENTS, ITERATIONS)
+        decoder = OnePassDecoder(PRESETS["base"], COEFFICIENTS, ITERATIONS)
     assert 20 << 20 < sum(2 * p.numel() for p in decoder.parameters()) < 55 << 20
 
 

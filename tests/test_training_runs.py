@@ -111,13 +111,16 @@ def test_damaged_checkpoints_are_named(tmp_path: Path, content: bytes) -> None:
         checkpoint.read(path)
 
 
+@pytest.mark.parametrize("preset", ["tiny", "tiny-one-pass"])
 def test_resumed_steps_equal_uninterrupted_ones_with_every_option(
-    tables: QuantizerTables, tmp_path: Path
+    preset: str, tables: QuantizerTables, tmp_path: Path
 ) -> None:
     chosen = options(
-        priming=1, gain=True, importance="smooth", ssim_weight=0.5, ms_ssim_weight=0.5,
+        preset=preset, importance="smooth", ssim_weight=0.5, ms_ssim_weight=0.5,
         detail=0.5, transposes=True, precision="bf16", masked=0.25,
     )  # fmt: skip
+    if preset == "tiny":
+        chosen = dataclasses.replace(chosen, priming=1, gain=True)
     pool = PicturePool([picture(48, seed) for seed in range(3)], scales=(0.75,), minimum=32)
     whole, first, resumed = (Trainer(chosen, tables) for _ in range(3))
     losses = [float(whole.train_step(pool, 1.0)) for _ in range(4)]

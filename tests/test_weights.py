@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from semcomp import weights
-from semcomp.codec import CodecConfig, EmbeddedCodec
+from semcomp.codec import CodecConfig
+from semcomp.embedded_codec import EmbeddedCodec
 from semcomp.paper_codec import PaperCodec, build_codec
 from semcomp.quantizer import EVEN, GROWING, QuantizerTables
 from semcomp.weights import (

@@ -94,6 +94,7 @@ CODECS: Mapping[str, Codec] = _Registry(
         "semantic": _codec("semcomp", "SemcompCodec", "semantic", "proportional"),
         "semantic0": _codec("semcomp", "SemcompCodec", "semantic0", "proportional", floor=0),
         "semantic-rd": _codec("semcomp", "SemcompCodec", "semantic-rd", "rd"),
+        "recurrent": _codec("semcomp", "SemcompCodec", "recurrent", "uniform", model="recurrent"),
     }
 )
 """Every codec by its name."""

@@ -25,9 +25,11 @@ from .panels import Panel, Series
 if TYPE_CHECKING:
     import pandas
 
+DEFAULT = round(2 / 3, 2)
+"""What `semcomp.allocation.default_floor` gives at these levels."""
 LEVELS = (6, 12)
 """Uniform levels whose bytes are the budget."""
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.25, 0.5, DEFAULT, 0.8, 1.0)
 """Floors as shares of the average level."""
 _COLOURS = {6: "#0072B2", 12: "#D55E00"}
 
@@ -104,12 +106,13 @@ def _trade(table: pandas.DataFrame) -> list[str]:
     notes = []
     for level, own in table.groupby("uniform level"):
         rows = own.set_index("floor")
-        zero, half, one = (rows.loc[share] for share in (0.0, 0.5, 1.0))
+        zero, default, one = (rows.loc[share] for share in (0.0, DEFAULT, 1.0))
         notes.append(
-            f"At the bytes of uniform level {level}: floor 0 to 0.5 changes MS-SSIM by "
-            f"{half['ms_ssim'] - zero['ms_ssim']:+.4f} and SI-SSIM by "
-            f"{half['si_ssim'] - zero['si_ssim']:+.4f}; 0.5 to 1 by "
-            f"{one['ms_ssim'] - half['ms_ssim']:+.4f} and {one['si_ssim'] - half['si_ssim']:+.4f}."
+            f"At the bytes of uniform level {level}: floor 0 to {DEFAULT} changes MS-SSIM by "
+            f"{default['ms_ssim'] - zero['ms_ssim']:+.4f} and SI-SSIM by "
+            f"{default['si_ssim'] - zero['si_ssim']:+.4f}; {DEFAULT} to 1 by "
+            f"{one['ms_ssim'] - default['ms_ssim']:+.4f} and "
+            f"{one['si_ssim'] - default['si_ssim']:+.4f}."
         )
     return notes
 

@@ -88,20 +88,21 @@ def every_iteration(data: bytes) -> dict[int, NDArray[np.uint8]]:
     """The picture after each iteration of a file, uint8 (H, W, 3), by one decoding if it can be.
 
     A large picture is decoded in tiles, each through all iterations: it takes a decoding for each.
+    So does a picture of weights that decode in one pass.
     """
     found: dict[int, NDArray[np.uint8]] = {}
-    calls = 0
+    calls = total = 0
 
-    def keep(done: int, _: int, picture: np.ndarray | None) -> None:
-        nonlocal calls
-        calls += 1
+    def keep(done: int, of: int, picture: np.ndarray | None) -> None:
+        nonlocal calls, total
+        calls, total = calls + 1, of
         if picture is not None:
             found[done] = picture.copy()  # the decoder goes on drawing into its own
 
     decompress(data, progress=keep)
-    if calls == len(found):
+    if calls == len(found) == total:
         return dict(sorted(found.items()))
-    return {k: np.asarray(decompress(data, iterations=k)) for k in sorted(found)}
+    return {k: np.asarray(decompress(data, iterations=k)) for k in range(1, total + 1)}
 
 
 def _panel(rows: pandas.DataFrame, table: pandas.DataFrame, metric: str, label: str) -> Panel:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from semcomp.codec import CELL
 from semcomp.image import to_uint8
+from semcomp.one_pass_codec import OnePassCodec
 from semcomp.quantizer import BLOCK
 from semcomp.runtime import TileRun, Window, tiles
 from semcomp.weights import available, load_model, resolve_device
@@ -26,7 +27,7 @@ class Step(NamedTuple):
     pixels: Picture
 
 
-Decode = Callable[[str, NDArray[np.int8]], Iterator[Step]]
+Decode = Callable[[str, NDArray[np.int8], bool], Iterator[Step]]
 """See `decode_steps`, which it is unless a GPU is borrowed for it."""
 
 
@@ -36,9 +37,13 @@ def chosen_model() -> str:
 
 
 @torch.inference_mode()
-def decode_steps(model: str, codes: NDArray[np.int8]) -> Iterator[Step]:
-    """Decode codes int8 (K, P, Hb, Wb) tile by tile, giving every iteration as it is there."""
+def decode_steps(model: str, codes: NDArray[np.int8], every: bool = True) -> Iterator[Step]:
+    """Decode codes int8 (K, P, Hb, Wb) tile by tile, giving every iteration as it is there.
+
+    every: False if the last will do; those of a decoder in one pass are then not made.
+    """
     loaded = load_model(model)
+    skips = isinstance(loaded.codec, OnePassCodec) and not every
     parts = list(tiles(codes.shape[2] * BLOCK, codes.shape[3] * BLOCK))
     for index, (core, outer) in enumerate(parts):
         y, x = outer.scaled(CELL)
@@ -46,6 +51,9 @@ def decode_steps(model: str, codes: NDArray[np.int8]) -> Iterator[Step]:
         inside = core.within(outer).scaled(CELL)
         tile = TileRun(loaded.codec, (y.stop - y.start, x.stop - x.start), loaded.device)
         for k, bits in enumerate(codes):
-            tile.decode(k, bits[:, blocks[0], blocks[1]])
+            shown = not skips or k + 1 == len(codes)
+            tile.decode(k, bits[:, blocks[0], blocks[1]], shown)
+            if not shown:
+                continue
             done, total = index * len(codes) + k + 1, len(parts) * len(codes)
             yield Step(k, done, total, core, to_uint8(tile.reconstruction)[inside])

@@ -177,7 +177,7 @@ def play(inspection: Inspection, decode: Decode = decode_steps) -> Iterator[tupl
     whole = max(rows, columns) * BLOCK <= TILE
     count = 1 if whole else inspection.iterations
     history = np.zeros((count, rows * BLOCK, columns * BLOCK, 3), np.uint8)
-    for step in decode(inspection.model.name, inspection.codes):
+    for step in decode(inspection.model.name, inspection.codes, True):
         history[0 if whole else step.k][step.core.scaled(CELL)] = step.pixels
         if whole:
             yield step.k + 1, crop(history[0], height, width).copy()

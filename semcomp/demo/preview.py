@@ -4,7 +4,8 @@ The decoder adds two things: the linear path, which takes milliseconds, and what
 correct, which takes seconds. A preview computes the first for the new levels and takes the second
 from the earlier run, block by block, at the highest iteration that both share. Coefficients that
 the new levels refine further lose the old correction. Where no block's level changes the preview
-is the picture itself.
+is the picture itself. Of a run whose last picture alone is kept, coefficients that the new levels
+know less well lose it too.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcomp.codec import EmbeddedCodec
+from semcomp.embedded_codec import LinearPathCodec
 from semcomp.planning import cut_codes
 from semcomp.quantizer import BLOCK
 
@@ -21,7 +22,7 @@ Picture = NDArray[np.uint8]
 
 @torch.inference_mode()
 def preview(
-    codec: EmbeddedCodec,
+    codec: LinearPathCodec,
     codes: NDArray[np.int8],
     levels: NDArray[np.uint8],
     history: Picture,
@@ -30,15 +31,16 @@ def preview(
     """About what the decoder would give for `levels`, in a fraction of its time.
 
     codes: int8 (K, P, Hb, Wb) at full level. levels: uint8 (Hb, Wb), at most K. history: uint8
-    (k + 1, 8 Hb, 8 Wb, 3), the earlier run after 0 to k iterations. reached: uint8 (Hb, Wb), the
-    levels it ran with, at most k.
+    (k + 1, 8 Hb, 8 Wb, 3), the earlier run after 0 to k iterations, or (1, ...), its last picture.
+    reached: uint8 (Hb, Wb), the levels it ran with, at most k.
     Returns uint8 (8 Hb, 8 Wb, 3).
     """
-    shared = np.minimum(levels, reached)
+    alone = len(history) == 1
+    shared = reached if alone else np.minimum(levels, reached)
     new, new_nodes = _linear(codec, cut_codes(codes, levels))
     old, old_nodes = _linear(codec, cut_codes(codes, shared))
     # A block goes on changing a little after its last bit, while its neighbours are refined.
-    at = np.where(levels < reached, levels, len(history) - 1)
+    at = np.where((levels < reached) & (not alone), levels, len(history) - 1)
     known = torch.from_numpy(_pick(history, at)).permute(2, 0, 1)[None].float() - 128
     corrected = codec.quantizer.analysis(known) - old
     pixels = codec.quantizer.synthesis(new + corrected * (new_nodes == old_nodes))[0]
@@ -46,7 +48,7 @@ def preview(
     return np.ascontiguousarray(whole.permute(1, 2, 0).numpy())
 
 
-def _linear(codec: EmbeddedCodec, codes: NDArray[np.int8]) -> tuple[Tensor, Tensor]:
+def _linear(codec: LinearPathCodec, codes: NDArray[np.int8]) -> tuple[Tensor, Tensor]:
     """Coefficients (1, 192, Hb, Wb) of the linear path after all iterations, and tree nodes."""
     quantizer = codec.quantizer
     like = torch.empty((1, quantizer.rms.shape[1], *codes.shape[2:]))

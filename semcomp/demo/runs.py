@@ -29,7 +29,7 @@ class Run:
 
     data: the `.semc` file's bytes. plan: its levels. picture: uint8 (H, W, 3), what `decompress`
     gives. history: uint8 (k + 1, Hp, Wp, 3), the padded picture after 0 to k iterations; the last
-    alone for pictures too large to keep them all.
+    alone for pictures too large to keep them all, and where the decoder needs only one pass.
     """
 
     choice: Choice

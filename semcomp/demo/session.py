@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 
 from semcomp.allocation import MAX_LEVEL, AllocationError
 from semcomp.classifiers import DEFAULT_CLASSIFIER
-from semcomp.codec import CELL, EmbeddedCodec
+from semcomp.codec import CELL
+from semcomp.embedded_codec import LinearPathCodec
 from semcomp.image import pad_image, to_tensor
 from semcomp.measure import RateDistortion, measure
+from semcomp.one_pass_codec import OnePassCodec
 from semcomp.pipeline import pack
 from semcomp.planning import Allocation, Plan, cut_codes, map_section, plan_levels
 from semcomp.quantizer import BLOCK
@@ -216,15 +218,20 @@ class Session:
         history = yield from self.decode_plan(plan, decode)
         self._runs.keep(Run(choice, plan, data, self._cropped(history[-1]), history))
 
+    @property
+    def one_pass(self) -> bool:
+        """Whether the picture after an iteration is decoded when somebody asks for it."""
+        return isinstance(self.model.codec, OnePassCodec)
+
     def decode_plan(
         self, plan: Plan, decode: Decode = decode_steps
     ) -> Generator[tuple[int, int, Picture], None, Picture]:
         """As `decode` for any plan; its value (of `yield from`) is a history as in `Run`."""
         codes = cut_codes(self.codes, plan.levels)
-        whole = fits((len(codes) + 1) * self.padded.nbytes)
+        whole = not self.one_pass and fits((len(codes) + 1) * self.padded.nbytes)
         history = np.full((len(codes) + 1 if whole else 1, *self.padded.shape), 128, np.uint8)
         shown = np.full_like(self.padded, 128)
-        for step in decode(self.model_name, codes):
+        for step in decode(self.model_name, codes, False):
             y, x = step.core.scaled(CELL)
             shown[y, x] = step.pixels
             history[step.k + 1 if whole else 0, y, x] = step.pixels
@@ -259,15 +266,15 @@ class Session:
     def preview(self, choice: Choice) -> Picture | None:
         """About what a run would give, in a tenth of a second, from the nearest kept run.
 
-        None before the first run, if its iterations are not kept, or for `rd` before its tables
-        are there.
+        None before the first run, if its iterations are not kept (unless the decoder needs only
+        one pass), or for `rd` before its tables are there.
         """
         if choice.allocation == "rd" and not self.has_tables:
             return None
         plan = self.plan(choice)
-        kept = [run for run in self._runs.all() if run.complete]
+        kept = [run for run in self._runs.all() if run.complete or self.one_pass]
         codec = self.model.codec
-        if not kept or not isinstance(codec, EmbeddedCodec):
+        if not kept or not isinstance(codec, LinearPathCodec):
             return None
         wanted = plan.levels.astype(np.int16)
         near = min(kept, key=lambda run: int(np.abs(run.plan.levels - wanted).sum()))

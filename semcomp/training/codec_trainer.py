@@ -1,4 +1,4 @@
-"""Trainer of the recurrent codec: one loop, time-boxed, resumable."""
+"""Trainer of the codec: one loop, time-boxed, resumable."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from semcomp.codec import PRESETS, CodecConfig
+from semcomp.one_pass_codec import OnePassCodec
 from semcomp.overlap import lapped_filter
 from semcomp.paper_codec import build_codec
 from semcomp.quantizer import QuantizerTables
@@ -29,7 +30,7 @@ from .losses import loss_of
 from .options import TrainOptions, iterations_for
 from .parallel import Processes
 from .pool import PicturePool
-from .unroll import unroll
+from .unroll import at_own_iterations, unroll
 from .validation import validate
 from .write import write_progress
 
@@ -79,11 +80,16 @@ class Trainer:
         """Steps and hours of the run that a warm start took its weights from."""
         self.validation: dict[str, float] = {}
 
+    def crops(self, iterations: int) -> int:
+        """Crops of a step, all processes together."""
+        world = self.processes.count
+        passes = 1 if isinstance(self.codec, OnePassCodec) else iterations
+        return max(1, self.options.work // passes // world) * world
+
     def batch(self, pool: PicturePool, iterations: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """This process's part of the next batch: image, levels, weights of the L1."""
         options, rng = self.options, self.rng
-        world = self.processes.count
-        count = max(1, options.work // iterations // world) * world
+        count = self.crops(iterations)
         own = self.processes.share(count)
         crops = pool.draw(
             count, options.crop, rng, transposes=options.transposes, detail=options.detail
@@ -106,15 +112,23 @@ class Trainer:
         if iterations is None:
             iterations = iterations_for(self.step, self.rng, options.curriculum)
         image, levels, weight = self.batch(pool, iterations)
+        mean = self.processes.mean
+        if isinstance(self.codec, OnePassCodec):
+            # Every crop is a term of its own: nothing in its logarithms to share.
+            pictures = self.one_pass(image, levels, iterations)[:, None]
+            image, mean = image[:, None], _same
+            weight = None if weight is None else weight[:, None]
+        else:
+            pictures = unroll(self.codec, image, levels, iterations)
         loss = loss_of(
-            unroll(self.codec, image, levels, iterations),
+            pictures,
             image,
             weight=weight,
             plain_l1=options.plain_l1,
             ssim_weight=options.ssim_weight,
             ms_ssim_weight=options.ms_ssim_weight,
             plain_similarity=options.plain_similarity,
-            mean=self.processes.mean,
+            mean=mean,
         )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -129,7 +143,16 @@ class Trainer:
             torch._foreach_lerp_(
                 list(self.average.parameters()), list(self.codec.parameters()), share
             )
-        return loss.detach()
+        return self.processes.mean(loss.detach())
+
+    def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
+        """This process's crops after numbers of iterations drawn for each: (B, 3, H, W)."""
+        assert isinstance(self.codec, OnePassCodec)
+        count = self.crops(iterations)
+        drawn = self.rng.integers(1, iterations + 1, count)
+        drawn[: count // 8] = iterations  # level maps in full, too
+        own = torch.from_numpy(drawn)[self.processes.share(count)].to(self.device)
+        return at_own_iterations(self.codec, image, levels, own)
 
 
 def start(
@@ -249,6 +272,11 @@ def train(
         losses.append(trainer.train_step(pool, options.speed(passed)))
         rate = (trainer.step - first_step) / max(time.monotonic() - began, 1e-3)
         progress.update(done, f"{trainer.step} steps, {rate:.2f} per second", left)
+
+
+def _same(value: Tensor) -> Tensor:
+    """The mean over all processes of what only this one has a term for."""
+    return value
 
 
 def _silent(line: str) -> None:

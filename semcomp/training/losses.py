@@ -41,8 +41,8 @@ def _band(size: int, stride: int, device: torch.device) -> Tensor:
 def ssim_terms(x: Tensor, y: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
     """SSIM and its contrast-structure part, means over the windows.
 
-    x: reference float32 (B, C, H, W) in 0..1, sides at least 11; y: (K, B, C, H, W). stride: only
-    every so many windows in both directions. Returns two (K, B, C).
+    x: reference float32 (B, C, H, W) or (K, B, C, H, W), in 0..1, sides at least 11; y:
+    (K, B, C, H, W). stride: only every so many windows in both directions. Returns two (K, B, C).
     """
     rows = _band(x.shape[-2], stride, x.device)
     columns = _band(x.shape[-1], stride, x.device).t()
@@ -79,10 +79,14 @@ def ms_ssim_terms(x: Tensor, y: Tensor) -> Tensor:
         # Negative similarities have no real power; the bound also bounds the gradient.
         product = product * (full if last else contrast).clamp(min=1e-2) ** weight
         if not last:
-            x = functional.avg_pool2d(x, 2)
-            half = functional.avg_pool2d(y.flatten(0, 1), 2)
-            y = half.view(*y.shape[:2], *half.shape[1:])
+            x, y = _halved(x), _halved(y)
     return product
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Means of 2x2 pixels: (..., C, H, W) -> (..., C, H/2, W/2)."""
+    half = functional.avg_pool2d(x.flatten(0, -4), 2)
+    return half.view(*x.shape[:-3], *half.shape[1:])
 
 
 def _log_of_mean(value: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
@@ -109,8 +113,9 @@ def loss_of(
 ) -> Tensor:
     """The loss above, a scalar.
 
-    reconstructions: (K, B, 3, H, W) and image: (B, 3, H, W), in -128..127.
-    weight: (B, 1, H, W) of mean 1, the importance of each pixel in the L1 term.
+    reconstructions: (K, B, 3, H, W) and image: (B, 3, H, W), or (K, B, 3, H, W) where each has an
+    image of its own; in -128..127.
+    weight: (B, 1, H, W) or (K, B, 1, H, W), of mean 1, each pixel's importance in the L1 term.
     plain_l1, plain_similarity: without the logarithms.
     stride: of the SSIM term's windows; a quarter of them says as much at a quarter of the cost.
     mean: over all processes.

@@ -42,7 +42,8 @@ class TrainOptions:
     minutes: time box of this call. total_minutes: length of the whole schedule where several calls
         share one; 0: the time box. steps, epochs: end after so many steps, or after as many as
         show every picture so often; the schedule then counts steps, not time. 0: no such end.
-    work: crops times iterations of a step. crop: side in pixels. curriculum: a name of CURRICULA.
+    work: crops times iterations of a step, or its crops where the decoder works in one pass. crop:
+        side in pixels. curriculum: a name of CURRICULA.
     masked: share of the crops under a random level map.
     lr, decay, final: learning rate; the last part of the schedule during which it falls linearly;
         the share of it at the end. warmup: steps in which it rises. clip: bound of the gradient's
@@ -59,7 +60,7 @@ class TrainOptions:
     preset: str = "small"
     data: str = ""
     minutes: float = 20.0
-    work: int = 48
+    work: int = 16
     crop: int = 128
     lr: float = 1e-3
     ema: float = 0.998

@@ -6,14 +6,18 @@ iterations together and without gradients, and the networks then see whole stack
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from semcomp.codec import Codec, EmbeddedCodec, LSTMState
+from semcomp.codec import Codec
+from semcomp.embedded_codec import EmbeddedCodec
+from semcomp.one_pass_codec import OnePassCodec
 from semcomp.quantizer import EmbeddedQuantizer
+from semcomp.recurrence import LSTMState
 
 
 @lru_cache(maxsize=16)
@@ -102,7 +106,43 @@ def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tens
         units: list[LSTMState | None] = list(codec.start(image)[1].units)
         pictures = codec.reconstruct(0, bits.flatten(0, 1), linear.flatten(0, 1), units, iterations)
         return pictures.view(iterations, *image.shape)
+    if isinstance(codec, OnePassCodec):
+        _, linear = linear_path(codec.quantizer, image, levels, iterations)
+        reached = _reached(levels, torch.arange(1, iterations + 1, device=levels.device)[:, None])
+        pictures = codec.reconstruct(linear.flatten(0, 1), reached.flatten(0, 1))
+        return pictures.view(iterations, *image.shape)
     return torch.stack(step_by_step(codec, image, levels, iterations))
+
+
+def _reached(levels: Tensor, iterations: Tensor) -> Tensor:
+    """Iterations that blocks of levels (B, 1, Hb, Wb) have received after `iterations` (..., B)."""
+    return torch.minimum(levels[:, 0].long(), iterations[..., None, None])
+
+
+def at_own_iterations(
+    codec: OnePassCodec, image: Tensor, levels: Tensor, iterations: Tensor
+) -> Tensor:
+    """Every picture of a batch after a number of iterations of its own: (B, 3, H, W).
+
+    iterations: int64 (B,), from 1 on. A codec in one pass learns from as many different pictures as
+    the step has passes, instead of from a few pictures at every level.
+    """
+    _, linear = linear_path(codec.quantizer, image, levels, int(iterations.max()))
+    own = linear[iterations - 1, torch.arange(len(image), device=image.device)]
+    own = own.contiguous(memory_format=torch.channels_last)
+    return codec.reconstruct(own, _reached(levels, iterations))
+
+
+def after(codec: Codec, image: Tensor, levels: Tensor, shown: Sequence[int]) -> dict[int, Tensor]:
+    """The pictures after some numbers of iterations, each (B, 3, H, W), as files would give them.
+
+    A codec in one pass makes no others on the way.
+    """
+    if isinstance(codec, OnePassCodec):
+        count = torch.ones(len(image), dtype=torch.int64, device=image.device)
+        return {k: at_own_iterations(codec, image, levels, k * count) for k in sorted(shown)}
+    pictures = step_by_step(codec, image, levels, max(shown))
+    return {k: pictures[k - 1] for k in sorted(shown)}
 
 
 def step_by_step(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:

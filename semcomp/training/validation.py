@@ -14,7 +14,7 @@ from semcomp.quantizer import BLOCK, ITERATIONS
 
 from .data import random_levels
 from .losses import ms_ssim_terms, ssim_terms
-from .unroll import step_by_step
+from .unroll import after
 
 SHOWN = (1, 2, 4, 6, 8, 12, 16, 24)
 """Uniform levels that are scored."""
@@ -80,12 +80,11 @@ def validate(codec: Codec, image: Tensor, shown: Sequence[int] = SHOWN) -> dict[
         part = slice(start, start + CHUNK)
         x = shown_pixels(image[part])
         full = torch.full_like(maps[part], ITERATIONS)
-        for k, y in enumerate(step_by_step(codec, image[part], full, max(shown)), 1):
-            if k in shown:
-                for name, score in SCORES.items():
-                    sums[f"{name}_{k}"] += float(score(x, shown_pixels(y)).sum())
+        for k, y in after(codec, image[part], full, shown).items():
+            for name, score in SCORES.items():
+                sums[f"{name}_{k}"] += float(score(x, shown_pixels(y)).sum())
         depth = min(MAP_ITERATIONS, max(shown))
-        y = shown_pixels(step_by_step(codec, image[part], maps[part], depth)[-1])
+        y = shown_pixels(after(codec, image[part], maps[part], [depth])[depth])
         found = {f"map_{name}": score(x, y) for name, score in SCORES.items()}
         found["map_weighted_psnr"] = level_weighted_error(x, y, maps[part])
         for name, values in found.items():

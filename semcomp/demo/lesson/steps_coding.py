@@ -81,11 +81,12 @@ def iterations(study: Study) -> Step:
             r"\hat{x}_k = D_k(b_k)",
             r"r_k = x - \hat{x}_k",
         ),
-        "x is the picture, r what is missing, b the bits; E encodes, B makes bits, D decodes and "
-        "remembers earlier iterations. The paper trains a network for E. The weights used here "
-        "have a fixed transform instead: each bit says in which part of an interval one "
-        "coefficient of the block lies, and so narrows what is missing. D is the recurrent "
-        "network. PSNR is 10·log<sub>10</sub>(255² / mean squared error).",
+        "x is the picture, r what is missing, b the bits; E encodes, B makes bits, D decodes. In "
+        "the paper E and D are networks that remember earlier iterations. The weights used here "
+        "have a fixed transform for E: each bit says in which part of an interval one "
+        "coefficient of the block lies, and so narrows what is missing. D is a network that "
+        "makes the picture of all that was sent. PSNR is 10·log<sub>10</sub>(255² / mean squared "
+        "error).",
         f"Each iteration has {plural(each * study.blocks, 'bit')}. Why does the file not need as "
         "many?",
         f"Bits that can be guessed cost less than one bit. The first 8 iterations took "
