@@ -130,6 +130,15 @@ def test_random_levels_are_half_full_half_smooth():
     assert (smooth[..., 1:] - smooth[..., :-1]).abs().max() <= 4
 
 
+def test_rough_levels_jump_from_group_to_group():
+    levels = random_levels(60, 16, 12, np.random.default_rng(0), 1.0, 0.0, rough=0.5)
+    assert levels.min() >= 1 and levels.max() <= ITERATIONS
+    steps = (levels[..., 1:] - levels[..., :-1]).abs().amax((1, 2, 3))
+    assert 15 <= int((steps > 4).sum()) <= 40  # a smooth map has no step beyond 4
+    plain = random_levels(8, 16, 12, np.random.default_rng(1))
+    assert (random_levels(8, 16, 12, np.random.default_rng(1), rough=0.0) == plain).all()
+
+
 # Design of the quantizer
 
 

@@ -95,7 +95,9 @@ class Trainer:
             count, options.crop, rng, transposes=options.transposes, detail=options.detail
         )
         phase = float(rng.random())
-        levels = random_levels(count, options.crop // 8, iterations, rng, options.masked, phase)
+        levels = random_levels(
+            count, options.crop // 8, iterations, rng, options.masked, phase, options.rough
+        )
         weight = None
         if options.importance == "smooth":
             weight = random_importance(count, options.crop, rng)[own].to(self.device)

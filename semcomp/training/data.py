@@ -87,11 +87,13 @@ def random_levels(
     rng: np.random.Generator,
     masked: float = 0.5,
     phase: float = 0.0,
+    rough: float = 0.0,
 ) -> Tensor:
     """Level maps as the codec meets them: a share random smooth maps, the others full.
 
     masked: the share. phase: 0..1, where in the batch it starts; random, small batches of few
-    masked crops have their share in the long run.
+    masked crops have their share in the long run. rough: share of the maps that also jump from one
+    group of blocks to the next, as those of the `rd` allocation do.
     Returns int64 (count, 1, blocks, blocks) in 1..24.
     """
     share = np.ceil(np.arange(count + 1) * masked - phase).astype(np.int64)
@@ -102,8 +104,24 @@ def random_levels(
     smooth = functional.interpolate(coarse[chosen], (blocks, blocks), mode="bilinear")
     levels = torch.full((count, 1, blocks, blocks), ITERATIONS)
     smooth = mean[chosen] * 2 * smooth + shift[chosen]
+    if rough > 0:
+        smooth += mean[chosen] * _jumps(len(chosen), blocks, rng, rough)
     levels[chosen] = smooth.round().long().clamp(1, ITERATIONS)
     return levels
+
+
+def _jumps(count: int, blocks: int, rng: np.random.Generator, rough: float) -> Tensor:
+    """Random steps between groups of 1, 2x2 or 4x4 blocks: float32 (count, 1, blocks, blocks).
+
+    Of standard deviations up to 0.5 in a share `rough` of the maps, 0 in the others.
+    """
+    jumps = np.zeros((count, 1, blocks, blocks), np.float32)
+    for jump in jumps:
+        side = 1 << int(rng.integers(3))
+        groups = rng.normal(0, rng.uniform(0, 0.5), (-(-blocks // side),) * 2)
+        if rng.random() < rough:
+            jump[0] = groups.repeat(side, 0).repeat(side, 1)[:blocks, :blocks]
+    return torch.from_numpy(jumps)
 
 
 def random_importance(count: int, size: int, rng: np.random.Generator) -> Tensor:

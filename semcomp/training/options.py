@@ -44,7 +44,8 @@ class TrainOptions:
         show every picture so often; the schedule then counts steps, not time. 0: no such end.
     work: crops times iterations of a step, or its crops where the decoder works in one pass. crop:
         side in pixels. curriculum: a name of CURRICULA.
-    masked: share of the crops under a random level map.
+    masked: share of the crops under a random level map. rough: share of these whose levels jump
+        from block to block, as those of `rd` do.
     lr, decay, final: learning rate; the last part of the schedule during which it falls linearly;
         the share of it at the end. warmup: steps in which it rises. clip: bound of the gradient's
         norm. ema: decay of the averaged weights that are exported.
@@ -75,6 +76,7 @@ class TrainOptions:
     warmup: int = 100
     curriculum: str = "standard"
     masked: float = 0.5
+    rough: float = 0.0
     plain_l1: bool = False
     ssim_weight: float = 0.0
     ms_ssim_weight: float = 0.0
@@ -106,8 +108,9 @@ class TrainOptions:
             raise TrainingError(f"precision {self.precision!r}: use fp32 or bf16")
         if self.crop % 16 or self.crop < 16:
             raise TrainingError(f"crop {self.crop}: use a multiple of 16 pixels")
-        if not 0 <= self.masked <= 1 or not 0 <= self.detail <= 1 or not 0 <= self.decay <= 1:
-            raise TrainingError("masked, detail and decay are shares between 0 and 1")
+        shares = (self.masked, self.rough, self.detail, self.decay)
+        if not all(0 <= share <= 1 for share in shares):
+            raise TrainingError("masked, rough, detail and decay are shares between 0 and 1")
         if any(not 0.1 <= scale < 1 for scale in self.scales):
             raise TrainingError(f"scales {self.scales}: give factors from 0.1 to below 1")
 
