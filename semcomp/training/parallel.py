@@ -67,6 +67,8 @@ class Processes:
     def close(self) -> None:
         """Part from them."""
         if self._opened:
+            # Nobody leaves while the first still writes: torchrun stops all when one ends badly.
+            distributed.barrier()
             distributed.destroy_process_group()
             self._opened = False
 
