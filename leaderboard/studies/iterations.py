@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.pipeline import decompress
+from semcomp import bitstream
+from semcomp.image import crop
+from semcomp.planning import read_levels
+from semcomp.runtime import decode_history
+from semcomp.weights import find_model
 
 from ..codecs import CODECS
 from ..codecs.base import open_session
@@ -85,24 +89,13 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
 
 
 def every_iteration(data: bytes) -> dict[int, NDArray[np.uint8]]:
-    """The picture after each iteration of a file, uint8 (H, W, 3), by one decoding if it can be.
-
-    A large picture is decoded in tiles, each through all iterations: it takes a decoding for each.
-    So does a picture of weights that decode in one pass.
-    """
-    found: dict[int, NDArray[np.uint8]] = {}
-    calls = total = 0
-
-    def keep(done: int, of: int, picture: np.ndarray | None) -> None:
-        nonlocal calls, total
-        calls, total = calls + 1, of
-        if picture is not None:
-            found[done] = picture.copy()  # the decoder goes on drawing into its own
-
-    decompress(data, progress=keep)
-    if calls == len(found) == total:
-        return dict(sorted(found.items()))
-    return {k: np.asarray(decompress(data, iterations=k)) for k in range(1, total + 1)}
+    """The picture after each iteration of a file, uint8 (H, W, 3)."""
+    parsed = bitstream.parse(data)
+    header = parsed.header
+    model = find_model(header.model_id)
+    codes = model.coder.decode(list(parsed.chunks), read_levels(header))
+    history = decode_history(model.codec, codes, model.device)
+    return {k: crop(shown, header.height, header.width) for k, shown in enumerate(history, 1)}
 
 
 def _panel(rows: pandas.DataFrame, table: pandas.DataFrame, metric: str, label: str) -> Panel:
