@@ -25,7 +25,7 @@ from .image import crop, load_image, pad_image
 from .measure import measure
 from .metrics import MetricError, ms_ssim, psnr, ssim_map, weighted_mean
 from .pipeline import pack
-from .planning import Allocation, Plan, cut_codes, plan_levels, read_levels
+from .planning import Allocation, Plan, cut_codes, plan_levels, read_codes
 from .quantizer import BLOCK
 from .runtime import decode_codes
 from .semantic import analyse, upsample_grey
@@ -86,7 +86,7 @@ class _Picture:
         """Decode a file and score what comes out."""
         started = time.perf_counter()
         parsed = bitstream.parse(data)
-        codes = self.model.coder.decode(list(parsed.chunks), read_levels(parsed.header))
+        _, codes = read_codes(self.model, parsed)
         decoded = crop(decode_codes(self.model.codec, codes, self.model.device), *self.size)
         decode_seconds = time.perf_counter() - started
         similarity = ssim_map(self.image, decoded)

@@ -75,6 +75,15 @@ class LinearPathCodec(nn.Module):
         decoder.linear = decoder.linear.index_add(1, channels, torch.stack(changes, 1))
 
 
+def hardly_correct(*layers: nn.Conv2d) -> None:
+    """Scale a decoder's last layers down, so that training starts from the linear path alone."""
+    with torch.no_grad():
+        for layer in layers:
+            layer.weight.mul_(0.01)
+            assert layer.bias is not None
+            layer.bias.zero_()
+
+
 class Decoder(nn.Module):
     """D_k: bits and linear path -> correction of the linear path.
 
@@ -101,13 +110,10 @@ class Decoder(nn.Module):
         self.refine = nn.Conv2d(g, 4 * h, 1)
         self.unit_h = ConvLSTM(h, h)
         self.pixels = nn.Conv2d(h, 3 * 16, 3, 1, 1)
-        with torch.no_grad():  # start from the linear path alone
-            for layer in (self.correct, self.pixels):
-                layer.weight.mul_(0.01)
-                assert layer.bias is not None
-                layer.bias.zero_()
-            if config.gain:
-                self.gains = nn.Conv2d(g, 2, 1)
+        hardly_correct(self.correct, self.pixels)
+        if config.gain:
+            self.gains = nn.Conv2d(g, 2, 1)
+            with torch.no_grad():
                 for parameter in self.gains.parameters():
                     parameter.zero_()
 

@@ -27,7 +27,7 @@ from .allocation import block_importance, proportional_trace
 from .image import crop, load_image
 from .metrics import psnr
 from .pipeline import Compressed, Source
-from .planning import LEVELS, Allocation, Progress, read_levels
+from .planning import LEVELS, Allocation, Progress, read_codes
 from .runtime import decode_history
 from .semantic import ClassScore, SemanticMap
 from .weights import load_model
@@ -85,9 +85,8 @@ def explain(
         progress=progress,
     )
     parsed = bitstream.parse(compressed.data)
-    levels = read_levels(parsed.header)
     loaded = load_model(model, device)
-    codes = loaded.coder.decode(list(parsed.chunks), levels)
+    levels, codes = read_codes(loaded, parsed)
     history = decode_history(loaded.codec, codes, loaded.device)
     pictures: dict[str, Image.Image] = {}
     if compressed.semantic_map is not None:

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .codec import CELL
+from .distortion import BlockDistortion
 from .image import to_tensor
-from .metrics import ssim_map
 from .quantizer import BLOCK
 from .runtime import Window, decode_codes, encode_codes
 from .weights import Model
-
-SSIM_WEIGHT = 1000.0
-"""Squared grey levels that 1 - SSIM counts for in a block's distortion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +25,8 @@ class RateDistortion:
     """Tables of a padded picture with N = Hb * Wb blocks and K measured iterations.
 
     codes: int8 (K, P, Hb, Wb), the bits at full level.
-    rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (N, K + 1).
+    rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (N, K + 1), what
+    `BlockDistortion` finds in every block where all have come as far.
     """
 
     codes: np.ndarray
@@ -39,22 +37,6 @@ class RateDistortion:
         """Bits that every block at `level` would take; fractions interpolate."""
         totals = self.rate.sum(0)
         return float(np.interp(level, np.arange(len(totals)), totals))
-
-
-def block_means(values: np.ndarray) -> np.ndarray:
-    """float (8 Hb, 8 Wb) -> mean of every block, float64 (Hb, Wb)."""
-    rows, columns = values.shape[0] // BLOCK, values.shape[1] // BLOCK
-    blocks = values[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-    return np.asarray(blocks.mean((1, 3), dtype=np.float64))
-
-
-def block_distortion(original: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """Squared error mixed with 1 - SSIM, float64 (Hb, Wb); both pictures uint8 and padded.
-
-    SSIM alone would starve the smooth blocks, squared error alone knows nothing of structure.
-    """
-    error = (original.astype(np.float32) - decoded.astype(np.float32)) ** 2
-    return block_means(error.mean(2)) + SSIM_WEIGHT * (1 - block_means(ssim_map(original, decoded)))
 
 
 def measure(
@@ -71,15 +53,21 @@ def measure(
     shape = (height // BLOCK, width // BLOCK)
     shown = np.full_like(padded, 128)
     distortion = np.zeros((iterations + 1, *shape))
-    distortion[0] = block_distortion(padded, shown)
+    references: dict[Window, BlockDistortion] = {}
+
+    def note(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
+        # The windows reach over the core's edge, into the halo.
+        blocks = references[outer].of(decoded)[core.within(outer).scaled(CELL // BLOCK)]
+        distortion[k][core.scaled(CELL // BLOCK)] = blocks
 
     def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        # The SSIM windows reach over the core's edge, into the halo.
-        blocks = block_distortion(padded[outer.scaled(CELL)], decoded)
-        inner = core.within(outer)
-        distortion[k + 1][core.scaled(CELL // BLOCK)] = blocks[inner.scaled(CELL // BLOCK)]
+        if outer not in references:
+            references.clear()  # the tile before is done
+            references[outer] = BlockDistortion(padded[outer.scaled(CELL)])
+            note(0, core, outer, np.full_like(decoded, 128))
+        note(k + 1, core, outer, decoded)
         if progress is not None:
-            shown[core.scaled(CELL)] = decoded[inner.scaled(CELL)]
+            shown[core.scaled(CELL)] = decoded[core.within(outer).scaled(CELL)]
             progress(k + 1, iterations, shown)
 
     codes = encode_codes(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .codec import CodecConfig, DecoderState, EncoderState
-from .embedded_codec import LinearPathCodec
+from .embedded_codec import LinearPathCodec, hardly_correct
 from .quantizer import QuantizerTables
 from .recurrence import precision
 
@@ -58,11 +58,7 @@ class OnePassDecoder(nn.Module):
         self.refine = nn.Conv2d(eighth, 4 * quarter, 1)
         self.quarter = nn.Sequential(*(Residual(quarter) for _ in range(at_quarter)))
         self.pixels = nn.Conv2d(quarter, 3 * 16, 3, 1, 1)
-        with torch.no_grad():  # start from the linear path alone
-            for layer in (self.correct, self.pixels):
-                layer.weight.mul_(0.01)
-                assert layer.bias is not None
-                layer.bias.zero_()
+        hardly_correct(self.correct, self.pixels)
 
     def forward(self, linear: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
         """Returns corrections (B, 192, H/8, W/8) and (B, 3, H, W), in units of the rms error.

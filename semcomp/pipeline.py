@@ -25,7 +25,7 @@ from .bitstream import BitstreamError, Header
 from .codec import CELL
 from .image import MAX_PIXELS, crop, load_image, pad_image, to_tensor
 from .one_pass_codec import OnePassCodec
-from .planning import MAP_STEP, Allocation, Plan, Progress, map_section, plan_levels, read_levels
+from .planning import MAP_STEP, Allocation, Plan, Progress, map_section, plan_levels, read_codes
 from .quantizer import BLOCK
 from .runtime import Window, decode_codes, encode_codes
 from .semantic import SemanticMap, analyse
@@ -176,7 +176,7 @@ def decompress(
             TruncatedWarning,
             stacklevel=2,
         )
-    codes = model.coder.decode(list(parsed.chunks), read_levels(header))
+    _, codes = read_codes(model, parsed)
     return Image.fromarray(_decode(model, codes, progress, header.height, header.width))
 
 

@@ -51,6 +51,7 @@ ORDER = [
     "bitstream",
     "weights",
     "runtime",
+    "distortion",
     "measure",
     "planning",
     "pipeline",

@@ -149,7 +149,7 @@ picture = decompress(data)
 assert "efficientnet_lite_pytorch" not in sys.modules, "the decoder needs no classifier"
 parsed = bitstream.parse(data)
 model = weights.find_model(parsed.header.model_id)
-codes = model.coder.decode(list(parsed.chunks), pipeline.read_levels(parsed.header))
+_, codes = pipeline.read_codes(model, parsed)
 assert model.coder.encode(codes) == list(parsed.chunks)
 print(hashlib.sha256(codes.tobytes()).hexdigest())
 picture.save(sys.argv[1] + ".png")

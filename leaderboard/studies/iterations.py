@@ -16,7 +16,7 @@ from PIL import Image
 
 from semcomp import bitstream
 from semcomp.image import crop
-from semcomp.planning import read_levels
+from semcomp.planning import read_codes
 from semcomp.runtime import decode_history
 from semcomp.weights import find_model
 
@@ -93,7 +93,7 @@ def every_iteration(data: bytes) -> dict[int, NDArray[np.uint8]]:
     parsed = bitstream.parse(data)
     header = parsed.header
     model = find_model(header.model_id)
-    codes = model.coder.decode(list(parsed.chunks), read_levels(header))
+    _, codes = read_codes(model, parsed)
     history = decode_history(model.codec, codes, model.device)
     return {k: crop(shown, header.height, header.width) for k, shown in enumerate(history, 1)}
 

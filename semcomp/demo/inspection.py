@@ -17,7 +17,7 @@ from semcomp.bitstream import AllocationKind, Header
 from semcomp.codec import CELL
 from semcomp.grid_coder import decode_grid
 from semcomp.image import crop
-from semcomp.planning import cut_codes, read_levels, restore_map
+from semcomp.planning import cut_codes, read_codes, restore_map
 from semcomp.quantizer import BLOCK
 from semcomp.runtime import TILE
 from semcomp.weights import Model, find_model
@@ -91,8 +91,7 @@ def inspect_file(
             f"{original.shape[1]} × {original.shape[0]}: choose the picture this file was made of"
         )
     model = find_model(header.model_id, device)
-    levels = read_levels(header)
-    codes = model.coder.decode(list(parsed.chunks), levels)
+    levels, codes = read_codes(model, parsed)
     return _inspection(
         data, header, model, levels, codes, map_of(header) if grey is None else grey, original
     )

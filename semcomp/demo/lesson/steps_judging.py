@@ -13,7 +13,7 @@ from semcomp.demo.lesson.step import Step
 from semcomp.demo.lesson.study import SECOND_CLASSIFIER, Study
 from semcomp.demo.lesson.versions import Score, Version
 from semcomp.demo.words import percent
-from semcomp.measure import block_means
+from semcomp.distortion import block_means
 from semcomp.quantizer import BLOCK
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
