@@ -65,6 +65,7 @@ VARIANTS: Mapping[str, Variant] = {
     "scales": Variant("also pictures at 0.75 and 0.5", {"scales": (0.75, 0.5)}),
     "no-masks": Variant("no level maps", {"masked": 0.0}),
     "all-masks": Variant("every crop under a level map", {"masked": 1.0}),
+    "rough": Variant("half the level maps jump from block to block", {"rough": 0.5}),
     "low": Variant("2 to 12 iterations", {"curriculum": "low"}),
     "high": Variant("8 to 24 iterations", {"curriculum": "high"}),
     "full": Variant("always 24 iterations", {"curriculum": "full"}),
