@@ -80,10 +80,14 @@ def pixels(page: Page, side: int) -> np.ndarray:
 
 
 def choose(page: Page, side: int, key: str) -> None:
-    """Put a picture on a side of the viewer and wait for its numbers."""
+    """Put another codec's picture on a side of the viewer and wait for it and its size."""
     page.select_option(f".pick[data-side='{side}']", key)
     page.wait_for_function(
-        "side => document.querySelectorAll('.view-tag')[side].textContent.includes('B')", arg=side
+        """side => {
+            const box = document.querySelector(`.pick[data-side='${side}']`);
+            const tag = document.querySelectorAll('.view-tag')[side].textContent;
+            return tag.startsWith(box.selectedOptions[0].label) && / k?B$/.test(tag); }""",
+        arg=side,
     )
 
 

@@ -201,6 +201,29 @@ def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(
 
 
 @pytest.mark.browser
+def test_quick_choices_count_from_what_was_chosen_last(page: Page) -> None:
+    choose(page, 0, "jpeg")
+    page.evaluate(
+        """() => {
+            const [box] = document.querySelectorAll('.pick');
+            for (const key of ['webp', 'george']) {
+                box.value = key;
+                box.dispatchEvent(new Event('change'));
+            }
+            document.querySelector('[data-do=jpeg]').click();
+            document.querySelector('[data-do=swap]').click(); }"""
+    )
+    page.wait_for_function(
+        "() => document.querySelectorAll('.view-tag')[1].textContent.startsWith('JPEG')"
+    )
+    assert page.locator(".pick").evaluate_all("all => all.map(box => box.value)") == [
+        "ours",
+        "jpeg",
+    ]
+    assert page.locator("[data-do=jpeg]").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.browser
 def test_a_result_card_to_keep(page: Page) -> None:
     page.get_by_role("button", name="Result card").click()
     page.locator("#card-go").click()

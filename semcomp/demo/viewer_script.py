@@ -9,6 +9,8 @@ const root = find(".viewer"), frame = find(".view-frame.main"), divider = find("
 const view = { z: 1, x: 0, y: 0, split: 50, solo: "split" };
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 let value = null, hover = null;
+// Keys left and right as chosen last, at once; answers to older choices do not change them.
+let stands = [], asked = null;
 // Once, while nobody has touched anything, the divider shows by itself that it can be moved.
 const sweep = { at: null, over: matchMedia("(prefers-reduced-motion: reduce)").matches };
 
@@ -49,16 +51,24 @@ const acts = {
   a: () => { view.solo = view.solo === "a" ? "split" : "a"; draw(); },
   b: () => { view.solo = view.solo === "b" ? "split" : "b"; draw(); },
   split: () => { view.solo = "split"; draw(); },
-  swap: () => value && choose([value.sides[1].key, value.sides[0].key]),
+  swap: () => value && choose([stands[1], stands[0]]),
   jpeg: () => value && choose([shows("jpeg") ? "original" : "jpeg", "ours"]),
 };
-const shows = (name) => value.sides.some((side) => side.key === name);
-const choose = (sides) => trigger("select", { left: sides[0], right: sides[1] });
+const shows = (name) => stands.includes(name);
+const stand = (sides) => {
+  stands = sides;
+  all(".pick").forEach((box, i) => { box.value = sides[i]; });
+  find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
+};
+const choose = (sides) => {
+  stand(asked = sides);
+  trigger("select", { left: sides[0], right: sides[1] });
+};
 all("[data-do]").forEach((b) => b.addEventListener("click", () => acts[b.dataset.do]()));
 all(".pick").forEach((box) => box.addEventListener("change", () => {
   const sides = all(".pick").map((b) => b.value), me = +box.dataset.side;
   // The same picture twice says nothing: the other side takes what this one had.
-  if (sides[0] === sides[1]) sides[1 - me] = value.sides[me].key;
+  if (sides[0] === sides[1]) sides[1 - me] = stands[me];
   choose(sides);
 }));
 
@@ -208,11 +218,13 @@ const update = () => {
   value = { ...fresh };
   root.dataset.phase = value.phase;
   element.style.setProperty("--ratio", value.size[0] / value.size[1]);
-  all(".pick").forEach((box, i) => {
+  all(".pick").forEach((box) => {
     if (box.options.length !== value.options.length)
       box.replaceChildren(...value.options.map(([k, label]) => new Option(label, k)));
-    box.value = value.sides[i].key;
   });
+  const sides = value.sides.map((side) => side.key);
+  if (asked?.every((key, i) => key === sides[i])) asked = null;
+  stand(asked ?? sides);
   value.sides.forEach((side, i) => {
     const layer = find(`.layer[data-side="${i}"]`);
     show(layer.querySelector("img"), side.url, side.alt);
@@ -234,7 +246,6 @@ const update = () => {
   if (note.textContent !== value.note) note.textContent = value.note;
   find(".view-progress i").style.width = 100 * (value.share || 0) + "%";
   find("[data-do=jpeg]").hidden = !value.options.some(([name]) => name === "jpeg");
-  find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
   draw(); greet();
 };
 watch("value", update);
