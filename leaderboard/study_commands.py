@@ -16,7 +16,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="iterations, figure7, figure6, metric-agreement, floor or maps", metavar="NAME"
+            help="iterations, figure7, figure6, metric-agreement, floor, survival or maps",
+            metavar="NAME",
         ),
     ],
     out: Annotated[Path, typer.Option(help="folder to write into", metavar="DIR")],

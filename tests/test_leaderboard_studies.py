@@ -298,9 +298,11 @@ def test_write_study(tmp_path):
     assert Image.open(io.BytesIO((tmp_path / "new" / "made.png").read_bytes())).width > 300
 
 
-def test_every_study_is_there():
+def test_every_study_is_there(capsys):
+    assert main(["study", "--help"]) == 0
+    shown = capsys.readouterr().out
     for name in STUDIES:
-        assert callable(find_study(name))
+        assert callable(find_study(name)) and name in shown
     with pytest.raises(StudyError, match="use one of iterations"):
         find_study("figure8")
 
