@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 DESKTOP, PHONE = 1280, 360
 WIDTHS = (DESKTOP, PHONE)
@@ -47,3 +47,20 @@ def visiting(browser: Browser, url: str, width: int = DESKTOP, **settings: Any) 
     assert not away, f"the page asked for {away}"
     assert not broken, broken
     assert wide <= width, f"the page is {wide} pixels wide"
+
+
+@contextmanager
+def answering_late(page: Page) -> Iterator[Callable[[], None]]:
+    """The page's next request to a quick event reaches the server when the block ends.
+
+    Gives a function that waits until the page has sent it.
+    """
+    waiting: list[Route] = []
+
+    def sent() -> None:
+        while not waiting:
+            page.wait_for_timeout(20)
+
+    page.route("**/run/**", lambda route: waiting.append(route), times=1)
+    yield sent
+    waiting[0].continue_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,6 +123,17 @@ def test_play_turns_the_pages_and_the_gallery_has_maps(page: Page) -> None:
     page.wait_for_function(f"getComputedStyle({shown}).opacity === '0'")
     case.get_by_role("checkbox").check()
     page.wait_for_function(f"Number(getComputedStyle({shown}).opacity) > 0.6")
+
+
+@pytest.mark.browser
+def test_a_sample_to_teach_with(page: Page) -> None:
+    source = "document.querySelector('#lesson-picture img').src"
+    before = page.evaluate(source)
+    page.locator("#lesson-samples button").first.click()
+    page.wait_for_function(f"old => {source} !== old", arg=before)
+    page.wait_for_selector("#lesson-8 .book", state="attached")
+    shown = page.request.get(page.evaluate(source)).body()
+    assert (np.asarray(Image.open(io.BytesIO(shown))) == small("cat")).all()
 
 
 @pytest.mark.browser

@@ -221,7 +221,7 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     settings = (upload, 2, "uniform", None, None, 1024, sides.FIRST)
 
     def choose(left: str, right: str) -> Any:
-        return acts.choose("", SimpleNamespace(left=left, right=right), visitor)  # type: ignore[arg-type]
+        return acts.choose(f"{left} {right}", "", visitor)
 
     running = acts.run(*settings, None, "", visitor, gr.Progress())
     next(running)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import semcomp
 from semcomp.demo import result_card, work
-from tests.browsing import DESKTOP, PHONE, WIDTHS, visiting
+from tests.browsing import DESKTOP, PHONE, WIDTHS, answering_late, visiting
 from tests.compress_page import changed, choose, numbers, opened, pixels, served
 
 if TYPE_CHECKING:
@@ -221,6 +221,33 @@ def test_quick_choices_count_from_what_was_chosen_last(page: Page) -> None:
         "jpeg",
     ]
     assert page.locator("[data-do=jpeg]").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.browser
+def test_what_is_chosen_before_the_first_answer_is_shown_in_the_end(
+    browser: Browser, url: str
+) -> None:
+    with opened(browser, url) as page:
+        with answering_late(page) as sent:
+            page.select_option(".pick[data-side='0']", "webp")
+            sent()
+            page.select_option(".pick[data-side='0']", "jpeg")
+        page.wait_for_function(
+            "() => document.querySelector('.view-tag').textContent.startsWith('JPEG')"
+        )
+        assert page.locator(".pick").first.input_value() == "jpeg"
+
+
+@pytest.mark.browser
+def test_the_sample_clicked_last_is_shown_in_the_end(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        first = numbers(page)
+        with answering_late(page) as sent:
+            page.locator("#samples button").nth(0).click()
+            sent()
+            page.locator("#samples button").nth(1).click()
+        changed(page, first)
+        assert (pixels(page, 0) == work.samples()["coffee"]).all()
 
 
 @pytest.mark.browser

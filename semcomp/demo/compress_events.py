@@ -178,11 +178,12 @@ class CompressEvents:
                 note = f"Preview. {note}"
                 yield self.shown.on_the_way(visit, pair, preview, choice, note, share, "preview")
 
-    def choose(self, here: str, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        """Other pictures for left and right: sides, viewer, numbers, link."""
-        pair = event.left, event.right
+    def choose(self, keys: str, here: str, request: gr.Request) -> tuple[Any, ...]:
+        """Other pictures for left and right, keys "jpeg ours": sides, viewer, numbers, link."""
+        left, _, right = str(keys).partition(" ")
+        pair = left, right
         visit = VISITS.current(identity(request))
-        if any(key not in self.shown.labels for key in pair) or pair[0] == pair[1]:
+        if any(key not in self.shown.labels for key in pair) or left == right:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         if visit is not None:
             visit.pair = pair

@@ -76,6 +76,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     seen = gr.State()  # of the picture whose classes are offered
     pair, asked = gr.State(sides.FIRST), gr.State()
     here = gr.Textbox(visible=False)  # not a state: the browser says it
+    stands = gr.Textbox(visible=False)  # as well
     wanted = gr.State()  # what the uniform allocation is to be found for
 
     settings = [picture, level, allocation, focus, seen, side, pair]
@@ -95,7 +96,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **QUICK,
     )
     looked = picture.input(lambda: None, None, None, **QUICK)
-    picked = row.select(events.pick, None, picture, **QUICK, **LAST)
+    picked = row.select(events.pick, row, picture, **QUICK, **LAST)
     aimed = aim.click(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
     moved = gr.on(
@@ -103,7 +104,14 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **quick,
         **LAST,
     )
-    chosen = shown.select(acts.choose, here, [pair, shown, facts, link], **QUICK, **LAST)
+    chosen = shown.select(
+        acts.choose,
+        [stands, here],
+        [pair, shown, facts, link],
+        js=viewer.CHOSEN,
+        **QUICK,
+        **LAST,
+    )
     starts = (opened, picked, looked, aimed, typed, moved)
     runs = [start.success(**ran) for start in starts] + [gr.on([go.click, side.input], **ran)]
     for run in runs:

@@ -1,7 +1,7 @@
 """The viewer: two pictures under one divider, importance and levels beside them, all in step.
 
-Its value is a plain dictionary made by `value_of`; the page's script draws it and sends a `select`
-event with `left` and `right` when the visitor asks for other pictures.
+Its value is a plain dictionary made by `value_of`; the page's script draws it and triggers `select`
+when the visitor asks for other pictures: `CHOSEN` says which.
 """
 
 import base64
@@ -27,6 +27,13 @@ HEAT_SIDE = 384
 """Longest side of the importance drawing in pixels; the page stretches it."""
 MOST_BLOCKS = 40_000
 """Largest grid whose numbers travel to the page for the pointer's readout."""
+
+CHOSEN = "(_, ...rest) => [document.querySelector('#viewer .viewer').dataset.stands, ...rest]"
+"""Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours".
+
+They are read when the request leaves and do not travel as the event's data: what is chosen while
+an answer is on its way counts, but Gradio (6.31) would send the first choice's data once more.
+"""
 
 
 def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> gr.HTML:

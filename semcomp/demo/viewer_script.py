@@ -9,8 +9,9 @@ const root = find(".viewer"), frame = find(".view-frame.main"), divider = find("
 const view = { z: 1, x: 0, y: 0, split: 50, solo: "split" };
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 let value = null, hover = null;
-// Keys left and right as chosen last, at once; answers to older choices do not change them.
-let stands = [], asked = null;
+// Keys left and right: what an answer brought until the visitor chooses, then what they chose
+// last, at once. An answer to an older choice changes neither; the choice is then asked again.
+let stands = [], chosen = false;
 // Once, while nobody has touched anything, the divider shows by itself that it can be moved.
 const sweep = { at: null, over: matchMedia("(prefers-reduced-motion: reduce)").matches };
 
@@ -57,12 +58,14 @@ const acts = {
 const shows = (name) => stands.includes(name);
 const stand = (sides) => {
   stands = sides;
+  root.dataset.stands = sides.join(" ");      // `viewer.CHOSEN` reads it when a request leaves
   all(".pick").forEach((box, i) => { box.value = sides[i]; });
   find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
 };
 const choose = (sides) => {
-  stand(asked = sides);
-  trigger("select", { left: sides[0], right: sides[1] });
+  chosen = true;
+  stand(sides);
+  trigger("select");
 };
 all("[data-do]").forEach((b) => b.addEventListener("click", () => acts[b.dataset.do]()));
 all(".pick").forEach((box) => box.addEventListener("change", () => {
@@ -223,8 +226,8 @@ const update = () => {
       box.replaceChildren(...value.options.map(([k, label]) => new Option(label, k)));
   });
   const sides = value.sides.map((side) => side.key);
-  if (asked?.every((key, i) => key === sides[i])) asked = null;
-  stand(asked ?? sides);
+  if (!chosen) stand(sides);
+  else if (sides.some((key, i) => key !== stands[i])) choose(stands);
   value.sides.forEach((side, i) => {
     const layer = find(`.layer[data-side="${i}"]`);
     show(layer.querySelector("img"), side.url, side.alt);

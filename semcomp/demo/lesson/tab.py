@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from semcomp.demo.events import choices, on_gpu  # isort: skip - before gradio, see events
+from semcomp.demo.events import choices, on_gpu, pick  # isort: skip - before gradio, see events
 
 import gradio as gr
 
@@ -90,7 +90,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
     tab.select(lambda: True, None, opened, **at_once)
     opened.change(**ran)  # the first time only
-    row.select(_pick, None, picture, **quick).success(**ran)
+    row.select(pick, row, picture, preprocess=False, **quick).success(**ran)
     same.click(_same_picture, None, picture, **quick).success(**ran)
     given = picture.input(**ran)
     given.failure(lambda: None, None, picture, **quick)  # no broken preview
@@ -154,11 +154,6 @@ def teacher_page() -> str:
     """The teacher's page, Markdown."""
     path = FOLDER / "teacher.md"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _pick(chosen: gr.SelectData) -> Any:
-    """The sample picture that was clicked."""
-    return list(work.samples().values())[chosen.index]
 
 
 def _same_picture(request: gr.Request) -> Any:
