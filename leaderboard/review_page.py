@@ -92,9 +92,10 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
     shown += [entry, details, actions, reason, newer, files]
     gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], shown, **QUICK)
     leave.click(events.sign_out, key, shown, **QUICK)
-    gr.on([queue.input, refresh.click], events.look_through, [key, queue], shown, **QUICK)
-    entry.input(events.show, [key, entry], shown, **QUICK)
     asked = [key, queue, entry]
+    queue.input(events.look_through, asked[:2], shown, **QUICK)
+    for start in (entry.input, refresh.click(events.refresh, asked, shown, **QUICK).success):
+        start(events.show, [key, entry], shown, **QUICK)
     approve.click(events.approve, asked, shown, **QUICK)
     reject.click(events.reject, [*asked, reason], shown, **QUICK)
     withdraw.click(events.withdraw, [*asked, reason], shown, **QUICK)

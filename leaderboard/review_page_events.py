@@ -82,6 +82,18 @@ class ReviewEvents:
             request, profile, key, lambda _: (self._choices(queue), *self._details(None))
         )
 
+    def refresh(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+    ) -> Outputs:
+        """Entries to choose from now. What is chosen stays, even if it was chosen after this was
+        asked for: only the choices change, and `show` follows."""
+        return self._answer(
+            request,
+            profile,
+            key,
+            lambda _: (gr.Dropdown(**self._listed(queue, number_of(entry))), *(gr.skip(),) * 5),
+        )
+
     def show(
         self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
     ) -> Outputs:
@@ -232,6 +244,10 @@ class ReviewEvents:
 
     def _choices(self, queue: str, chosen: int | None = None) -> gr.Dropdown:
         """The entries of a queue. chosen: stays chosen, in whichever queue it is now."""
+        return gr.Dropdown(value=chosen, **self._listed(queue, chosen))
+
+    def _listed(self, queue: str, chosen: int | None) -> dict[str, Any]:
+        """Choices and label for the entries of a queue and the one that is chosen."""
         states = QUEUES.get(queue, QUEUES["waiting"])
         found: list[Entry] = self._store.entries(states)
         choices = [(review.line(entry), entry.id) for entry in found]
@@ -239,7 +255,7 @@ class ReviewEvents:
         if chosen is not None and chosen not in ids:
             choices.append((review.line(self._store.entry(chosen)), chosen))
         label = "Entries" if not found else f"Entries ({len(found)})"
-        return gr.Dropdown(choices=choices, value=chosen, label=label)
+        return {"choices": choices, "label": label}
 
     def _details(self, entry_id: int | None) -> Outputs:
         """Message, actions, reason, entry to replace it, files."""

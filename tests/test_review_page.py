@@ -260,6 +260,7 @@ def ask(url: str, number: int, data: list[Any], session: str = "page") -> tuple[
 
 ARGUMENTS: dict[str, list[Any]] = {
     "look_through": ["waiting"],
+    "refresh": ["waiting", 1],
     "show": [1],
     "approve": ["waiting", 1],
     "reject": ["waiting", 1, "because"],

@@ -37,6 +37,7 @@ from tests.board_submissions import (
     results_folder,
     upload,
 )
+from tests.browsing import answering_late
 from tests.databases import board_url, postgres, sqlite_template  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
@@ -202,11 +203,16 @@ def test_in_a_browser(on_sqlite: tuple[str, Board], browser: Browser, tmp_path: 
         or not maintainer.get_by_label("Token").is_visible()
     )
     for kind in KINDS:
-        maintainer.get_by_role("button", name="Refresh").click()
-        maintainer.locator("#review-entry input").click()
-        maintainer.get_by_role("option", name=f"Mine, {kind}").click()
         details = maintainer.locator("#review-details")
-        details.get_by_text(f"Mine, {kind}: Waiting for a maintainer").wait_for()
+        reason = maintainer.locator("#review-reason textarea")
+        with answering_late(maintainer) as sent:  # what is chosen meanwhile stays
+            maintainer.get_by_role("button", name="Refresh").click()
+            sent()
+            maintainer.locator("#review-entry input").click()
+            maintainer.get_by_role("option", name=f"Mine, {kind}").click()
+            details.get_by_text(f"Mine, {kind}: Waiting for a maintainer").wait_for()
+            reason.fill("Shown anew, this goes.")
+        maintainer.wait_for_function("box => !box.value", arg=reason.element_handle())
         assert CONTACT in details.inner_text() and NOTES in details.inner_text()
         maintainer.get_by_role("button", name="Approve").click()
         details.get_by_text(f"Mine, {kind}: On the board").wait_for()
