@@ -12,7 +12,11 @@ MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "pre
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 """Events of the page, left out of the API's description."""
 LAST: dict[str, Any] = {"trigger_mode": "always_last"}
-"""A click while the one before is being answered counts too; Gradio would drop it."""
+"""A click while the one before is being answered counts too; Gradio would drop it.
+
+What was chosen has to be read from an input: Gradio (6.31) sends such a click with the data of the
+one before, so a listener that takes `gr.EventData` would answer the older choice once more.
+"""
 ALLOCATIONS = [
     ("Uniform: the same everywhere", "uniform"),
     ("Proportional: follows importance", "proportional"),

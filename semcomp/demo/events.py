@@ -33,8 +33,7 @@ def choices(seen: SemanticMap, focus: str | None = None) -> dict[str, Any]:
 def pick(row: gr.Gallery) -> Any:
     """The sample picture that was clicked last.
 
-    row: the component as it stands when the request leaves. The click's own data are not used:
-    after a click while an answer is on its way Gradio (6.31) sends the first click's once more.
+    row: the component as it stands when the request leaves; see `components.LAST`.
     """
     at = row.selected_index
     return gr.skip() if at is None else list(work.samples().values())[at]

@@ -28,11 +28,15 @@ HEAT_SIDE = 384
 MOST_BLOCKS = 40_000
 """Largest grid whose numbers travel to the page for the pointer's readout."""
 
-CHOSEN = "(_, ...rest) => [document.querySelector('#viewer .viewer').dataset.stands, ...rest]"
+CHOSEN = """
+(_, ...rest) => {
+  const boxes = [...document.querySelectorAll("#viewer .pick")];
+  return [boxes.map((box) => box.value).join(" "), ...rest];
+}
+"""
 """Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours".
 
-They are read when the request leaves and do not travel as the event's data: what is chosen while
-an answer is on its way counts, but Gradio (6.31) would send the first choice's data once more.
+They are read when the request leaves; see `components.LAST`.
 """
 
 

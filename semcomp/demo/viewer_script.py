@@ -58,8 +58,7 @@ const acts = {
 const shows = (name) => stands.includes(name);
 const stand = (sides) => {
   stands = sides;
-  root.dataset.stands = sides.join(" ");      // `viewer.CHOSEN` reads it when a request leaves
-  all(".pick").forEach((box, i) => { box.value = sides[i]; });
+  all(".pick").forEach((box, i) => { box.value = sides[i]; });   // `viewer.CHOSEN` reads them
   find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
 };
 const choose = (sides) => {
