@@ -2,7 +2,7 @@
 
 Only the tabs and the launch are here. The demo's tabs and endpoints stand in `semcomp.demo`, the
 leaderboard's in `leaderboard`. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT,
-limits from the variables in `semcomp.demo.settings`.
+limits from the variables in `semcomp.demo.hosting.settings`.
 """
 
 import os
@@ -13,35 +13,29 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.threads
 
-from semcomp.demo import (  # isort: skip - before gradio, see events
-    endpoints,
-    health,
-    look,
-    privacy,
-    tab_batch,
-    tab_compress,
-    tab_inside,
-    tab_open,
-    tab_paint,
-    tab_score,
-    tools,
-    turns,
-    warm,
-    words,
-)
-
 import gradio as gr
 
-from leaderboard import page as leaderboard
-from leaderboard import submit_page
-from leaderboard.board_context import BoardContext
 from leaderboard.codecs import CODECS
-from leaderboard.lesson_curves import lesson_curves
-from leaderboard.page_ready import keep_ready
-from leaderboard.page_view import TAB
+from leaderboard.pages.board import tab as leaderboard
+from leaderboard.pages.board.lesson_curves import lesson_curves
+from leaderboard.pages.board.ready import keep_ready
+from leaderboard.pages.board.view import TAB
+from leaderboard.pages.context import BoardContext
+from leaderboard.pages.submit import tab as submit_page
+from semcomp.demo.batch import tab as tab_batch
+from semcomp.demo.compress import tab as tab_compress
+from semcomp.demo.compress import warm
+from semcomp.demo.hosting import endpoints, health, turns
+from semcomp.demo.hosting import mcp as tools
+from semcomp.demo.hosting.limits import Limits
+from semcomp.demo.hosting.settings import Settings, SettingsError
+from semcomp.demo.inspect import open_file as tab_open
+from semcomp.demo.inspect import score as tab_score
+from semcomp.demo.inspect import tab as tab_inside
 from semcomp.demo.lesson import tab as lesson
-from semcomp.demo.limits import Limits
-from semcomp.demo.settings import Settings, SettingsError
+from semcomp.demo.paint import tab as tab_paint
+from semcomp.demo.sessions import privacy
+from semcomp.demo.shared import look, words
 
 
 def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None) -> gr.Blocks:

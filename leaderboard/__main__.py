@@ -14,18 +14,19 @@ from typing import Annotated
 
 import typer
 
+from leaderboard.cli.arguments import DatasetName, Images, split_names, split_numbers
+from leaderboard.cli.board import backup, export, import_
+from leaderboard.cli.check import check
+from leaderboard.cli.load import bench_board
+from leaderboard.cli.report import figures, table
+from leaderboard.cli.review import review
+from leaderboard.cli.study import study
+from leaderboard.cli.submission import submission
+from leaderboard.cli.submit import submit
+from leaderboard.cli.worker import worker
+from semcomp.errors import SemcompError
+from semcomp.files import ASSETS
 from semcomp.threads import use_one_blas_thread
-
-from .arguments import DatasetName, Images, split_names, split_numbers
-from .board_commands import backup, export, import_
-from .check_command import check
-from .load_command import bench_board
-from .report_commands import figures, table
-from .review_command import review
-from .study_commands import study
-from .submission_command import submission
-from .submit_command import submit
-from .worker_command import worker
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",
@@ -79,12 +80,13 @@ def run(
     ] = None,
 ) -> None:
     """Measure codecs on pictures; a run that was stopped goes on where it was."""
-    from . import committed
+    from leaderboard.data.datasets import KODAK, load_dataset
+    from leaderboard.data.results import ResultsError
+    from leaderboard.run.evaluate import evaluate
+    from leaderboard.run.progress import Progress, say
+
     from .codecs import CODECS
-    from .datasets import KODAK, load_dataset
-    from .evaluate import evaluate
-    from .progress import Progress, say
-    from .results import ResultsError
+    from .run import committed
 
     if out is None and dataset != KODAK:
         raise typer.BadParameter("name the folder for these pictures' results with --out")
@@ -120,7 +122,7 @@ def run(
                 print(path)
         except OSError as error:
             raise ResultsError(
-                f"cannot write {error.filename or committed.ASSETS}: {error.strerror or error}; "
+                f"cannot write {error.filename or ASSETS}: {error.strerror or error}; "
                 "the results are kept"
             ) from error
 
@@ -135,32 +137,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.main(None if argv is None else list(argv), prog_name="python -m leaderboard")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Exception as error:
-        if not isinstance(error, _expected()):
-            raise
+    except SemcompError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         for failure in getattr(error, "failures", ()):
             print(f"  {failure}", file=sys.stderr)
         return 1
     return 0
-
-
-def _expected() -> tuple[type[Exception], ...]:
-    """Errors that are about the user's files and options, not about the program."""
-    from .cache import CacheError
-    from .codecs import CodecError
-    from .curves import NoCurve
-    from .datasets import DatasetError
-    from .evaluate import EvaluationError
-    from .results import ResultsError
-    from .store.errors import StoreError
-    from .studies import StudyError
-    from .workers import WorkerError
-
-    return (
-        *(CacheError, CodecError, DatasetError, EvaluationError),
-        *(NoCurve, ResultsError, StoreError, StudyError, WorkerError),
-    )
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:

@@ -13,8 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semcomp.explanation import explain
-    from semcomp.pipeline import Compressed, compress, decompress, info
+    from .explanation import explain
+    from .pipeline import Compressed, compress, decompress, info
 
 __version__ = "0.1.0"
 

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 
 import typer
 
-from .classifier_command import train_classifier
-from .commands import bench
-from .compress_commands import compress, explain
-from .decompress_commands import decompress, info
-from .load_command import load
+from semcomp.cli.bench import bench
+from semcomp.cli.compress import compress, explain
+from semcomp.cli.decompress import decompress, info
+from semcomp.cli.load import load
+from semcomp.cli.tour import tour
+from semcomp.cli.train import train_app
+from semcomp.cli.train_classifier import train_classifier
+
+from .errors import SemcompError
 from .threads import use_one_blas_thread
-from .tour_command import tour
-from .train_commands import train_app
 
 app = typer.Typer(
     help="Semantic image compression: a codec that spends its bits where a picture means something",
@@ -47,25 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.main(None if argv is None else list(argv), prog_name="python -m semcomp")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Exception as error:
-        if not isinstance(error, _expected()):
-            raise
+    except (SemcompError, OSError) as error:
         print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
         return 1
     return 0
-
-
-def _expected() -> tuple[type[Exception], ...]:
-    """Errors that are about the user's files and options, not about the program."""
-    from .allocation import AllocationError
-    from .bitstream import BitstreamError
-    from .image import ImageError
-    from .semantic_map import SemanticError
-    from .training.classifier_options import TrainingError
-    from .weights import WeightsError
-
-    ours = (ImageError, AllocationError, SemanticError, BitstreamError, WeightsError, TrainingError)
-    return (*ours, OSError)
 
 
 def _message(error: Exception) -> str:

@@ -16,19 +16,21 @@ from typing import get_args
 import numpy as np
 import torch
 
-from . import bitstream
-from .allocation import MAX_LEVEL, block_importance, uniform_levels
+from semcomp.allocation.levels import block_importance, uniform_levels
+from semcomp.allocation.planning import Allocation, Plan, cut_codes, plan_levels, read_codes
+from semcomp.allocation.rd_table import measure
+from semcomp.coding.bitstream import AllocationKind
+from semcomp.errors import MetricError
+from semcomp.geometry import BLOCK, ITERATIONS
+from semcomp.networks.runtime import decode_codes
+from semcomp.semantics.activation import analyse, upsample_grey
+
 from .bench_rows import Row
-from .bitstream import AllocationKind
+from .coding import bitstream
 from .files import picture_files
 from .image import crop, load_image, pad_image
-from .measure import measure
-from .metrics import MetricError, ms_ssim, psnr, ssim_map, weighted_mean
+from .metrics import ms_ssim, psnr, ssim_map, weighted_mean
 from .pipeline import pack
-from .planning import Allocation, Plan, cut_codes, plan_levels, read_codes
-from .quantizer import BLOCK
-from .runtime import decode_codes
-from .semantic import analyse, upsample_grey
 from .weights import Model, load_model
 
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
@@ -54,7 +56,7 @@ class _Picture:
         self.shape = shape
         top = importance >= np.quantile(importance, 0.8)
         self.top = top.repeat(BLOCK, 0).repeat(BLOCK, 1)[: self.size[0], : self.size[1]]
-        self.measured = measure(model, self.padded, MAX_LEVEL)
+        self.measured = measure(model, self.padded, ITERATIONS)
 
     def file(self, allocation: Allocation, level: float, floor: int | None = None) -> bytes:
         """The file at an average level."""
@@ -70,7 +72,7 @@ class _Picture:
         target = 8.0 * size
         tries: list[tuple[int, bytes, float]] = []
         for _ in range(3):  # the context model's estimate is close; real files correct it
-            level = float(np.clip(np.interp(target, totals, steps), 0.1, MAX_LEVEL))
+            level = float(np.clip(np.interp(target, totals, steps), 0.1, ITERATIONS))
             plan = Plan(uniform_levels(level, *self.shape), AllocationKind.UNIFORM)
             data = self._pack(plan, level)
             tries.append((abs(len(data) - size), data, level))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from semcomp.semantic_map import upsample_grey
+from semcomp.semantics.maps import upsample_grey
 
 SHOWN_WIDTH = 960
 """Width in pixels of drawings, whatever the picture's; tall pictures are drawn narrower."""

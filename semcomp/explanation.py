@@ -22,14 +22,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import bitstream, draw, pipeline
-from .allocation import block_importance, proportional_trace
+from semcomp.allocation.levels import block_importance, proportional_trace
+from semcomp.allocation.planning import Allocation, Progress, read_codes
+from semcomp.geometry import LEVELS
+from semcomp.networks.runtime import decode_history
+from semcomp.semantics.activation import ClassScore, SemanticMap
+
+from . import draw, pipeline
+from .coding import bitstream
 from .image import crop, load_image
 from .metrics import psnr
 from .pipeline import Compressed, Source
-from .planning import LEVELS, Allocation, Progress, read_codes
-from .runtime import decode_history
-from .semantic import ClassScore, SemanticMap
 from .weights import load_model
 
 

@@ -6,6 +6,11 @@ import os
 import secrets
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout that this package is run from."""
+ASSETS = ROOT / "assets"
+"""Weights, results, the lesson's papers: what is made here and kept in the repository."""
+
 PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
 """What a folder's pictures end in."""
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
+from semcomp.errors import ImageError
+from semcomp.geometry import padded_size
+
 MAX_PIXELS = 50_000_000
 """Largest width times height `load_image` accepts by default."""
-
-CELL = 16
-"""Pixels on a cell's side: padded sides are multiples of it."""
 
 # Pillow would also open formats that start other programs (EPS), that hide a picture of another
 # size inside (ICO), or that decode before their size can be checked (JPEG XL's plugin).
@@ -43,10 +43,6 @@ _UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read, or an array that is not a picture."""
 
 
 def load_image(
@@ -104,13 +100,6 @@ def to_uint8(tensor: torch.Tensor) -> NDArray[np.uint8]:
         raise ImageError("the picture has NaN pixels; the codec's weights or input are broken")
     pixels = (pixels + 128).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
-
-
-def padded_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width rounded up to multiples of 16."""
-    if height < 1 or width < 1:
-        raise ImageError(f"a picture cannot be {height} x {width} pixels")
-    return -(-height // CELL) * CELL, -(-width // CELL) * CELL
 
 
 def pad_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

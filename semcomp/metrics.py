@@ -11,7 +11,9 @@ import pytorch_msssim
 import torch
 from numpy.typing import NDArray
 
-from semcomp.image import reflect
+from semcomp.errors import MetricError
+
+from .image import reflect
 
 MS_SSIM_MIN_SIDE = 161
 """Shortest side MS-SSIM is defined for: its 11-pixel window must fit after four halvings."""
@@ -20,10 +22,6 @@ _BLOCK = 8  # pixels on a block's side
 _RADIUS, _SIGMA = 5, 1.5  # of SSIM's 11x11 Gaussian window (Wang et al. 2004)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _STRIP_SAMPLES = 1 << 17  # values filtered at once; a strip's few arrays then stay in the cache
-
-
-class MetricError(ValueError):
-    """Two arrays that cannot be compared, or a metric that is not defined for them."""
 
 
 def psnr(reference: NDArray[np.uint8], distorted: NDArray[np.uint8]) -> float:

@@ -17,15 +17,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from semcomp.errors import WeightsError
+
 from .files import write_file
 
 PART_BYTES = 15 << 20
 """Largest payload of one part; files stay under 16 MiB."""
 _PART = re.compile(r"(.+)-(\d+)-of-(\d+)\.safetensors")
-
-
-class PartsError(ValueError):
-    """Parts that are missing, damaged or mixed up; the message names the remedy."""
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
@@ -74,7 +72,7 @@ def write_parts(
 def read_parts(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a set: its folder, any of its parts, or one file that is no part.
 
-    Raises PartsError if there is no set, a part is missing, or the digest does not fit.
+    Raises WeightsError if there is no set, a part is missing, or the digest does not fit.
     """
     parts = _parts(path)
     tensors: dict[str, Tensor] = {}
@@ -85,10 +83,12 @@ def read_parts(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 metadata = file.metadata() or {}
                 tensors.update({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
         except (OSError, SafetensorError) as error:
-            raise PartsError(f"{part} cannot be read: {error}") from error
+            raise WeightsError(f"{part} cannot be read: {error}") from error
     stated = metadata.get("digest")
     if (stated is not None or len(parts) > 1) and stated != digest_of(tensors):
-        raise PartsError(f"the weights of {path} are damaged or of several sets: write them again")
+        raise WeightsError(
+            f"the weights of {path} are damaged or of several sets: write them again"
+        )
     return tensors, metadata
 
 
@@ -98,7 +98,7 @@ def _parts(path: Path) -> list[Path]:
         sets = sorted(path.glob("*-1-of-*.safetensors"))
         if len(sets) != 1:
             have = ", ".join(part.name for part in sets) or "nothing"
-            raise PartsError(
+            raise WeightsError(
                 f"{path} should hold one set of weights, NAME-1-of-N.safetensors ..., has {have}"
             )
         path = sets[0]
@@ -107,9 +107,9 @@ def _parts(path: Path) -> list[Path]:
         return [path]
     name, count = match[1], int(match[3])
     if not 1 <= int(match[2]) <= count <= 10_000:
-        raise PartsError(f"{path.name} is no part of a set: parts are numbered from 1")
+        raise WeightsError(f"{path.name} is no part of a set: parts are numbered from 1")
     parts = [path.with_name(f"{name}-{i}-of-{count}.safetensors") for i in range(1, count + 1)]
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
-        raise PartsError(f"{path.parent} lacks {', '.join(missing[:5])}: copy all {count} parts")
+        raise WeightsError(f"{path.parent} lacks {', '.join(missing[:5])}: copy all {count} parts")
     return parts

@@ -19,16 +19,25 @@ from typing import Any, BinaryIO, get_args
 import numpy as np
 from PIL import Image
 
-from . import bitstream
-from .allocation import AllocationError, level_to_centi
-from .bitstream import BitstreamError, Header
-from .codec import CELL
+from semcomp.allocation.levels import level_to_centi
+from semcomp.allocation.planning import (
+    MAP_STEP,
+    Allocation,
+    Plan,
+    Progress,
+    map_section,
+    plan_levels,
+    read_codes,
+)
+from semcomp.coding.bitstream import Header
+from semcomp.errors import AllocationError, BitstreamError
+from semcomp.geometry import BLOCK, CELL, Window
+from semcomp.networks.one_pass import OnePassCodec
+from semcomp.networks.runtime import decode_codes, encode_codes
+from semcomp.semantics.activation import SemanticMap, analyse
+
+from .coding import bitstream
 from .image import MAX_PIXELS, crop, load_image, pad_image, to_tensor
-from .one_pass_codec import OnePassCodec
-from .planning import MAP_STEP, Allocation, Plan, Progress, map_section, plan_levels, read_codes
-from .quantizer import BLOCK
-from .runtime import Window, decode_codes, encode_codes
-from .semantic import SemanticMap, analyse
 from .weights import Model, find_model, load_model
 
 Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
@@ -91,7 +100,8 @@ def compress(
     level: average number of iterations per block, 0.1..24: the budget.
     allocation: `uniform`, `proportional` (the paper's Algorithm 1) or `rd`.
     floor: levels every block gets first (`proportional`); None for `default_floor`.
-    semantic_map: a map of one's own (`semcomp.semantic.user_map`); None analyses the picture.
+    semantic_map: a map of one's own (`semcomp.semantics.activation.user_map`); None analyses the
+    picture.
     class_name: the class whose activation is the map; None for the most probable one.
     progress: told of every iteration of the reconstruction, which is then made at once; of the
         last alone where the weights decode in one pass.

@@ -23,21 +23,19 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from .codec import CodecConfig
-from .entropy import ContextTables, EntropyCoder
-from .paper_codec import AnyCodec, build_codec
-from .quantizer import BITS, QuantizerTables
+from semcomp.coding.entropy import ContextTables, EntropyCoder
+from semcomp.errors import WeightsError
+from semcomp.files import ASSETS
+from semcomp.geometry import BITS
+from semcomp.networks.codec import CodecConfig
+from semcomp.networks.paper import AnyCodec, build_codec
+from semcomp.networks.quantizer import QuantizerTables
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 """Where the weights that come with the project live."""
 PART_BYTES = 15 << 20
 """Largest payload of one file; parts stay under 16 MiB."""
 ID_BYTES = 4
 """Bytes of the hash that identify a model in a file."""
-
-
-class WeightsError(ValueError):
-    """Weights that are missing, damaged or of another kind; the message names the remedy."""
 
 
 @dataclass(frozen=True)

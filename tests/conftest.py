@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import ROOT
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("tests.support.databases",)
 
-ROOT = Path(__file__).resolve().parent.parent
 
 # Set before any test imports numpy, torch or gradio, which read them once. One thread per process
 # is quickest for the small tensors of the tests and makes float sums the same on every machine.

@@ -16,11 +16,10 @@ from PIL import Image
 
 import app
 import semcomp
-from semcomp.demo import events, words, work
-from semcomp.image import ImageError
-from semcomp.metrics import MetricError
-from semcomp.semantic import analyse
-from tests.browsing import WIDTHS, visiting
+from semcomp.demo.shared import events, words, work
+from semcomp.errors import ImageError, MetricError
+from semcomp.semantics.activation import analyse
+from tests.support.browsing import WIDTHS, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

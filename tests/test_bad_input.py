@@ -16,16 +16,15 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp import bitstream
-from semcomp.allocation import AllocationError
-from semcomp.bitstream import AllocationKind, BitstreamError, Header
+from semcomp.allocation.planning import Allocation
+from semcomp.coding import bitstream
+from semcomp.coding.bitstream import AllocationKind, Header
+from semcomp.errors import AllocationError, BitstreamError, ImageError, SemanticError, WeightsError
 from semcomp.explanation import explain
-from semcomp.image import ImageError, load_image
+from semcomp.image import load_image
 from semcomp.pipeline import Compressed, compress, decompress, info
-from semcomp.planning import Allocation
-from semcomp.semantic import SemanticError
-from semcomp.weights import WeightsError, load_model, resolve_device
-from tests.pictures import encoded
+from semcomp.weights import load_model, resolve_device
+from tests.support.pictures import encoded
 
 DAMAGE = (BitstreamError, WeightsError)
 

@@ -15,12 +15,11 @@ import skimage.data
 from PIL import Image
 
 import semcomp
-from semcomp import bitstream
 from semcomp.__main__ import main
+from semcomp.coding import bitstream
 from semcomp.files import write_file
 from semcomp.metrics import psnr
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from semcomp.demo import results
+from semcomp.demo.shared import results
 from semcomp.files import write_file
 
 

@@ -15,17 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from semcomp.image import (
-    ImageError,
-    crop,
-    load_image,
-    pad_image,
-    padded_size,
-    to_tensor,
-    to_uint8,
-)
-from tests.pictures import RGB, encoded
-from tests.strategies import images, sides
+from semcomp.errors import ImageError
+from semcomp.geometry import padded_size
+from semcomp.image import crop, load_image, pad_image, to_tensor, to_uint8
+from tests.support.pictures import RGB, encoded
+from tests.support.strategies import images, sides
 
 
 def png_header(width: int, height: int) -> bytes:

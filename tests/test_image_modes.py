@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semcomp.image import ImageError, load_image
-from tests.pictures import RGB, encoded
+from semcomp.errors import ImageError
+from semcomp.image import load_image
+from tests.support.pictures import RGB, encoded
 
 
 def test_grey_and_one_bit():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from skimage import metrics as skimage_metrics
 
 from semcomp import metrics
+from semcomp.errors import MetricError
 from semcomp.metrics import (
-    MetricError,
     ms_ssim,
     psnr,
     region_ms_ssim,
@@ -22,7 +22,7 @@ from semcomp.metrics import (
     ssim_map,
     weighted_mean,
 )
-from tests.strategies import images
+from tests.support.strategies import images
 
 PAIR_METRICS = [psnr, ms_ssim, ssim, ssim_map]
 

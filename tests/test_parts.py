@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from semcomp import parts
-from semcomp.classifiers import Vgg16Gap
-from semcomp.parts import PartsError, read_parts, write_parts
-from tests.shapes import SHAPES
+from semcomp.errors import WeightsError
+from semcomp.parts import read_parts, write_parts
+from semcomp.semantics.classifiers import Vgg16Gap
+from tests.support.shapes import SHAPES
 
 
 def test_the_papers_network_ships_in_small_parts(tmp_path):
@@ -32,12 +33,12 @@ def test_parts_that_do_not_belong_together(tmp_path):
     assert (set(tensors), metadata["note"]) == ({"a", "b"}, "one")
     second = tmp_path / "one" / "x-2-of-2.safetensors"
     second.write_bytes((tmp_path / "two" / "x-2-of-2.safetensors").read_bytes())
-    with pytest.raises(PartsError, match="damaged or of several sets"):
+    with pytest.raises(WeightsError, match="damaged or of several sets"):
         read_parts(tmp_path / "one")
     second.unlink()
-    with pytest.raises(PartsError, match=r"lacks x-2-of-2\.safetensors"):
+    with pytest.raises(WeightsError, match=r"lacks x-2-of-2\.safetensors"):
         read_parts(tmp_path / "one")
-    with pytest.raises(PartsError, match="has nothing"):
+    with pytest.raises(WeightsError, match="has nothing"):
         read_parts(tmp_path)
 
 
@@ -47,7 +48,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(PartsError, match="damaged"):
+    with pytest.raises(WeightsError, match="damaged"):
         read_parts(tmp_path)
 
 

@@ -15,16 +15,19 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp import bitstream, runtime
-from semcomp.allocation import budget
-from semcomp.image import pad_image, padded_size, to_tensor
+from semcomp import geometry
+from semcomp.allocation.levels import budget
+from semcomp.allocation.planning import Allocation, read_levels
+from semcomp.coding import bitstream
+from semcomp.geometry import padded_size
+from semcomp.image import pad_image, to_tensor
 from semcomp.metrics import psnr
+from semcomp.networks import runtime
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
-from semcomp.planning import Allocation, read_levels
-from semcomp.semantic import user_map
+from semcomp.semantics.activation import user_map
 from semcomp.weights import load_model
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ALLOCATIONS: tuple[Allocation, ...] = ("uniform", "proportional", "rd")
 HEIGHT, WIDTH = 150, 202  # no multiples of 16
 
@@ -277,7 +280,7 @@ def test_history_holds_every_iteration(packed: dict[str, Compressed]) -> None:
 def test_tiles_leave_no_seams(name: Allocation, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (1, 2, 1))[100:164, 300:660])
     whole = compress(wide, 3, name)
-    monkeypatch.setattr(runtime, "TILE", tile)
+    monkeypatch.setattr(geometry, "TILE", tile)
     tiled = compress(wide, 3, name)
     # The codes do not depend on the decoder's networks, so not on the tiles either.
     assert tiled.data == whole.data
@@ -290,10 +293,10 @@ def test_tiles_leave_no_seams(name: Allocation, tile: int, monkeypatch: pytest.M
 
 
 def test_tiles_cover_the_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "TILE", 64)
+    monkeypatch.setattr(geometry, "TILE", 64)
     height, width = 144, 272
     covered = np.zeros((height // 16, width // 16), int)
-    for core, outer in runtime.tiles(height, width):
+    for core, outer in geometry.tiles(height, width):
         covered[core.scaled(1)] += 1
         assert outer.top <= core.top < core.bottom <= outer.bottom
         assert outer.left <= core.left < core.right <= outer.right
@@ -301,7 +304,7 @@ def test_tiles_cover_the_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rd_in_tiles_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "TILE", 64)
+    monkeypatch.setattr(geometry, "TILE", 64)
     small = np.ascontiguousarray(skimage.data.astronaut()[60:140, 160:260])
     result = compress(small, 2, "rd")
     np.testing.assert_array_equal(pixels(decompress(result.data)), pixels(result.reconstruction))

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from semcomp import weights
-from semcomp.codec import CodecConfig
-from semcomp.embedded_codec import EmbeddedCodec
-from semcomp.paper_codec import PaperCodec, build_codec
-from semcomp.quantizer import EVEN, GROWING, QuantizerTables
+from semcomp.errors import WeightsError
+from semcomp.networks.codec import CodecConfig
+from semcomp.networks.embedded import EmbeddedCodec
+from semcomp.networks.paper import PaperCodec, build_codec
+from semcomp.networks.quantizer import EVEN, GROWING, QuantizerTables
 from semcomp.weights import (
-    WeightsError,
     available,
     find_model,
     load_contexts,
@@ -24,7 +24,7 @@ from semcomp.weights import (
     resolve_device,
     save_model,
 )
-from tests.tables import TINY, TINY_PAPER, context_tables, quantizer_tables, random_codes
+from tests.support.tables import TINY, TINY_PAPER, context_tables, quantizer_tables, random_codes
 
 QUANTIZER = quantizer_tables("weights")
 CONTEXTS = context_tables("weights")

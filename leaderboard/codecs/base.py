@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from PIL import Image, UnidentifiedImageError
 
-from semcomp.image import MAX_PIXELS, ImageError, load_image
+from semcomp.errors import ImageError, SemcompError
+from semcomp.image import MAX_PIXELS, load_image
 
 # What Pillow's decoders raise on damaged files.
 _DAMAGE = (
@@ -21,7 +22,7 @@ _DAMAGE = (
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-class CodecError(ValueError):
+class CodecError(SemcompError, ValueError):
     """A picture that cannot be encoded so, or a file that cannot be decoded."""
 
 

@@ -16,15 +16,14 @@ import torch
 from PIL import Image
 
 import semcomp
-from semcomp.allocation import AllocationError
-from semcomp.bitstream import BitstreamError
-from semcomp.image import ImageError, pad_image
-from semcomp.measure import RateDistortion, measure
+from semcomp.allocation.planning import Allocation, plan_levels
+from semcomp.allocation.rd_table import RateDistortion, measure
+from semcomp.errors import AllocationError, BitstreamError, ImageError, SemanticError, WeightsError
+from semcomp.geometry import ITERATIONS
+from semcomp.image import pad_image
 from semcomp.pipeline import TruncatedWarning, compress, decompress, info, pack
-from semcomp.planning import Allocation, plan_levels
-from semcomp.quantizer import ITERATIONS
-from semcomp.semantic import SemanticError, SemanticMap, analyse
-from semcomp.weights import WeightsError, load_model
+from semcomp.semantics.activation import SemanticMap, analyse
+from semcomp.weights import load_model
 
 from .base import CodecError, Seconds, check_data, rgb
 
@@ -188,7 +187,7 @@ def _shared_work(model: str, image: Image.Image) -> _Shared:
 
 
 def _reach(level: float) -> int:
-    """Iterations that `semcomp.planning.plan_levels` measures for an average level."""
+    """Iterations that `semcomp.allocation.planning.plan_levels` measures for an average level."""
     return min(ITERATIONS, max(8, math.ceil(2.5 * level)))
 
 

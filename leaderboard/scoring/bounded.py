@@ -102,9 +102,8 @@ def _semc(data: bytes, width: int, height: int) -> tuple[Image.Image, dict[str, 
     """The picture of a `.semc` file and the sizes of its parts, or what is wrong with it."""
     import warnings
 
-    from semcomp.bitstream import BitstreamError
+    from semcomp.errors import BitstreamError, WeightsError
     from semcomp.pipeline import TruncatedWarning, decompress, info
-    from semcomp.weights import WeightsError
 
     try:
         told = info(data)

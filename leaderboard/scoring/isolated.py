@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -24,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.image import ImageError, load_image
+from leaderboard.codecs.base import CodecError
+from semcomp.errors import ImageError
+from semcomp.files import ROOT
+from semcomp.image import load_image
 
-from ..codecs.base import CodecError
 from .bounded import LENGTH, PICTURE, SEMC
 
 __all__ = ["PICTURE", "SEMC", "Decoded", "Decoder", "IsolatedError", "Limits"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 120.0
 """For starting a child, which loads libraries and weights; a busy machine takes long."""
 MAX_HEAD = 4096

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bdrate import MIN_OVERLAP, MIN_POINTS, MIN_SPAN, Comparison, mean_percents
-from ..curves import front, interpolator
-from ..results import METRICS
+from leaderboard.analysis.bdrate import MIN_OVERLAP, MIN_POINTS, MIN_SPAN, Comparison, mean_percents
+from leaderboard.analysis.curves import front, interpolator
+from leaderboard.data.results import METRICS
+
 from .summaries import Curves
 
 Array = NDArray[np.float64]

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ..datasets import Dataset
-from ..results import Results
-from ..submissions.method import Method
-from .isolated import ROOT
+from leaderboard.data.datasets import Dataset
+from leaderboard.data.results import Results
+from leaderboard.submissions.method import Method
+from semcomp.files import ROOT
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,14 @@ class ScoringProcess:
 
 def answer(request: Request, pipe: Connection) -> Outcome:
     """Score an upload, telling the pipe of every point."""
-    from ..cache import CacheError
-    from ..datasets import DatasetError
-    from ..submissions.checks import check_results
-    from ..submissions.inspection import inspect
-    from ..submissions.problems import Rejected
-    from ..submissions.shape import DatasetShape
-    from ..workers import WorkerError, use_one_thread
+    from leaderboard.run.cache import CacheError
+    from leaderboard.run.workers import WorkerError, use_one_thread
+    from leaderboard.submissions.checks import check_results
+    from leaderboard.submissions.inspection import inspect
+    from leaderboard.submissions.problems import Rejected
+    from leaderboard.submissions.shape import DatasetShape
+    from semcomp.errors import DatasetError
+
     from .rescore import FilesRejected, ScoringError, rescore
     from .uploaded import upload_of
 
@@ -140,6 +141,6 @@ def main(descriptor: int) -> None:
 
 if __name__ == "__main__":
     # Under its own name, so that what is pickled here is known at the other end.
-    from leaderboard.scoring.process import main as named_main
+    from .process import main as named_main
 
     named_main(int(sys.argv[1]))

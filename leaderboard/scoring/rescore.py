@@ -1,8 +1,8 @@
 """An upload's points scored here: from its pictures, or from what its `.semc` files decode to.
 
 Rates are those of the bitstream files, with the side information that the submitter states for each
-picture; scores are the benchmark's own (`leaderboard.scores`), by its own workers, local or on Ray.
-What is finished is kept on disk, so that a scoring that was stopped goes on where it was.
+picture; scores are the benchmark's own (`leaderboard.run.scores`), by its own workers, local or on
+Ray. What is finished is kept on disk, so that a scoring that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..cache import PointCache
-from ..datasets import Dataset, Picture
-from ..local_workers import LocalWorkers
-from ..provenance import identity, joined, made_by
-from ..results import Quality, Results, ResultsError, Row
-from ..workers import InThisProcess, Outcome, Task, Workers
+from leaderboard.data.datasets import Dataset, Picture
+from leaderboard.data.results import Quality, Results, ResultsError, Row
+from leaderboard.run.cache import PointCache
+from leaderboard.run.local_workers import LocalWorkers
+from leaderboard.run.provenance import identity, joined, made_by
+from leaderboard.run.workers import InThisProcess, Outcome, Task, Workers
+from semcomp.errors import SemcompError
+
 from .isolated import PICTURE, SEMC, IsolatedError
 from .submitted import SentFile, SentPoint, Submitted, close_decoders
 
@@ -35,7 +37,7 @@ Report = Callable[[int, int], None]
 """Told of (points done, points in all)."""
 
 
-class FilesRejected(ValueError):
+class FilesRejected(SemcompError, ValueError):
     """Files of an upload that cannot be scored, each with its reason: the submitter's to mend."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -43,7 +45,7 @@ class FilesRejected(ValueError):
         self.problems = tuple(problems)
 
 
-class ScoringError(RuntimeError):
+class ScoringError(SemcompError, RuntimeError):
     """Scoring that failed for reasons of this machine's own; worth trying again."""
 
 
@@ -238,6 +240,6 @@ def _row(point: UploadPoint, measured: dict[str, Any], side_bytes: int, pixels: 
 def _workers(jobs: int, ray: str | None) -> Workers:
     if ray is None:
         return LocalWorkers(jobs) if jobs else InThisProcess()
-    from ..ray_workers import RayWorkers
+    from leaderboard.run.ray_workers import RayWorkers
 
     return RayWorkers(ray)

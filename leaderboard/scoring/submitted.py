@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 import semcomp
+from leaderboard.codecs.base import CodecError, Seconds, read_pillow, write_pillow
 
-from ..codecs.base import CodecError, Seconds, read_pillow, write_pillow
 from .isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
 
 LIMITS = {

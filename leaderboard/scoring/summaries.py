@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..curves import on_log_scale
-from ..results import METRICS, Results
+from leaderboard.analysis.curves import on_log_scale
+from leaderboard.data.results import METRICS, Results
 
 VERSION = 1
 COLUMNS = ("bpp", *METRICS)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..results import Results, Row
-from ..store.database import Rates, Store, open_store
-from ..submissions.inspection import KINDS, Inspected
-from ..submissions.method import Method
-from ..submissions.shape import DatasetShape
+from leaderboard.data.results import Results, Row
+from leaderboard.store.database import Rates, Store, open_store
+from leaderboard.submissions.inspection import KINDS, Inspected
+from leaderboard.submissions.method import Method
+from leaderboard.submissions.shape import DatasetShape
+
 from .summaries import summarise
 
 LIMITLESS = Rates(per_hour=10**9, per_day=10**9, waiting=10**9, board_per_day=10**9)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..submissions.archives import open_archive, read_member
-from ..submissions.inspection import Inspected
-from ..submissions.limits import Limits
+from leaderboard.submissions.archives import open_archive, read_member
+from leaderboard.submissions.inspection import Inspected
+from leaderboard.submissions.limits import Limits
+
 from .isolated import PICTURE, SEMC
 from .rescore import Upload, UploadPoint
 from .submitted import SentFile, SentPoint

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets import Dataset, DatasetError, cache_folder, load_dataset
-from ..store.database import Job, JobLost, NotFound, Store, StoreError
-from ..store.uploads import keep_days
+from leaderboard.data.datasets import Dataset, cache_folder, load_dataset
+from leaderboard.store.database import Job, JobLost, NotFound, Store, StoreError
+from leaderboard.store.uploads import keep_days
+from semcomp.errors import DatasetError
+
 from .process import Outcome, Progress, Request, ScoringProcess
 from .rescore import forget
 from .summaries import summarise

@@ -23,16 +23,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ..results import Results
-from . import (
-    decisions,
-    entries,
-    limits,
-    receipts,
-    restore,
-    transfer,
-    uploads,
-)
+from leaderboard.data.results import Results
+
+from . import decisions, entries, limits, receipts, restore, transfer, uploads
 from .engine import board_url, make_engine
 from .errors import Duplicate, JobLost, NotFound, StoreError, TooMany, WrongState
 from .facade import Door, Queue
@@ -43,7 +36,7 @@ from .records import Entry, Event, Job, Receipt
 from .transactions import reading, writing
 
 if TYPE_CHECKING:
-    from ..submissions.inspection import Inspected
+    from leaderboard.submissions.inspection import Inspected
 
 __all__ = [
     "Duplicate",

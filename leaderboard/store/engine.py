@@ -84,7 +84,7 @@ def _folder() -> Path:
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named)
-    from ..datasets import cache_folder  # takes its time to load
+    from leaderboard.data.datasets import cache_folder  # takes its time to load
 
     return cache_folder() / "board"
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..results import Results
-from ..submissions.method import Method
+from leaderboard.data.results import Results
+from leaderboard.submissions.method import Method
+
 from .errors import Duplicate, NotFound, WrongState
 from .limits import Rates, check_rates, lock_names
 from .models import (
@@ -31,7 +32,7 @@ from .records import Entry, Receipt
 from .uploads import purge, store_upload
 
 if TYPE_CHECKING:
-    from ..submissions.inspection import Inspected
+    from leaderboard.submissions.inspection import Inspected
 
 SUBMITTER = "submitter"
 """Who acts with a receipt, in the history."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from semcomp.errors import SemcompError
 
-class StoreError(RuntimeError):
+
+class StoreError(SemcompError, RuntimeError):
     """The board cannot do what was asked; the message names the problem and the remedy."""
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from ..results import Results
+from leaderboard.data.results import Results
+
 from . import door, entries, jobs, summaries
 from .engine import database_time, where
 from .limits import Rates

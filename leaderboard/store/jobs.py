@@ -16,7 +16,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..results import Results
+from leaderboard.data.results import Results
+
 from .entries import change, locked, put_results, read
 from .errors import JobLost
 from .models import EntryRow, JobRow

@@ -10,8 +10,8 @@ import math
 import zlib
 from typing import Any
 
-from ..results import Results, Row
-from ..rows import COLUMNS
+from leaderboard.data.results import Results, Row
+from leaderboard.data.rows import COLUMNS
 
 FORMAT = 1
 _INFINITE = "inf"

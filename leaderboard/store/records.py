@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..submissions.method import Method
+from leaderboard.submissions.method import Method
 
 
 @dataclass(frozen=True)

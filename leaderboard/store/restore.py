@@ -14,8 +14,9 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..results import Results
-from ..submissions.method import Method
+from leaderboard.data.results import Results
+from leaderboard.submissions.method import Method
+
 from .errors import StoreError
 from .migrate import HEAD
 from .models import (

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.analysis import figures, static, tables
+from leaderboard.data.datasets import Dataset, Picture
+from leaderboard.data.results import Results, read_folder
+from semcomp.errors import SemcompError
 from semcomp.files import write_file
 
-from .. import figures, static, tables
-from ..datasets import Dataset, Picture
-from ..results import Results, read_folder
 from .panels import Panel, interactive, still
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class StudyError(ValueError):
+class StudyError(SemcompError, ValueError):
     """A study that cannot be made from what there is; the message says what to do."""
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..codecs import CODECS
-from ..codecs.base import open_session
-from ..look import look_of
-from ..scores import Reference
+from leaderboard.analysis.look import look_of
+from leaderboard.codecs import CODECS
+from leaderboard.codecs.base import open_session
+from leaderboard.run.scores import Reference
+
 from .matching import FileSearch, scores_at
 from .panels import Series
 

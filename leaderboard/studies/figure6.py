@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leaderboard.analysis.figures import TEXT
+from leaderboard.analysis.look import look_of
+from leaderboard.codecs import CODECS
+from leaderboard.codecs.base import open_session
+from leaderboard.run.scores import reference
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
-from ..codecs import CODECS
-from ..codecs.base import open_session
-from ..figures import TEXT
-from ..look import look_of
-from ..scores import reference
 from .base import Context, Study, StudyError
 from .matching import FileSearch
 

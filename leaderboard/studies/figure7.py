@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..bdrate import compare
-from ..curves import NoCurve, pictures
-from ..figures import rd_figure
-from ..look import METRIC_NAMES, look_of
-from ..published import read_published
-from ..results import to_frame
-from ..static import rd_chart
-from ..tables import equal_rates
+from leaderboard.analysis.bdrate import compare
+from leaderboard.analysis.curves import NoCurve, pictures
+from leaderboard.analysis.figures import rd_figure
+from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.analysis.static import rd_chart
+from leaderboard.analysis.tables import equal_rates
+from leaderboard.data.published import read_published
+from leaderboard.data.results import to_frame
+
 from .base import Context, Study, StudyError
 
 if TYPE_CHECKING:

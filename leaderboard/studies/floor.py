@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..codecs.base import open_session
-from ..codecs.semcomp import SemcompCodec
-from ..curves import decibels
-from ..scores import reference
+from leaderboard.analysis.curves import decibels
+from leaderboard.codecs.base import open_session
+from leaderboard.codecs.semcomp import SemcompCodec
+from leaderboard.run.scores import reference
+
 from .base import Context, Study
 from .matching import FileSearch, scores_at
 from .panels import Panel, Series
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
 DEFAULT = round(2 / 3, 2)
-"""What `semcomp.allocation.default_floor` gives at these levels."""
+"""What `semcomp.allocation.levels.default_floor` gives at these levels."""
 LEVELS = (6, 12)
 """Uniform levels whose bytes are the budget."""
 SHARES = (0.0, 0.25, 0.5, DEFAULT, 0.8, 1.0)

@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp import bitstream
+from leaderboard.analysis.curves import decibels
+from leaderboard.analysis.look import look_of
+from leaderboard.codecs import CODECS
+from leaderboard.codecs.base import open_session
+from leaderboard.run.scores import reference, score
+from semcomp.allocation.planning import read_codes
+from semcomp.coding import bitstream
 from semcomp.image import crop
-from semcomp.planning import read_codes
-from semcomp.runtime import decode_history
+from semcomp.networks.runtime import decode_history
 from semcomp.weights import find_model
 
-from ..codecs import CODECS
-from ..codecs.base import open_session
-from ..curves import decibels
-from ..look import look_of
-from ..scores import reference, score
 from .base import Context, Study
 from .panels import BACKDROP, Panel, Series
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.run.scores import CLASSIFIERS, Reference, reference
 from semcomp.metrics import ssim_map, weighted_mean
 
-from ..scores import CLASSIFIERS, Reference, reference
 from .base import Context, Study
 from .equal_rates import NAMES, lines, means, out_of_reach, records
 from .panels import Panel

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import Codec
-from ..codecs.semcomp import SemcompCodec
-from ..scores import Reference, score
+from leaderboard.codecs import Codec
+from leaderboard.codecs.semcomp import SemcompCodec
+from leaderboard.run.scores import Reference, score
+
 from .base import StudyError
 
 _WHOLE = {"jpeg": (1, 95), "webp": (0, 100), "avif": (0, 100), "bpg": (0, 51), "bpg444": (0, 51)}
@@ -130,8 +131,9 @@ def scores_at(
 ) -> dict[str, float]:
     """Scores at the size looked for: between the two files, over the log of their bytes.
 
-    score_file: decoded pixels -> scores; default all of `leaderboard.results.METRICS`. The nearest
-    file's scores count alone if it is within `CLOSE` of the size, or the size is out of reach.
+    score_file: decoded pixels -> scores; default all of `leaderboard.data.results.METRICS`. The
+    nearest file's scores count alone if it is within `CLOSE` of the size, or the size is out of
+    reach.
     """
 
     def scored(data: bytes) -> dict[str, float]:

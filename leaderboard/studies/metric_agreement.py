@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..look import look_of
-from ..results import to_frame
+from leaderboard.analysis.look import look_of
+from leaderboard.data.results import to_frame
+
 from .base import Context, Study, StudyError
 from .panels import Panel, Series
 

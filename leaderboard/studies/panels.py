@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..figures import GRID, TEXT
+from leaderboard.analysis.figures import GRID, TEXT
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp.semantic import SemanticMap, analyse, load_classifier
+from leaderboard.run.scores import CLASSIFIERS, Reference
+from semcomp.semantics.activation import SemanticMap, analyse, load_classifier
 
-from ..scores import CLASSIFIERS, Reference
 from .base import Context, Study
 from .equal_rates import NAMES, lines, means, out_of_reach, records
 from .panels import Panel

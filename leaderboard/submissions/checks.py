@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..curves import on_log_scale
-from ..results import MEAN, METRICS, Results, Row
+from leaderboard.analysis.curves import on_log_scale
+from leaderboard.data.results import MEAN, METRICS, Results, Row
+
 from .problems import Problem, shown
 from .shape import DatasetShape
 

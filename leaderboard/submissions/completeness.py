@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..bdrate import MIN_POINTS
-from ..results import MEAN, METRICS, Row
-from ..rows import Quality
+from leaderboard.analysis.bdrate import MIN_POINTS
+from leaderboard.data.results import MEAN, METRICS, Row
+from leaderboard.data.rows import Quality
+
 from .shape import DatasetShape
 
 _NAMED = 6

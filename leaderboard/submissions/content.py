@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from ..results import Results
-from ..rows import COLUMNS, Quality
+from leaderboard.data.results import Results
+from leaderboard.data.rows import COLUMNS, Quality
 
 Key = tuple[str, Quality]
 _TIMES = ("encode_s", "decode_s")

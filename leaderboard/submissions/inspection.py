@@ -13,8 +13,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results import Results
-from ..rows import Quality
+from leaderboard.data.results import Results
+from leaderboard.data.rows import Quality
+
 from . import archives, content
 from .completeness import missing_points, missing_scores
 from .layout import Layout, find_layout

@@ -16,7 +16,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..rows import Quality
+from leaderboard.data.rows import Quality
+
 from .archives import Member
 from .problems import Problem, Rejected, shown
 from .shape import DatasetShape

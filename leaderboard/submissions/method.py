@@ -182,9 +182,9 @@ def _is_address(host: str) -> bool:
 
 def _taken(name: str) -> bool:
     """Whether a name is that of a codec or a published curve of this repository's own board."""
-    from ..codecs import CODECS
-    from ..look import look_of
-    from ..published import FOLDER
+    from leaderboard.analysis.look import look_of
+    from leaderboard.codecs import CODECS
+    from leaderboard.data.published import FOLDER
 
     own = [*CODECS, *(path.stem for path in FOLDER.glob("*.json"))]
     labels = [look_of(each, "").label for each in own]

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..rows import Quality
+from leaderboard.data.rows import Quality
+
 from . import png
 from .archives import Archive, Member, read_member
 from .layout import Layout
@@ -121,8 +122,9 @@ def _read_picture(archive: Archive, member: Member, image: str, size: tuple[int,
 def _semc_problems(
     data: bytes, image: str, quality: Quality, size: tuple[int, int]
 ) -> Iterator[Problem]:
-    from semcomp.bitstream import BitstreamError, parse
-    from semcomp.weights import WeightsError, find_model
+    from semcomp.coding.bitstream import parse
+    from semcomp.errors import BitstreamError, WeightsError
+    from semcomp.weights import find_model
 
     field = f"file at quality {quality}"
     try:

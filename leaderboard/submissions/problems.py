@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from semcomp.errors import SemcompError
+
 SHOWN = 80
 """Characters of a value that are repeated to its sender."""
 MOST = 200
@@ -42,7 +44,7 @@ class Problem:
         }
 
 
-class Rejected(ValueError):
+class Rejected(SemcompError, ValueError):
     """A submission that cannot be taken; nothing of it is kept. str gives a line per problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..results import MEAN, METRICS, Results, Row
-from ..rows import COLUMNS, Quality
+from leaderboard.data.results import MEAN, METRICS, Results, Row
+from leaderboard.data.rows import COLUMNS, Quality
+
 from .checks import check_rows
 from .limits import Limits, megabytes
 from .method import Method

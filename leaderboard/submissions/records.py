@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..results import MEAN
-from ..rows import COLUMNS
+from leaderboard.data.results import MEAN
+from leaderboard.data.rows import COLUMNS
+
 from .problems import Problem, Rejected, shown
 
 SIZE_COLUMNS = ("width", "height")

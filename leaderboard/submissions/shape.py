@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..datasets import Dataset
+    from leaderboard.data.datasets import Dataset
 
 KODAK = "kodak"
-"""`leaderboard.datasets.KODAK`, without the time that module takes to load."""
+"""`leaderboard.data.datasets.KODAK`, without the time that module takes to load."""
 
 PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 _PORTRAIT = frozenset({4, 9, 10, 17, 18, 19})

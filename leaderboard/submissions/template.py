@@ -18,7 +18,7 @@ from .shape import DatasetShape
 
 FORMATS = ("csv", "json", "zip")
 COLUMNS = ("image", "quality", "bytes", "psnr", "ms_ssim", "ssim", "encode_s", "decode_s")
-"""Columns of the results to fill in; `leaderboard.rows.COLUMNS` has more."""
+"""Columns of the results to fill in; `leaderboard.data.rows.COLUMNS` has more."""
 
 _HOW_TO = """How to submit pictures that are scored by the board
 ====================================================

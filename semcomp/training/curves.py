@@ -6,7 +6,7 @@ import importlib.util
 import math
 from pathlib import Path
 
-from .log import read_rows
+from semcomp.training.codec.log import read_rows
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999999")

@@ -17,12 +17,10 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from semcomp.errors import DatasetError
+
 CHUNK = 1 << 20
 """Bytes read at a time."""
-
-
-class DatasetError(OSError):
-    """A data set that is missing, unreachable or damaged; the message names the remedy."""
 
 
 class _Interrupted(Exception):

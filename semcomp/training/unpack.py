@@ -22,7 +22,9 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .download import CHUNK, DatasetError
+from semcomp.errors import DatasetError
+
+from .download import CHUNK
 
 
 def extract_tar(

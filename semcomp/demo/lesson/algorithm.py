@@ -1,7 +1,7 @@
 """Algorithm 1 of the paper one round at a time, for a lesson.
 
-`semcomp.allocation` decides the levels; this walks the same way and keeps what it saw between the
-rounds. The two agree value for value, which the tests hold.
+`semcomp.allocation.levels` decides the levels; this walks the same way and keeps what it saw
+between the rounds. The two agree value for value, which the tests hold.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp.allocation import MAX_LEVEL, AllocationTrace, proportional_trace
+from semcomp.allocation.levels import AllocationTrace, proportional_trace
+from semcomp.geometry import ITERATIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def walk(importance: NDArray[np.int64], level: float, floor: int | None = 0) -> 
     """
     trace = proportional_trace(importance, level, floor)
     first, shape = trace.floor, importance.shape
-    cap, rest = MAX_LEVEL - first, trace.budget - first * importance.size
+    cap, rest = ITERATIONS - first, trace.budget - first * importance.size
     values = importance.ravel().astype(object)  # Python's integers cannot overflow
     whole = int(values.sum())
     exact = values * rest / whole if whole else np.full(values.size, rest / values.size)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from semcomp.demo.lesson.curves import Curve, results
-from semcomp.demo.lesson.failures import gallery, verdicts
-from semcomp.demo.lesson.step import Step
-from semcomp.demo.lesson.steps_coding import iterations, spent
-from semcomp.demo.lesson.steps_judging import judging
-from semcomp.demo.lesson.steps_seeing import cost, importance, looking
-from semcomp.demo.lesson.steps_sharing import sharing
-from semcomp.demo.lesson.study import Study
+from .curves import Curve, results
+from .failures import gallery, verdicts
+from .step import Step
+from .steps_coding import iterations, spent
+from .steps_judging import judging
+from .steps_seeing import cost, importance, looking
+from .steps_sharing import sharing
+from .study import Study
 
 COUNT = 8
 

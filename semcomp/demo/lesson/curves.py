@@ -1,7 +1,7 @@
 """Step 8: how the method does on 24 photographs. The curves are handed in, never read here.
 
 The results belong to the leaderboard, which this package knows nothing of; whoever builds the
-lesson gives them (`leaderboard.lesson_curves`).
+lesson gives them (`leaderboard.pages.board.lesson_curves`).
 """
 
 import math
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from semcomp.demo.lesson.book import Book, Frame
-from semcomp.demo.lesson.charts import Axis, Line, lines
-from semcomp.demo.lesson.step import Step
+from .book import Book, Frame
+from .charts import Axis, Line, lines
+from .step import Step
 
 RATES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Rates in bits per pixel at which the curves are read."""

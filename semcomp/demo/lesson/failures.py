@@ -19,16 +19,18 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from semcomp.allocation import block_importance
-from semcomp.classifiers import Classifier
-from semcomp.demo.lesson.book import fold
-from semcomp.demo.lesson.pictures import Pixels, layer, marked, photo_url, png_url, stage
-from semcomp.demo.lesson.step import times
-from semcomp.demo.reduce import reduced
-from semcomp.demo.words import percent
+from semcomp.allocation.levels import block_importance
+from semcomp.demo.shared.reduce import reduced
+from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
-from semcomp.image import load_image, padded_size
-from semcomp.semantic import SemanticMap, analyse, upsample_grey
+from semcomp.geometry import padded_size
+from semcomp.image import load_image
+from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
+from semcomp.semantics.classifiers import Classifier
+
+from .book import fold
+from .pictures import Pixels, layer, marked, photo_url, png_url, stage
+from .step import times
 
 SIDE = 320
 """Longest side of a case's picture."""

@@ -6,6 +6,8 @@ Written in the few signs of TeX that the lesson's formulas need.
 import re
 from html import escape
 
+from semcomp.errors import SemcompError
+
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\[ ,{}]|\d+(?:\.\d+)?|[A-Za-z]|\S")
 _SYMBOLS = {
     **{"alpha": "α", "mu": "μ", "sigma": "σ", "lfloor": "⌊", "rfloor": "⌋", "cdot": "·"},
@@ -18,7 +20,7 @@ _ACCENTS = {"hat": "^", "bar": "¯"}
 _SPACES = {"\\,": "0.2em", "\\ ": "0.5em"}
 
 
-class FormulaError(ValueError):
+class FormulaError(SemcompError, ValueError):
     """A formula with a sign or an end that is not known here."""
 
 

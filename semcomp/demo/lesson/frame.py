@@ -6,8 +6,8 @@ Nothing here asks the server. A printed or saved lesson is put together from wha
 import json
 from html import escape
 
-from semcomp.demo.lesson import book, sheet
-from semcomp.demo.lesson.step import SHORT, TITLES
+from . import book, sheet
+from .step import SHORT, TITLES
 
 INTRO = """
 <p class="quiet">Eight steps through the method, about ten minutes, on any picture. Move the

@@ -5,10 +5,11 @@ is what `document` gives, without outputs.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).resolve().parents[3] / "assets" / "lesson" / "lesson.ipynb"
+from semcomp.files import ASSETS
+
+FILE = ASSETS / "lesson" / "lesson.ipynb"
 
 _CELLS: tuple[tuple[str, str], ...] = (
     (
@@ -123,7 +124,7 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("markdown", "## 8. How it does on 24 photographs"),
     (
         "code",
-        "from leaderboard.lesson_curves import lesson_curves\n"
+        "from leaderboard.pages.board.lesson_curves import lesson_curves\n"
         "from semcomp.demo.lesson import curves\n\n"
         "show(curves.results(lesson_curves()))",
     ),
@@ -134,7 +135,7 @@ _CELLS: tuple[tuple[str, str], ...] = (
     (
         "code",
         "from semcomp import compress\n"
-        "from semcomp.semantic import user_map\n\n"
+        "from semcomp.semantics.activation import user_map\n\n"
         "height, width = look.size\n"
         "painted = np.zeros((height, width), np.uint8)\n"
         "painted[:, : width // 2] = 255\n"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.draw import IMPORTANCE, LEVEL
-from semcomp.quantizer import BLOCK
+from semcomp.geometry import BLOCK
 
 Pixels = NDArray[np.uint8]
 OVER = (245, 125, 21)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from semcomp.demo.lesson.book import SCRIPT, STYLE
-from semcomp.demo.lesson.step import Step
+from .book import SCRIPT, STYLE
+from .step import Step
 
 TITLE = "Semantic image compression, in eight steps"
 PAGE = """

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from semcomp.demo.lesson.book import Book, fold
-from semcomp.demo.lesson.formulas import mathml
+from .book import Book, fold
+from .formulas import mathml
 
 TITLES = (
     "What a picture costs",

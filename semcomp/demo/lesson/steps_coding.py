@@ -6,14 +6,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp.demo.lesson import pictures
-from semcomp.demo.lesson.book import Book, Frame
-from semcomp.demo.lesson.charts import Axis, Bar, Line, columns, lines, stacked
-from semcomp.demo.lesson.pictures import layer, photo_url, png_url, stage
-from semcomp.demo.lesson.step import Step, plural
-from semcomp.demo.lesson.study import LATEST, Study
 from semcomp.draw import LEVEL
 from semcomp.metrics import psnr
+
+from . import pictures
+from .book import Book, Frame
+from .charts import Axis, Bar, Line, columns, lines, stacked
+from .pictures import layer, photo_url, png_url, stage
+from .step import Step, plural
+from .study import LATEST, Study
 
 SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 """Iterations that step 5 shows."""

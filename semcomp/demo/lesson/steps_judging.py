@@ -5,16 +5,17 @@ from html import escape
 
 import numpy as np
 
-from semcomp.demo.lesson import pictures
-from semcomp.demo.lesson.book import Book, Frame, table
-from semcomp.demo.lesson.charts import Axis, Line, lines
-from semcomp.demo.lesson.pictures import layer, photo_url, png_url, stage
-from semcomp.demo.lesson.step import Step
-from semcomp.demo.lesson.study import SECOND_CLASSIFIER, Study
-from semcomp.demo.lesson.versions import Score, Version
-from semcomp.demo.words import percent
-from semcomp.distortion import block_means
-from semcomp.quantizer import BLOCK
+from semcomp.allocation.distortion import block_means
+from semcomp.demo.shared.words import percent
+from semcomp.geometry import BLOCK
+
+from . import pictures
+from .book import Book, Frame, table
+from .charts import Axis, Line, lines
+from .pictures import layer, photo_url, png_url, stage
+from .step import Step
+from .study import SECOND_CLASSIFIER, Study
+from .versions import Score, Version
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much importance counts, from SSIM (0) to SI-SSIM (1)."""

@@ -4,16 +4,17 @@ from html import escape
 
 import numpy as np
 
-from semcomp.demo.lesson import pictures
-from semcomp.demo.lesson.book import Book, Frame
-from semcomp.demo.lesson.charts import Axis, Bar, Line, bars, lines
-from semcomp.demo.lesson.pictures import layer, photo_url, png_url, stage
-from semcomp.demo.lesson.step import Step, plural, times
-from semcomp.demo.lesson.study import Study
-from semcomp.demo.words import percent
+from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
-from semcomp.quantizer import BLOCK
-from semcomp.semantic import to_grey, upsample_grey
+from semcomp.geometry import BLOCK
+from semcomp.semantics.activation import to_grey, upsample_grey
+
+from . import pictures
+from .book import Book, Frame
+from .charts import Axis, Bar, Line, bars, lines
+from .pictures import layer, photo_url, png_url, stage
+from .step import Step, plural, times
+from .study import Study
 
 LINE_SPEED = 1_000_000
 """Bits per second of the slow line in step 1's question."""

@@ -5,14 +5,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp.allocation import MAX_LEVEL, uniform_levels
-from semcomp.demo.lesson import pictures
-from semcomp.demo.lesson.book import Book, Frame, table
-from semcomp.demo.lesson.charts import columns
-from semcomp.demo.lesson.pictures import layer, png_url, stage
-from semcomp.demo.lesson.step import Step, plural, times
-from semcomp.demo.lesson.study import Study
+from semcomp.allocation.levels import uniform_levels
 from semcomp.draw import LEVEL
+from semcomp.geometry import ITERATIONS
+
+from . import pictures
+from .book import Book, Frame, table
+from .charts import columns
+from .pictures import layer, png_url, stage
+from .step import Step, plural, times
+from .study import Study
 
 BEYOND = 36
 """Levels beyond this share the last column of the chart."""
@@ -39,7 +41,7 @@ def sharing(study: Study) -> Step:
             counts,
             title="blocks at each level (orange: beyond 24)",
             ticks=[(0, "0"), (8, "8"), (16, "16"), (24, "24"), (BEYOND, f"{BEYOND}+")],
-            warm=[i > MAX_LEVEL for i in range(BEYOND + 1)],
+            warm=[i > ITERATIONS for i in range(BEYOND + 1)],
             most=max(sorted(counts)[-2], 1) * 1.25,
             height=84,
         )
@@ -62,7 +64,7 @@ def sharing(study: Study) -> Step:
         )
     ]
     first = walk.rounds[0]
-    beyond = int((first.shares > MAX_LEVEL).sum())
+    beyond = int((first.shares > ITERATIONS).sum())
     frames.append(
         frame(
             "by importance",
@@ -153,4 +155,4 @@ def _followed(study: Study) -> list[tuple[str, tuple[int, int]]]:
 
 def _first_capped(study: Study) -> float:
     """Least average level, in tenths, at which a block's share passes 24."""
-    return math.ceil(10 * (MAX_LEVEL + 1) / float(study.relative.max())) / 10
+    return math.ceil(10 * (ITERATIONS + 1) / float(study.relative.max())) / 10

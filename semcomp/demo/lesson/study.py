@@ -13,27 +13,28 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp import bitstream
-from semcomp.allocation import block_importance, default_floor, level_to_centi
-from semcomp.classifiers import DEFAULT_CLASSIFIER, Features, load_classifier
-from semcomp.demo.lesson.algorithm import Walk, walk
-from semcomp.demo.lesson.versions import Pixels, Score, Version
-from semcomp.demo.reduce import reduced
-from semcomp.demo.remembering import Remembering
+from semcomp.allocation.levels import block_importance, default_floor, level_to_centi
+from semcomp.allocation.planning import Allocation, Plan, cut_codes, plan_levels
+from semcomp.coding import bitstream
+from semcomp.demo.sessions.remembering import Remembering
+from semcomp.demo.shared.reduce import reduced
+from semcomp.geometry import BLOCK, ITERATIONS
 from semcomp.image import crop, pad_image, to_tensor
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.networks.runtime import decode_codes, decode_history, encode_codes
 from semcomp.pipeline import pack
-from semcomp.planning import Allocation, Plan, cut_codes, plan_levels
-from semcomp.quantizer import BLOCK, ITERATIONS
-from semcomp.runtime import decode_codes, decode_history, encode_codes
-from semcomp.semantic import (
+from semcomp.semantics.activation import (
     SemanticMap,
     analyse,
     class_activation,
     scores,
     upsample_grey,
 )
+from semcomp.semantics.classifiers import DEFAULT_CLASSIFIER, Features, load_classifier
 from semcomp.weights import Model, load_model
+
+from .algorithm import Walk, walk
+from .versions import Pixels, Score, Version
 
 SIDE = 480
 """Longest side of a lesson's picture: blocks stay visible, and every step is there in seconds."""

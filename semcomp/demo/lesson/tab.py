@@ -3,27 +3,29 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from semcomp.demo.events import choices, on_gpu, pick  # isort: skip - before gradio, see events
+from semcomp.files import ASSETS
+
+from semcomp.demo.shared.events import choices, on_gpu, pick  # isort: skip - before gradio, see events
 
 import gradio as gr
 
-from semcomp.demo import work
-from semcomp.demo.components import LAST, MODEL, PRIVATE, thumbnails, upload
-from semcomp.demo.lesson.course import COUNT, course
-from semcomp.demo.lesson.curves import Curve
-from semcomp.demo.lesson.frame import HEAD, INTRO, steps_bar, turning
-from semcomp.demo.lesson.step import waiting
-from semcomp.demo.lesson.study import study
-from semcomp.demo.visits import VISITS, identity
-from semcomp.demo.words import FOCUS
+from semcomp.demo.sessions.visits import VISITS, identity
+from semcomp.demo.shared import work
+from semcomp.demo.shared.components import LAST, MODEL, PRIVATE, thumbnails, upload
+from semcomp.demo.shared.words import FOCUS
+
+from .course import COUNT, course
+from .curves import Curve
+from .frame import HEAD, INTRO, steps_bar, turning
+from .step import waiting
+from .study import study
 
 __all__ = ["HEAD", "build_tab", "lesson", "teacher_page"]
 
-FOLDER = Path(__file__).resolve().parents[3] / "assets" / "lesson"
+FOLDER = ASSETS / "lesson"
 """Teacher's page and notebook."""
 FIRST = "coffee"
 """The sample the lesson opens with: its subject is small, so the cap of Algorithm 1 is at work."""

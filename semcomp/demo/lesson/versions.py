@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semcomp.planning import Plan
+from semcomp.allocation.planning import Plan
 
 Pixels = NDArray[np.uint8]
 

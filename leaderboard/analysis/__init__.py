@@ -1,0 +1,1 @@
+"""From results to curves, BD-rates, tables and figures."""

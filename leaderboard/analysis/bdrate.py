@@ -1,0 +1,244 @@
+"""BD-rate: how many per cent more bytes a codec needs than an anchor for the same score.
+
+Bjøntegaard's delta (VCEG-M33, 2001) with piecewise interpolation of log rate over score: PCHIP as
+in JVET's common test conditions, or Akima (Herglotz et al. 2022). SciPy interpolates and
+integrates; the package `bjontegaard` gives the same numbers (held by a test), but it only warns
+where two curves hardly overlap. Here that is an error that says why.
+
+Scores are compared on a log scale: PSNR as it is, the SSIM family as -10·log10(1 − s) dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from leaderboard.data.rows import MEAN
+
+from .curves import (
+    Method,
+    NoCurve,
+    by_quality,
+    front,
+    image_curves,
+    interpolator,
+    on_log_scale,
+    rows_of,
+)
+
+if TYPE_CHECKING:
+    import pandas
+
+MIN_OVERLAP = 0.5
+"""Least share of the shorter curve's scores that the other must have too."""
+MIN_SPAN = 1.0
+"""Least range of scores, in dB, that a BD-rate may rest on."""
+MIN_POINTS = 4
+"""Least points of a curve, Bjøntegaard's four."""
+RESAMPLES = 2000
+SEED = 20170
+LEVEL = 0.95
+"""Of the intervals."""
+
+
+class ThinOverlap(NoCurve):
+    """Two curves that share too little for a BD-rate; the message says what they have."""
+
+
+@dataclass(frozen=True)
+class BDResult:
+    """One BD-rate.
+
+    percent: bytes against the anchor's at equal score, -20 is a fifth fewer. low, high: the scores
+    in dB between which it holds. overlap: their share of the shorter curve's scores, 0..1; points
+    that a curve has beyond the other's end do not change it.
+    """
+
+    percent: float
+    overlap: float
+    low: float
+    high: float
+    method: Method = "pchip"
+
+
+def bd_rate(
+    anchor_rates: ArrayLike,
+    anchor_scores: ArrayLike,
+    rates: ArrayLike,
+    scores: ArrayLike,
+    method: Method = "pchip",
+    min_overlap: float = MIN_OVERLAP,
+) -> BDResult:
+    """BD-rate of two curves, rates in any unit, scores in dB (`curves.on_log_scale`).
+
+    Points that nobody would choose are dropped first (`curves.front`). Raises ThinOverlap where
+    either curve has fewer than four points, they share less than `min_overlap` of the shorter one
+    or less than `MIN_SPAN`, or one has fewer than two points there; NoCurve for values that are no
+    curve.
+    """
+    anchor, test = front(anchor_rates, anchor_scores), front(rates, scores)
+    for name, (x, _) in (("the anchor", anchor), ("the codec", test)):
+        if x.size < MIN_POINTS:
+            raise ThinOverlap(
+                f"{name} has {x.size} useful points: a BD-rate needs {MIN_POINTS}, "
+                "so run more qualities"
+            )
+    low, high = max(anchor[1][0], test[1][0]), min(anchor[1][-1], test[1][-1])
+    shorter = min(y[-1] - y[0] for _, y in (anchor, test))
+    overlap = max(0.0, float(high - low)) / float(shorter)
+    spans = (
+        f"the anchor spans {anchor[1][0]:.2f} to {anchor[1][-1]:.2f} dB, "
+        f"the codec {test[1][0]:.2f} to {test[1][-1]:.2f}"
+    )
+    if overlap < min_overlap or high - low < MIN_SPAN:
+        raise ThinOverlap(
+            f"{spans}: they share {max(0.0, high - low):.2f} dB, {overlap:.0%} of the shorter one; "
+            f"{min_overlap:.0%} and {MIN_SPAN:g} dB are needed"
+        )
+    for name, (_, y) in (("the anchor", anchor), ("the codec", test)):
+        if ((y >= low) & (y <= high)).sum() < 2:
+            raise ThinOverlap(f"{spans}: {name} has fewer than two points in what they share")
+    areas = [
+        float(interpolator(y, np.log(x), method).integrate(low, high)) for x, y in (anchor, test)
+    ]
+    percent = 100 * float(np.expm1((areas[1] - areas[0]) / (high - low)))
+    return BDResult(percent, overlap, float(low), float(high), method)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A codec against an anchor over a data set.
+
+    percent: mean over the pictures, taken over log rates, so that swapping codec and anchor turns
+    +25% into -20%. low, high: its 95% bootstrap interval over the pictures; None for published
+    means. overlap: the least of any picture. images: every picture's own percent.
+    """
+
+    codec: str
+    anchor: str
+    metric: str
+    method: Method
+    percent: float
+    low: float | None
+    high: float | None
+    overlap: float
+    images: Mapping[str, float]
+
+
+def compare(
+    frame: pandas.DataFrame,
+    codec: str,
+    anchor: str,
+    metric: str,
+    method: Method = "pchip",
+    min_overlap: float = MIN_OVERLAP,
+) -> Comparison:
+    """BD-rate picture by picture, and its mean.
+
+    Where either has means only (published curves), the means per quality setting of both are
+    compared, without an interval. Raises NoCurve with the reason: an incomplete result, or a
+    picture with thin overlap, gives no number rather than one over fewer pictures.
+    """
+    if any(set(rows_of(frame, name)["image"]) == {MEAN} for name in (codec, anchor)):
+        ours, theirs = (by_quality(frame, name, metric) for name in (codec, anchor))
+        result = bd_rate(
+            theirs.bpp,
+            on_log_scale(metric, theirs.score),
+            ours.bpp,
+            on_log_scale(metric, ours.score),
+            method,
+            min_overlap,
+        )
+        return Comparison(
+            codec, anchor, metric, method, result.percent, None, None, result.overlap, {}
+        )
+    our_curves = image_curves(frame, codec, metric)
+    anchors = image_curves(frame, anchor, metric)
+    images, overlaps = {}, []
+    for image, (rates, scores) in our_curves.items():
+        anchor_rates, anchor_scores = anchors[image]
+        try:
+            result = bd_rate(
+                anchor_rates,
+                on_log_scale(metric, anchor_scores),
+                rates,
+                on_log_scale(metric, scores),
+                method,
+                min_overlap,
+            )
+        except ThinOverlap as error:
+            raise ThinOverlap(f"{codec} against {anchor} in {image}: {error}") from error
+        images[image] = result.percent
+        overlaps.append(result.overlap)
+    mean, low, high = (float(v[0]) for v in mean_percents(np.array([list(images.values())])))
+    return Comparison(codec, anchor, metric, method, mean, low, high, min(overlaps), images)
+
+
+def mean_percents(
+    percents: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Means of (codecs, pictures) over the pictures, taken over log rates, and their intervals."""
+    logs = np.log1p(percents / 100)
+    low, high = np.quantile(_resampled_means(logs), _TAILS, axis=1)
+    return 100 * np.expm1(logs.mean(1)), 100 * np.expm1(low), 100 * np.expm1(high)
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A place, 1 is best, and the 95% interval of places when other pictures had been drawn."""
+
+    rank: int
+    low: int
+    high: int
+
+
+def ranks(comparisons: Sequence[Comparison]) -> dict[str, Rank]:
+    """Places by BD-rate over the same pictures; fewer bytes rank first, equals share a place.
+
+    All codecs are resampled with the same pictures, so that what a hard picture does to all of them
+    does not blur their order. Comparisons without pictures (published means) take no place.
+    """
+    ranked = [each for each in comparisons if each.images]
+    if not ranked:
+        return {}
+    names = list(ranked[0].images)
+    for each in ranked:
+        if list(each.images) != names or each.anchor != ranked[0].anchor:
+            raise ValueError(f"{each.codec} was compared over other pictures or another anchor")
+    logs = np.log1p(np.array([[each.images[n] for n in names] for each in ranked]) / 100)
+    places = _places(logs.mean(1)[:, None])[:, 0]
+    # method: whole places, never between two
+    bounds = np.quantile(_places(_resampled_means(logs)), _TAILS, axis=1, method="nearest")
+    return {
+        each.codec: Rank(int(place), int(low), int(high))
+        for each, place, low, high in zip(ranked, places, bounds[0], bounds[1], strict=True)
+    }
+
+
+_TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+
+
+def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of (codecs, pictures) over `RESAMPLES` draws of pictures with replacement, seeded."""
+    count = values.shape[1]
+    chosen = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))
+    times = (chosen[:, :, None] == np.arange(count)).sum(1)  # each picture was drawn
+    # Rounded far below any difference, so that equal rows stay equal whatever their place.
+    result: NDArray[np.float64] = (values @ (times / count).T).round(12)
+    return result
+
+
+def _places(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Place of every codec in every column of (codecs, draws): 1 + how many are better."""
+    draws = np.ascontiguousarray(values.T)
+    order = np.argsort(draws, axis=1)
+    ascending = np.take_along_axis(draws, order, 1)
+    first = np.zeros(draws.shape, np.int64)  # of those with the same value
+    first[:, 1:] = np.where(ascending[:, 1:] > ascending[:, :-1], np.arange(1, draws.shape[1]), 0)
+    places = np.empty_like(first)
+    np.put_along_axis(places, order, 1 + np.maximum.accumulate(first, axis=1), 1)
+    return places.T

@@ -1,0 +1,1 @@
+"""The commands of `python -m leaderboard`, one module for each group."""

@@ -1,0 +1,75 @@
+"""The commands `export`, `import` and `backup`: the board of submissions as one file.
+
+The board is the one that `SEMCOMP_DATABASE_URL` or `SEMCOMP_DATA_DIR` names. Like those of
+`__main__.py` the commands import what they need themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PATTERN = "board-*.zip"
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="ZIP to write", metavar="FILE", show_default=False)],
+) -> None:
+    """Write the whole board of submissions, without contacts, into a file that `import` reads."""
+    from leaderboard.store.database import open_store
+
+    store = open_store()
+    count = store.export_board(file)
+    store.close()
+    print(f"{file}: {count} entries, without contacts; still to be decided ones are in it")
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="what export or backup wrote", metavar="FILE", show_default=False)
+    ],
+) -> None:
+    """Fill a new board of submissions from a file; all of it is stored, or nothing."""
+    from leaderboard.store.database import open_store
+
+    store = open_store()
+    count = store.import_board(file)
+    print(f"{store!r}: {count} entries from {file}")
+    store.close()
+
+
+def backup(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="ZIP to write, or a folder for one with today's date and time",
+            metavar="PATH",
+            show_default=False,
+        ),
+    ],
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="in a folder, keep only so many of the newest backups", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write the whole board of submissions, contacts too, while it runs; `import` reads it."""
+    from leaderboard.store.database import open_store
+
+    folder = path if path.is_dir() else None
+    if keep is not None and folder is None:
+        raise typer.BadParameter(f"--keep needs a folder, and {path} is none")
+    if folder is not None:
+        path = folder / f"board-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
+    store = open_store()
+    count = store.backup(path)
+    store.close()
+    print(f"{path}: {count} entries with their contacts, for maintainers only")
+    if folder is not None and keep is not None:
+        for old in sorted(folder.glob(PATTERN))[:-keep]:
+            old.unlink()
+            print(f"{old}: removed, older than the newest {keep}")

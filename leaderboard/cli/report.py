@@ -1,0 +1,196 @@
+"""The commands `table` and `figures`: results in, files for a README, a paper or a browser out.
+
+Like those of `__main__.py` they import what they need themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .arguments import split_names, split_numbers
+
+if TYPE_CHECKING:
+    import pandas
+
+Folder = Annotated[Path, typer.Option(help="folder of results files", metavar="DIR")]
+Out = Annotated[Path, typer.Option(help="folder to write into", metavar="DIR")]
+Metrics = Annotated[str, typer.Option(help="scores, separated by commas")]
+Names = Annotated[str | None, typer.Option(help="only these, separated by commas [default: all]")]
+Published = Annotated[
+    bool, typer.Option(help="show published curves over the same pictures beside the results")
+]
+
+_ALL = "ms_ssim,si_ssim,si_ssim_2,ssim,psnr"
+
+
+def table(
+    results: Folder,
+    out: Out,
+    metrics: Metrics = "ms_ssim,si_ssim,si_ssim_2,psnr",
+    anchor: Annotated[str, typer.Option(help="codec that BD-rates compare with")] = "bpg",
+    method: Annotated[str, typer.Option(help="interpolation: pchip or akima")] = "pchip",
+    rates: Annotated[
+        str, typer.Option(help="rates of the second table, bits per pixel")
+    ] = "0.25,0.5,0.75,1",
+    codecs: Names = None,
+    published: Published = True,
+) -> None:
+    """Rank the codecs by BD-rate and list scores at equal rates: Markdown, CSV and HTML."""
+    from leaderboard.analysis import tables
+    from leaderboard.analysis.curves import METHODS
+    from leaderboard.analysis.look import METRIC_NAMES
+
+    if method not in METHODS:
+        raise typer.BadParameter(f"no interpolation {method!r}: use {' or '.join(METHODS)}")
+    at = split_numbers("rates", rates)
+    frame, _, dataset = read_frame(results, published, codecs, keep=anchor)
+    wanted = _measured(frame, _metrics(metrics))
+    parts = []
+    for metric in wanted:
+        ranking = tables.ranked(frame, metric, anchor, method)
+        heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}"
+        parts.append((heading, tables.shown(ranking)))
+        _write(out / f"table-{metric}.csv", tables.csv(ranking))
+    equal = tables.equal_rates(frame, wanted, at)
+    parts.append(("Mean scores at equal rates", tables.shown(equal)))
+    _write(out / "rates.csv", tables.csv(equal))
+    text = "\n".join(f"## {heading}\n\n{tables.markdown(each)}" for heading, each in parts)
+    if (frame["kind"] == "published").any():
+        text += (
+            "\nPublished means are compared with the anchor's means per quality setting, "
+            "all others picture by picture.\n"
+        )
+    _write(out / "table.md", text)
+    _write(out / "table.html", tables.html_page(f"Codecs on {dataset}", parts))
+
+
+def figures(
+    results: Folder,
+    out: Out,
+    metrics: Metrics = _ALL,
+    codecs: Names = None,
+    rates: Annotated[str, typer.Option(help="range in view, bits per pixel")] = "0,1.6",
+    decibels: Annotated[
+        bool, typer.Option(help="scores in dB, -10·log10(1 − s), where they are not already")
+    ] = True,
+    average: Annotated[
+        str, typer.Option(help="pictures matched by rate, or by quality setting as in papers")
+    ] = "rate",
+    published: Published = True,
+) -> None:
+    """Draw rate-distortion curves: a page (HTML, works offline) and a picture (PNG) per metric.
+
+    rd.png holds the first two metrics side by side.
+    """
+    from leaderboard.analysis import figures as drawing
+    from leaderboard.analysis.curves import AVERAGES
+    from leaderboard.analysis.look import look_of
+    from leaderboard.analysis.static import png, rd_chart
+    from leaderboard.data.published import source_of
+
+    if average not in AVERAGES:
+        raise typer.BadParameter(f"no average {average!r}: use {' or '.join(AVERAGES)}")
+    view = split_numbers("rates", rates)
+    if len(view) != 2 or not 0 <= view[0] < view[1]:
+        raise typer.BadParameter(f"rates {rates!r}: expected two ascending, such as 0,1.6")
+    frame, sources, dataset = read_frame(results, published, codecs)
+    wanted = _measured(frame, _metrics(metrics))
+    # Named codecs are all in view; else published curves beyond the first wait in the legend.
+    chosen = None if codecs is None else list(dict.fromkeys(frame["codec"]))
+    options: dict[str, Any] = {
+        "codecs": chosen,
+        "rates": (view[0], view[1]),
+        "log_scale": decibels,
+        "average": average,
+    }
+    _write(out / "plotly.min.js", drawing.plotly_js())
+    for metric in wanted:
+        figure = drawing.rd_figure(frame, metric, title=dataset, **options)
+        silent = set(frame.loc[frame["kind"] == "published", "codec"])
+        missing = {
+            look_of(codec).label: f"not shown, {reason}"
+            for codec, reason in figure.layout.meta["left_out"].items()
+            if codec not in silent
+        }
+        drawn = {trace.meta["codec"] for trace in figure.data}
+        cited = {
+            look_of(each.name).label: source_of(each) for each in sources if each.name in drawn
+        }
+        _write(out / f"{metric}.html", drawing.page(figure, missing | cited))
+        _write(out / f"{metric}.png", png(rd_chart(frame, [metric], **options)))
+    _write(out / "rd.png", png(rd_chart(frame, wanted[:2], **options)))
+
+
+def read_frame(
+    folder: Path, published: bool, codecs: str | None, keep: str | None = None
+) -> tuple[pandas.DataFrame, list[Any], str]:
+    """(rows, published curves among them, data set) of a folder of results.
+
+    Published curves join only where their mean is over as many pictures of the same data set.
+    """
+    from leaderboard.analysis.curves import pictures
+    from leaderboard.data.published import read_published
+    from leaderboard.data.results import ResultsError, read_folder, to_frame
+
+    measured = read_folder(folder)
+    datasets = sorted({each.dataset for each in measured})
+    if len(datasets) > 1:
+        raise ResultsError(
+            f"{folder} holds results of {' and '.join(datasets)}: keep a folder per data set"
+        )
+    count = len(pictures(to_frame(measured)))
+    others = read_published(dataset=datasets[0], pictures=count) if published else []
+    every = [*measured, *others]
+    if codecs is not None:
+        names = [*split_names(codecs), *([keep] if keep else [])]
+        unknown = sorted(set(names) - {each.name for each in every})
+        if unknown:
+            raise ResultsError(
+                f"no results of {', '.join(unknown)}: there are "
+                f"{', '.join(each.name for each in every)}"
+            )
+        every = [each for each in every if each.name in names]
+    return to_frame(every), [each for each in others if each in every], datasets[0]
+
+
+def _metrics(text: str) -> list[str]:
+    from leaderboard.data.results import METRICS
+
+    wanted = split_names(text)
+    unknown = [name for name in wanted if name not in METRICS]
+    if unknown or not wanted:
+        raise typer.BadParameter(
+            f"no metric {', '.join(unknown) or 'named'}: use some of {', '.join(METRICS)}"
+        )
+    return wanted
+
+
+def _measured(frame: pandas.DataFrame, metrics: list[str]) -> list[str]:
+    """The metrics that any row has; says which are left out."""
+    from leaderboard.analysis.curves import NoCurve
+
+    found = [metric for metric in metrics if frame[metric].notna().any()]
+    for metric in metrics:
+        if metric not in found:
+            print(f"no results have {metric}: left out")
+    if not found:
+        raise NoCurve(f"no results have {' or '.join(metrics)}")
+    return found
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Write a file whole, making its folder, and say so."""
+    from leaderboard.data.results import ResultsError
+    from semcomp.files import write_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content.encode("utf-8") if isinstance(content, str) else content)
+    except OSError as error:
+        raise ResultsError(
+            f"cannot write {path}: {error.strerror or error}; name a folder that can be written"
+        ) from error
+    print(path)

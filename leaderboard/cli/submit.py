@@ -1,0 +1,164 @@
+"""The command `submit`: check results of a method, and hand them to the board's reviewers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from leaderboard.submissions.inspection import Inspected
+    from leaderboard.submissions.problems import Rejected
+    from leaderboard.submissions.shape import DatasetShape
+
+
+def submit(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="results as CSV or JSON, or a ZIP of reconstructions and bitstreams or of .semc",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON that describes the method [default: what FILE itself carries]",
+            metavar="FILE.json",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="only say what is wrong")] = False,
+    template: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            help="write files to fill in (csv, json or zip) into a folder",
+            metavar="FORMAT DIR",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    replaces: Annotated[
+        str | None,
+        typer.Option(help="receipt of an entry of yours that this one replaces"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="answer in JSON, on stdout")] = False,
+) -> None:
+    """Check results of a method and submit them; every problem is told at once, exit code 1.
+
+    They go straight into the board's database on this machine or at SEMCOMP_DATABASE_URL. The
+    limits of files and entries in an hour hold for the page and the API, not here.
+    """
+    from leaderboard.submissions.problems import Rejected
+    from leaderboard.submissions.template import write_template
+
+    if (file is None) == (template is None):
+        raise typer.BadParameter("name a FILE to submit, or --template FORMAT DIR")
+    try:
+        shape = _shape(dataset)
+        if template is not None:
+            for path in write_template(*template, shape):
+                print(f"{path}: fill it in, then run: python -m leaderboard submit FILE --check")
+            return
+        assert file is not None
+        inspected = _inspect(file, method, shape)
+    except Rejected as rejected:
+        _tell(rejected, as_json)
+        raise typer.Exit(1) from rejected
+    if check:
+        _say(inspected, as_json)
+        return
+    _store(inspected, file, replaces, as_json)
+
+
+def _shape(dataset: str) -> DatasetShape:
+    """The data set to check against; Kodak's needs no pictures."""
+    from leaderboard.submissions.shape import KODAK, DatasetShape
+
+    if dataset == KODAK:
+        return DatasetShape.kodak()
+    from leaderboard.data.datasets import load_dataset
+
+    return DatasetShape.of(load_dataset(dataset))
+
+
+def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
+    """Check a file with the description at hand. Raises Rejected with the problems of both."""
+    from leaderboard.submissions.inspection import Method, carried_method, inspect, read_method
+    from leaderboard.submissions.problems import Problem, Rejected
+
+    problems: list[Problem] = []
+    found: Method | None = None
+    try:
+        found = carried_method(file) if method is None else read_method(method)
+        if found is None:
+            problems.append(
+                Problem("method", None, "nothing", "--method FILE.json (see --template csv DIR)")
+            )
+    except Rejected as rejected:
+        problems += rejected.problems
+    try:
+        # Without a description the results are checked all the same, under no name.
+        inspected = inspect(file, found or Method("unnamed", dataset=shape.name), shape)
+    except Rejected as rejected:
+        problems += rejected.problems
+    if problems:
+        raise Rejected(problems)
+    return inspected
+
+
+def _store(inspected: Inspected, file: Path, replaces: str | None, as_json: bool) -> None:
+    from leaderboard.store.database import open_store
+    from leaderboard.store.errors import StoreError
+    from leaderboard.store.limits import OPERATOR
+
+    try:
+        receipt = open_store().add(inspected, file, submitter=OPERATOR, replaces=replaces)
+    except StoreError as error:
+        if as_json:
+            print(json.dumps({"problems": [], "error": str(error)}, indent=1))
+        else:
+            typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        state = receipt.entry.state
+        print(json.dumps({"receipt": receipt.token, "entry": receipt.entry.id, "state": state}))
+        return
+    _say(inspected, as_json)
+    print(f"Entry {receipt.entry.id} is {receipt.entry.state}.")
+    print(f"Receipt: {receipt.token}")
+    print("Keep it: with it, and only with it, you can look up, replace or withdraw the entry:")
+    print("python -m leaderboard submission RECEIPT [--withdraw]")
+
+
+def _tell(rejected: Rejected, as_json: bool) -> None:
+    """Every problem: on stderr for people, on stdout for programs."""
+    if as_json:
+        print(json.dumps({"problems": [each.to_json() for each in rejected.problems]}, indent=1))
+        return
+    count = len(rejected.problems)
+    typer.echo(f"error: {count} problem{'s' * (count > 1)}; nothing was submitted", err=True)
+    for problem in rejected.problems:
+        typer.echo(f"  {problem}", err=True)
+
+
+def _say(inspected: Inspected, as_json: bool) -> None:
+    """What was found right."""
+    if as_json:
+        data = {
+            "problems": [],
+            "kind": inspected.kind,
+            "method": inspected.method.to_json(),
+            "sha256": inspected.digest,
+            "incomplete": list(inspected.incomplete),
+        }
+        print(json.dumps(data, indent=1, ensure_ascii=False))
+        return
+    found = inspected.points if inspected.results is None else inspected.results.rows
+    print(f"{inspected.method.name}: no problems. {inspected.kind}, {len(found)} points.")
+    for line in inspected.incomplete:
+        print(f"  incomplete: {line}")
+    if inspected.incomplete:
+        print("  It can be submitted, and stands on the board as incomplete, without a rank.")

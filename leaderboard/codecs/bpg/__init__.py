@@ -1,0 +1,1 @@
+"""BPG written and read: a thin header over one HEVC intra picture."""

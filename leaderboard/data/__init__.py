@@ -1,0 +1,1 @@
+"""Data sets, results files, and what others published."""

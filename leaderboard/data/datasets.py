@@ -1,0 +1,117 @@
+"""The pictures a benchmark runs over: Kodak's 24, or any folder.
+
+A picture is known by the SHA-256 of its decoded pixels, not of its file: the same pixels in another
+container are the same picture, and a file that decodes differently is another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcomp.errors import DatasetError, ImageError
+from semcomp.files import picture_files
+from semcomp.image import load_image
+
+KODAK = "kodak"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture. sha256: of the pixels (`pixel_hash`). path: where its file is."""
+
+    name: str
+    path: Path
+    sha256: str
+
+    def load(self) -> NDArray[np.uint8]:
+        """The pixels, uint8 (H, W, 3). Raises DatasetError if they have changed since."""
+        image = read_picture(self.path)
+        if pixel_hash(image) != self.sha256:
+            raise DatasetError(
+                f"{self.path} has changed since the run began: leave the pictures alone and run "
+                "the command again"
+            )
+        return image
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures under one name, in the order of the tables."""
+
+    name: str
+    pictures: tuple[Picture, ...]
+
+
+def load_dataset(source: str | Path, images: Sequence[str] | None = None) -> Dataset:
+    """Find and check a data set.
+
+    source: `kodak`, or a folder of pictures, whose name becomes the data set's.
+    images: names of the only pictures to take, with or without suffix.
+
+    Kodak's pictures are looked for in the folder `SEMCOMP_KODAK_DIR`, else in `kodak` of
+    `SEMCOMP_CACHE_DIR` (`~/.cache/semcomp`), where they are downloaded to if they are missing.
+    Their pixels must have the hashes of the published files. Raises DatasetError.
+    """
+    if str(source) == KODAK:
+        from .kodak import kodak_pictures
+
+        return Dataset(KODAK, tuple(kodak_pictures(images)))
+    return Dataset(Path(source).resolve().name, tuple(_folder_pictures(Path(source), images)))
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """Pixels of a file, uint8 (H, W, 3). Raises DatasetError with the file's name."""
+    try:
+        return load_image(path)
+    except (ImageError, OSError) as error:
+        raise DatasetError(f"{path} is no picture to measure with: {error}") from error
+
+
+def pixel_hash(image: NDArray[np.uint8]) -> str:
+    """SHA-256 in hex of pixels uint8 (H, W, 3) with their shape."""
+    shape = "x".join(map(str, image.shape))
+    return hashlib.sha256(f"{shape} uint8\n".encode() + image.tobytes()).hexdigest()
+
+
+def choose(available: Sequence[str], images: Sequence[str] | None, where: str) -> list[str]:
+    """The names asked for, in the order of `available`; None asks for all.
+
+    Raises DatasetError for names that are not there.
+    """
+    if images is None:
+        return list(available)
+    stems = {name: name for name in available} | {Path(n).stem: n for n in reversed(available)}
+    wanted = [stems.get(name, stems.get(Path(name).stem)) for name in images]
+    missing = [name for name, found in zip(images, wanted, strict=True) if found is None]
+    if missing or not images:
+        some = ", ".join(available[:6]) + (", ..." if len(available) > 6 else "")
+        raise DatasetError(f"no picture {', '.join(missing) or 'named'} in {where}: it has {some}")
+    return [name for name in available if name in wanted]
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `SEMCOMP_CACHE_DIR`, else `~/.cache/semcomp`."""
+    named = os.environ.get("SEMCOMP_CACHE_DIR")
+    return Path(named) if named else Path.home() / ".cache" / "semcomp"
+
+
+def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture]:
+    try:
+        paths = picture_files(folder)
+    except FileNotFoundError as error:
+        hint = "" if folder.is_dir() else f", or '{KODAK}'"
+        raise DatasetError(f"{error}{hint}") from error
+    stems = [path.stem for path in paths]
+    # Two files may differ in their suffix alone.
+    named = {path.stem if stems.count(path.stem) == 1 else path.name: path for path in paths}
+    pictures = []
+    for name in choose(list(named), images, str(folder)):
+        pictures.append(Picture(name, named[name], pixel_hash(read_picture(named[name]))))
+    return pictures

@@ -1,0 +1,72 @@
+"""Curves that others published, shown beside what is measured here and never mixed with it.
+
+Each is a results file under `assets/published` with means alone and, in its provenance, the paper
+(`reference`), how many pictures it averaged over (`pictures`), and where the numbers stand
+(`source`: repository, commit, files).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from semcomp.files import ASSETS
+
+from .results import MEAN, Results, ResultsError, read_results
+
+FOLDER = ASSETS / "published"
+PUBLISHED = "published"
+"""The `kind` of such results."""
+
+
+def read_published(
+    folder: Path = FOLDER, dataset: str | None = None, pictures: int | None = None
+) -> list[Results]:
+    """Published curves of a folder, sorted by file name.
+
+    dataset, pictures: only curves of this data set and over so many pictures. A mean over others
+    would be no match.
+
+    Raises ResultsError for a file that is not marked as published, does not say where its numbers
+    stand, or claims single pictures. An empty folder has no curves.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
+        results = read_results(path)
+        _check(results, path)
+        if dataset not in (None, results.dataset):
+            continue
+        if pictures in (None, results.provenance["pictures"]):
+            found.append(results)
+    return found
+
+
+def source_of(results: Results) -> str:
+    """One line: the paper, and the file its numbers were taken from."""
+    source = results.provenance["source"]
+    files = ", ".join(source["files"])
+    return (
+        f"{results.provenance['reference']}; numbers from {source['repository']} "
+        f"at {source['commit'][:8]}, {files}"
+    )
+
+
+def _check(results: Results, path: Path) -> None:
+    if results.kind != PUBLISHED:
+        raise ResultsError(
+            f"{path}: provenance.kind is {results.kind!r}: expected {PUBLISHED!r}; what was "
+            "measured here belongs under assets/results"
+        )
+    if set(results.images) != {MEAN}:
+        raise ResultsError(f"{path}: published curves are means, expected no rows of pictures")
+    if not isinstance(results.provenance.get("pictures"), int):
+        raise ResultsError(f"{path}: provenance.pictures is missing: expected how many there are")
+    if not results.provenance.get("reference"):
+        raise ResultsError(f"{path}: provenance.reference is missing: name the paper")
+    source = results.provenance.get("source")
+    wanted = {"repository": str, "commit": str, "files": list}
+    if not isinstance(source, dict) or not all(
+        isinstance(source.get(key), kind) and source[key] for key, kind in wanted.items()
+    ):
+        raise ResultsError(
+            f"{path}: provenance.source is {source!r}: expected repository, commit and files"
+        )

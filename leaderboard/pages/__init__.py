@@ -1,0 +1,1 @@
+"""The leaderboard's tabs in the demo, and what they share."""

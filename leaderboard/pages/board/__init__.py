@@ -1,0 +1,1 @@
+"""The tab of the board: rankings, curves, pictures at equal bytes."""

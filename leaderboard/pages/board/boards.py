@@ -1,0 +1,248 @@
+"""Results as the leaderboard's page shows them: read from folders, joined by approved submissions.
+
+Everything here is computed once per process and kept; files that have changed are read again, and
+submissions when the store says that the board has changed. A file that cannot be used becomes a
+line in `Boards.problems`, and the others are shown without it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.analysis import tables
+from leaderboard.analysis.curves import pictures
+from leaderboard.analysis.look import OURS
+from leaderboard.data.published import FOLDER as PUBLISHED_FOLDER
+from leaderboard.data.published import PUBLISHED, read_published
+from leaderboard.data.results import METRICS, Results, ResultsError, read_results, to_frame
+from semcomp.files import ASSETS
+
+from .entries import Listed, listed, results_of
+
+if TYPE_CHECKING:
+    import pandas
+
+    from leaderboard.store.database import Store
+
+OpenStore = Callable[[], "Store"]
+HERE = "this repository"
+"""What the filter and a badge call results that were measured by this repository's own runs."""
+FOLDER = ASSETS / "results"
+"""Holds a folder of results per data set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Everything that is shown of one data set.
+
+    results: measured ones first, then published curves over as many pictures. frame: of
+    `results.to_frame`. entries: approved submissions by their names here. store: holds their rows.
+    own: see `alone`.
+    """
+
+    name: str
+    results: tuple[Results, ...]
+    frame: pandas.DataFrame
+    entries: Mapping[str, Listed] = field(default_factory=dict)
+    store: Store | None = None
+    own: Board | None = None
+
+    @property
+    def alone(self) -> Board:
+        """The same without submissions: what is worked out of it outlives their changes."""
+        return self.own or self
+
+    @property
+    def codecs(self) -> list[str]:
+        """Names of the codecs of this repository: its own, then others, then published ones."""
+        return [each.name for each in self.results]
+
+    def named(self, token: str) -> str | None:
+        """The codec or submission that a link calls so; None for what is not there."""
+        if token in self._tokens:
+            return self._tokens[token]
+        return token if token in self.codecs or token in self.entries else None
+
+    @cached_property
+    def _tokens(self) -> dict[str, str]:
+        return {each.token: name for name, each in self.entries.items()}
+
+    def token(self, name: str) -> str:
+        """What links call a codec or a submission."""
+        return self.entries[name].token if name in self.entries else name
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics that any codec has."""
+        return [metric for metric in METRICS if self.frame[metric].notna().any()]
+
+    @cached_property
+    def pictures(self) -> list[str]:
+        """Names of the pictures."""
+        return pictures(self.frame)
+
+    @cached_property
+    def anchors(self) -> list[str]:
+        """Codecs that BD-rates can be taken against: complete ones with pictures."""
+        return [each.name for each in self.results if set(self.pictures) <= set(each.images)]
+
+    def of(self, codec: str) -> Results:
+        """A codec's or a submission's results. Raises StoreError where these cannot be read."""
+        if codec in self.entries:
+            assert self.store is not None
+            return results_of(self.store, self.entries[codec])
+        return next(each for each in self.results if each.name == codec)
+
+    def frame_with(self, names: Sequence[str]) -> pandas.DataFrame:
+        """The frame with the rows of these submissions. Raises StoreError."""
+        return _frame_with(self, tuple(name for name in names if name in self.entries))
+
+
+@dataclass(frozen=True, eq=False)
+class Boards:
+    """Boards by data set, and what could not be read."""
+
+    boards: dict[str, Board] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def load_boards(
+    folder: Path = FOLDER, published: Path = PUBLISHED_FOLDER, store: OpenStore | None = None
+) -> Boards:
+    """The results of a folder and of the folders in it, and the approved submissions of a store.
+
+    Files are read again only when one has changed, submissions when the store's revision has. store
+    gives it; where it cannot be used, a problem says so and the rest is shown.
+    """
+    files = tuple(sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]))
+    boards = _load(folder, published, files, _stamps(files), _stamps(published.glob("*.json")))
+    if store is None:
+        return boards
+    from leaderboard.store.errors import StoreError
+
+    try:
+        opened = store()
+        return _with_entries(boards, opened, opened.revision())
+    except StoreError as error:
+        told = f"Submissions cannot be shown now: {error}"
+        return replace(boards, problems=(*boards.problems, told))
+
+
+_reading = threading.Lock()
+"""Visitors who arrive while a large board is read wait for it instead of reading it too."""
+
+
+def _with_entries(boards: Boards, store: Store, revision: int) -> Boards:
+    with _reading:
+        return _read_entries(boards, store, revision)
+
+
+@lru_cache(maxsize=4)
+def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
+    found = dict(boards.boards)
+    for dataset, board in boards.boards.items():
+        entries = listed(store, dataset, set(board.codecs))
+        found[dataset] = replace(board, entries=entries, store=store, own=board)
+    return replace(boards, boards=found)
+
+
+@lru_cache(maxsize=32)
+def _frame_with(board: Board, names: tuple[str, ...]) -> pandas.DataFrame:
+    import pandas
+
+    if not names:
+        return board.frame
+    return pandas.concat(
+        [board.frame, to_frame([board.of(name) for name in names])], ignore_index=True
+    )
+
+
+def _stamps(files: Any) -> tuple[tuple[str, int, int], ...]:
+    found = []
+    for path in sorted(files):
+        try:
+            state = path.stat()
+        except OSError:  # gone since it was listed; reading says so
+            continue
+        found.append((str(path), state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _load(
+    folder: Path, published: Path, files: tuple[Path, ...], *_stamps: tuple[Any, ...]
+) -> Boards:
+    found: dict[str, list[Results]] = {}
+    problems: list[str] = []
+    for place in dict.fromkeys(path.parent for path in files):
+        own = [path for path in files if path.parent == place]
+        if place != folder and all(_something_else(path) for path in own):
+            continue
+        for path in own:
+            try:
+                results = read_results(path)
+            except ResultsError as error:
+                problems.append(_without_folders(error, path))
+                continue
+            same = found.setdefault(results.dataset, [])
+            if results.name in [each.name for each in same]:
+                problems.append(f"{path.name}: there are other results of {results.name}")
+            else:
+                same.append(results)
+    if not found:
+        problems.append(
+            "There are no results yet. Make some with: python -m leaderboard run "
+            "--dataset kodak --out assets/results/kodak"
+        )
+    boards = {}
+    for dataset, measured in sorted(found.items()):
+        count = len(pictures(to_frame(measured)))
+        try:
+            others = read_published(published, dataset, count)
+        except ResultsError as error:
+            others = []
+            told = _without_folders(error, published / "*")
+            problems.append(f"Published curves are left out: {told}")
+        names = {each.name for each in measured}
+        ordered = [
+            *sorted(measured, key=_place),
+            *(each for each in others if each.name not in names),
+        ]
+        boards[dataset] = Board(dataset, tuple(ordered), to_frame(ordered))
+    return Boards(boards, tuple(problems))
+
+
+def _something_else(path: Path) -> bool:
+    """Whether a file is JSON of another kind, such as the record of a study."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and "results" not in data
+
+
+def _without_folders(error: Exception, path: Path) -> str:
+    """An error's text without the server's folders, which are nobody's business."""
+    return str(error).replace(f"{path.parent}/", "")
+
+
+def _place(results: Results) -> tuple[bool, int, str]:
+    ours = results.name in OURS
+    return results.kind == PUBLISHED, OURS.index(results.name) if ours else len(OURS), results.name
+
+
+def default_codecs(board: Board) -> list[str]:
+    """What is drawn at first: all that was measured, and the paper's own baselines."""
+    first = ("toderici2017", "johnston2018")
+    return [r.name for r in board.results if r.kind != PUBLISHED or r.name in first]
+
+
+def default_anchor(names: Sequence[str]) -> str | None:
+    """BPG if it is there, as in the paper."""
+    return tables.ANCHOR if tables.ANCHOR in names else next(iter(names), None)

@@ -1,0 +1,164 @@
+"""One picture at equal bytes: every codec's largest file that is no larger than asked for.
+
+The quality is searched for in real files, and what is shown is what the file decodes to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leaderboard.analysis.curves import rows_of
+from leaderboard.codecs import CODECS, Codec, CodecError
+from leaderboard.codecs.base import open_session
+from leaderboard.codecs.semcomp import SemcompCodec
+from leaderboard.data.datasets import KODAK, cache_folder, load_dataset
+from leaderboard.data.kodak import PIXELS
+from leaderboard.run.scores import Reference, reference, score
+from semcomp.demo.shared.work import samples
+from semcomp.errors import DatasetError
+
+from .boards import Board
+from .view import target_of
+
+Pixels = NDArray[np.uint8]
+AT_FIRST = ("jpeg", "bpg", "george", "semantic")
+"""Codecs chosen at first; the slow ones wait to be asked for."""
+MOST = 6
+"""Codecs of one request: each takes a second to half a minute."""
+_KEPT = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A codec's picture, or why there is none.
+
+    decoded: uint8 (H, W, 3), None with a `reason`. bytes: of the file, never more than the target.
+    """
+
+    codec: str
+    decoded: Pixels | None = None
+    quality: float = 0.0
+    bytes: int = 0
+    scores: dict[str, float | None] | None = None
+    reason: str = ""
+
+
+_kept: dict[tuple[str, str, int], Made] = {}
+_references: dict[str, Reference] = {}
+
+
+def runnable(board: Board | None) -> list[str]:
+    """Codecs of a board that are installed here under their name; all if there is no board."""
+    return [name for name in CODECS if board is None or name in board.codecs]
+
+
+def has_pixels(dataset: str) -> bool:
+    """Whether the pictures of a data set are on this machine: Kodak's may be."""
+    return dataset == KODAK and any(_kodak_file(name) for name in PIXELS)
+
+
+def find_picture(dataset: str, name: str) -> Pixels:
+    """Pixels of a sample picture (data set "") or of Kodak's, uint8 (H, W, 3); never downloads.
+
+    Raises DatasetError.
+    """
+    if not dataset:
+        if name not in samples():
+            raise DatasetError(f"no sample picture {name!r}: there are {', '.join(samples())}")
+        return samples()[name]
+    if dataset != KODAK or not _kodak_file(name):
+        raise DatasetError(f"{name} is not on this server")
+    return load_dataset(KODAK, [name]).pictures[0].load()
+
+
+def _kodak_file(name: str) -> bool:
+    named = os.environ.get("SEMCOMP_KODAK_DIR")
+    folder = Path(named) if named else cache_folder() / KODAK
+    return name in PIXELS and (folder / f"{name}.png").is_file()
+
+
+def make(
+    dataset: str, name: str, bpp: float, codecs: Sequence[str], board: Board | None = None
+) -> Iterator[Made]:
+    """The codecs' pictures one after another, in the order given.
+
+    bpp: rate that no file exceeds. board: tells where to search, so that fewer files are made.
+    Raises DatasetError for a picture that is not there, CodecError for other requests that cannot
+    be served.
+    """
+    unknown = [codec for codec in codecs if codec not in CODECS]
+    if unknown or not codecs:
+        raise CodecError(f"choose codecs to decode, not {', '.join(unknown) or 'none'}")
+    if len(codecs) > MOST:
+        raise CodecError(f"choose at most {MOST} codecs at a time, not {len(codecs)}")
+    if target_of(bpp) is None:
+        raise CodecError("the target is no rate: choose 0.02 to 8 bits per pixel")
+    pixels = find_picture(dataset, name)
+    target = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
+    for codec in codecs:
+        key = f"{dataset}/{name}", codec, target
+        if key not in _kept:
+            span = _span(board, codec, name, target)
+            made = _make(CODECS[codec], f"{dataset}/{name}", pixels, target, span)
+            while len(_kept) >= _KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[key] = made
+        yield _kept[key]
+
+
+def _make(
+    codec: Codec, name: str, pixels: Pixels, target: int, span: tuple[float, float] | None
+) -> Made:
+    from leaderboard.studies.matching import FileSearch  # loads the studies' charts
+
+    try:
+        session = open_session(codec, Image.fromarray(pixels))
+        ends = float(min(codec.qualities)), float(max(codec.qualities))
+        for low, high in [*([span] if span else []), ends]:
+            found = FileSearch(session.encode, low, high, _step(codec)).match(target)
+            if found.reached:
+                break
+        quality, data = found.below
+        if len(data) > target:
+            reason = f"the smallest file of its benchmark qualities has {len(data):,} bytes"
+            return Made(codec.name, reason=reason)
+        decoded = np.asarray(codec.decode(data))
+    except CodecError as error:
+        return Made(codec.name, reason=str(error))
+    return Made(codec.name, decoded, quality, len(data), score(_reference(name, pixels), decoded))
+
+
+def _step(codec: Codec) -> float:
+    """Between the qualities that are searched: this project's levels may be fractions."""
+    return 0.1 if isinstance(codec, SemcompCodec) else 1
+
+
+def _span(board: Board | None, codec: str, name: str, target: int) -> tuple[float, float] | None:
+    """The neighbouring qualities of the benchmark between whose files the target lies."""
+    if board is None or codec not in board.codecs:
+        return None
+    rows = rows_of(board.frame, codec)
+    rows = rows[rows["image"] == name]
+    if not all(isinstance(quality, (int, float)) for quality in rows["quality"]):
+        return None
+    below, above = rows[rows["bytes"] <= target], rows[rows["bytes"] > target]
+    if below.empty or above.empty:
+        return None
+    low, high = float(below["quality"].max()), float(above["quality"].min())
+    return (low, high) if low < high else None
+
+
+def _reference(name: str, pixels: Pixels) -> Reference:
+    """The latest picture's maps: a visitor asks for several codecs of one picture."""
+    if name not in _references:
+        fresh = reference(pixels)
+        _references.clear()
+        _references[name] = fresh
+    return _references[name]

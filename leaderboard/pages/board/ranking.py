@@ -1,0 +1,192 @@
+"""What the leaderboard's page works out of a board: rankings, points of one picture, files.
+
+All of it is kept in memory, for as many boards, metrics and anchors as visitors ask for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leaderboard.analysis import tables
+from leaderboard.analysis.curves import NoCurve, image_curves, on_log_scale, rows_of, score_at
+from leaderboard.analysis.look import look_of
+from leaderboard.data.published import PUBLISHED
+from leaderboard.data.results import MEAN, METRICS
+from leaderboard.scoring.many import compare_many
+
+from .boards import HERE, Board
+from .memory import kept
+
+if TYPE_CHECKING:
+    import pandas
+
+_KEPT = 64
+"""Rankings and pictures' tables that stay in memory."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A codec in one picture at a rate asked for.
+
+    quality, bytes, bpp, scores: of the setting whose rate is nearest, as measured. at_rate: scores
+    at the rate itself, interpolated (PCHIP over log bpp); None where the codec's settings do not
+    reach it. low, high: rates of the codec's settings in this picture.
+    """
+
+    codec: str
+    kind: str
+    quality: float | str
+    bytes: int
+    bpp: float
+    scores: dict[str, float | None]
+    at_rate: dict[str, float | None]
+    low: float
+    high: float
+
+
+@kept(_KEPT)
+def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
+    """`tables.ranked` with the submissions among the codecs, and two columns more.
+
+    missing: how many pictures a codec lacks. text: what the filter looks at. Raises NoCurve.
+    """
+    codecs = _own_standings(board.alone, metric, anchor)
+    table = tables.placed([*codecs, *_entry_standings(board, metric, anchor)])
+    count = len(board.pictures)
+    table["missing"] = [
+        0 if name not in board.entries and not images else count - images
+        for name, images in zip(table["codec"], table["images"], strict=True)
+    ]
+    table["text"] = [_searched(row, board) for row in table.itertuples()]
+    return table
+
+
+@kept(_KEPT)
+def _own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
+    """How this repository's codecs stand. Raises NoCurve."""
+    return tuple(tables.standings(board.frame, metric, anchor))
+
+
+def _entry_standings(board: Board, metric: str, anchor: str) -> list[tables.Standing]:
+    """How the submissions stand. Raises NoCurve for an anchor without this score."""
+    if not board.entries:
+        return []
+    anchors = {
+        image: (rates, on_log_scale(metric, scores))
+        for image, (rates, scores) in image_curves(board.frame, anchor, metric).items()
+    }
+    complete = {n: each.curves for n, each in board.entries.items() if not each.entry.incomplete}
+    found, notes = compare_many(complete, anchors, anchor, metric)
+    known = set(board.pictures)
+    standings = []
+    for name, each in board.entries.items():
+        why = notes.get(name, "; ".join(each.entry.incomplete))
+        count = len(known & set(each.curves.images))
+        # Times that others state come from other machines: no match for those measured here.
+        standings.append(
+            tables.Standing(name, each.entry.kind, found.get(name), why, math.nan, math.nan, count)
+        )
+    return standings
+
+
+def _searched(row: Any, board: Board) -> str:
+    label = look_of(row.codec, row.kind).label if row.codec not in board.entries else row.codec
+    each = board.entries.get(row.codec)
+    incomplete = "incomplete" if row.missing or (each and each.entry.incomplete) else ""
+    where = each.entry.method.authors if each else ""
+    if not each and row.kind != PUBLISHED:
+        where = HERE
+    return f"{row.codec} {label} {row.kind} {incomplete} {row.note} {where}".casefold()
+
+
+def matching(table: pandas.DataFrame, text: str) -> pandas.DataFrame:
+    """Rows of a ranking in which every word of a text stands, whatever its case."""
+    words = text.casefold().split()
+    return table[[all(word in line for word in words) for line in table["text"]]]
+
+
+@lru_cache(maxsize=_KEPT)
+def points_at(
+    board: Board, picture: str, bpp: float, names: tuple[str, ...] = ()
+) -> tuple[Point, ...]:
+    """Every codec that has the picture, at a rate; in the board's order, submissions last.
+
+    names: of the submissions that are wanted. Raises StoreError.
+    """
+    found = []
+    frame = board.frame_with(names)
+    for codec in [*board.codecs, *(name for name in names if name in board.entries)]:
+        own = rows_of(frame, codec)
+        rows = own[(own["image"] == picture) & (own["image"] != MEAN)]
+        if rows.empty:
+            continue
+        rates = rows["bpp"].to_numpy(np.float64)
+        nearest = rows.iloc[int(np.argmin(np.abs(np.log(rates / bpp))))]
+        found.append(
+            Point(
+                codec,
+                str(nearest["kind"]),
+                nearest["quality"],
+                int(nearest["bytes"]),
+                float(nearest["bpp"]),
+                {metric: _known(nearest[metric]) for metric in METRICS},
+                {metric: _at(rates, rows[metric], bpp) for metric in METRICS},
+                float(rates.min()),
+                float(rates.max()),
+            )
+        )
+    return tuple(found)
+
+
+def _at(rates: Any, scores: Any, bpp: float) -> float | None:
+    try:
+        return _known(float(score_at(rates, scores.to_numpy(np.float64), bpp)))
+    except NoCurve:  # a setting without this score
+        return None
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+@lru_cache(maxsize=8)
+def rows_csv(board: Board, names: tuple[str, ...] = ()) -> str:
+    """All rows of this repository's codecs and of some submissions as CSV, safe in a spreadsheet.
+
+    Raises StoreError.
+    """
+    return tables.csv(board.frame_with(names))
+
+
+def as_records(table: pandas.DataFrame) -> list[dict[str, Any]]:
+    """A table in JSON's types; None where there is no number."""
+    shown = table.drop(columns="text", errors="ignore")
+    records: list[dict[str, Any]] = json.loads(shown.to_json(orient="records"))
+    return records
+
+
+@lru_cache(maxsize=8)
+def everything(board: Board, metric: str, anchor: str | None, names: tuple[str, ...] = ()) -> str:
+    """A ranking, and the results of this repository's codecs and of some submissions, as JSON.
+
+    Raises StoreError.
+    """
+    chosen = [name for name in names if name in board.entries]
+    try:
+        table = None if anchor is None else as_records(ranking(board, metric, anchor))
+    except NoCurve:
+        table = None
+    data = {
+        "dataset": board.name,
+        "metric": metric,
+        "anchor": anchor,
+        "ranking": table,
+        "results": [each.to_json() for each in [*board.results, *map(board.of, chosen)]],
+    }
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)

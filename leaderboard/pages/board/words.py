@@ -1,0 +1,262 @@
+"""What the leaderboard's page says: tables as HTML, badges, fixed texts. All names are escaped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.analysis.bdrate import LEVEL
+from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.data.published import PUBLISHED
+
+from .about import about, source
+from .boards import HERE, Board
+from .look import in_theme
+from .ranking import Point
+
+if TYPE_CHECKING:
+    import pandas
+
+INTRO = """
+<p class="quiet">Codecs on the same pictures, scored by the same code. Rates are whole files.</p>
+"""
+BADGES = {
+    "recomputed": "Scores measured by this project's code, from the decoded pictures.",
+    "published": "Copied from a paper or its tables; not measured here.",
+    "self-reported": "Sent in by its authors; not measured here.",
+    "re-decoded": "Files sent in by their authors, decoded and scored here.",
+    "here": "Made by the commands of this repository, which anybody can run again.",
+    "unknown": "The file does not say where its numbers come from.",
+}
+"""What the kinds of results mean."""
+PAGE = 50
+"""Rows of a ranking that are shown at a time."""
+METHOD = """
+<p class="quiet">Where a method's numbers come from, what its authors say of it, and its rows to
+download.</p>
+"""
+SEARCH = "Type to search."
+MADE = """
+**Rate** is the size of the whole file, header and side information included. **Scores** are taken
+on the decoded 8-bit picture. **SI-SSIM** is SSIM weighted by a classifier's map of what matters in
+the original; the *second map* is that of another classifier, which no codec has seen.
+
+**Curves** are averaged over the pictures at matched rates (PCHIP over log rate, never
+extrapolated), and only where all pictures have points. Published curves are averaged as in their
+source.
+
+**BD-rate** says how many per cent more bytes a codec needs than the anchor for the same score
+(PCHIP, MS-SSIM and SSIM in dB), picture by picture, then averaged. The interval in brackets is a
+bootstrap over the pictures; so is the range of places after a rank. **Overlap** is the share of the
+shorter curve's scores that the other one has too. Where it is thin, or pictures are missing, there
+is no number.
+
+**Submissions** that are *recomputed* or *re-decoded* were scored here from the files sent in: their
+rates are those files' sizes and the side information stated for each picture. *Self-reported*
+numbers are as sent in, checked only for what cannot be true. *Incomplete* ones have no place.
+
+**Encode** and **decode** are processor seconds per picture on the machine named under each codec.
+
+Recompute them:
+"""
+NO_PIXELS = """
+<p class="quiet">The pictures of this data set are not on this server, so the codecs below show a
+sample picture instead. To have Kodak's here, set SEMCOMP_KODAK_DIR.</p>
+"""
+DECODE = (
+    "Each codec's largest file within the target; coarse quality steps leave some smaller. "
+    "Our own codecs take longest."
+)
+
+
+def commands(board: Board) -> str:
+    """The commands that make the numbers of a board again."""
+    measured = ",".join(each.name for each in board.results if each.kind != PUBLISHED)
+    folder = f"assets/results/{board.name}"
+    return (
+        f"python -m leaderboard run --dataset {board.name} --codecs {measured} --out {folder}\n"
+        f"python -m leaderboard table --results {folder} --out tables"
+    )
+
+
+def notice(problems: Sequence[str], lost: Sequence[str] = ()) -> str:
+    """What could not be read, and what of a link is not there."""
+    lines = [escape(text[:1].upper() + text[1:]) for text in problems]
+    if lost:
+        lines.append(f"Not usable, so the default is shown instead: {escape(', '.join(lost))}.")
+    if not lines:
+        return ""
+    return f'<div class="warn" role="status">{"".join(f"<p>{line}</p>" for line in lines)}</div>'
+
+
+def not_drawn(left_out: dict[str, str]) -> str:
+    """Why chosen codecs have no curve."""
+    if not left_out:
+        return ""
+    items = "".join(
+        f"<li><b>{escape(look_of(codec).label)}</b>: {escape(why)}</li>"
+        for codec, why in left_out.items()
+    )
+    return f'<div class="quiet" role="status">Not drawn:<ul>{items}</ul></div>'
+
+
+def ranking_html(
+    table: pandas.DataFrame,
+    board: Board,
+    metric: str,
+    anchor: str,
+    dark: bool = False,
+    page: int = 1,
+) -> str:
+    """A page of a ranking as a table that becomes a list of cards on a phone."""
+    if table.empty:
+        return '<p class="quiet" role="status">No codec fits the filter.</p>'
+    heads = (
+        *("Rank", "Codec", f"BD-rate [{LEVEL:.0%} interval]", "Overlap"),
+        *("Encode", "Decode"),
+    )
+    count = len(board.pictures)
+    first = (min(page, pages_of(len(table))) - 1) * PAGE
+    rows = table.iloc[first : first + PAGE]
+    body = "".join(_rank_row(row, board, heads, count, anchor, dark) for row in rows.itertuples())
+    caption = (
+        f"{METRIC_NAMES.get(metric, metric)}, against {escape(look_of(anchor).label)}, "
+        f"{count} pictures; below 0 is fewer bytes"
+    )
+    if len(table) > PAGE:
+        caption += f". Rows {first + 1:,} to {first + len(rows):,} of {len(table):,}"
+    return _table(caption, heads, body)
+
+
+def pages_of(rows: int) -> int:
+    """How many pages a table of so many rows has; at least one."""
+    return max(1, math.ceil(rows / PAGE))
+
+
+def _rank_row(
+    row: Any, board: Board, heads: Sequence[str], count: int, anchor: str, dark: bool
+) -> str:
+    each = board.entries.get(row.codec)
+    badges = _badge(row.kind, BADGES.get(row.kind, BADGES["unknown"]))
+    if board.entries and each is None and row.kind != PUBLISHED:
+        badges += _badge("here", BADGES["here"], HERE)
+    if row.missing:
+        text = f"incomplete: {row.images} of {count} pictures"
+        badges += _badge("incomplete", "Its means would be no match for the others.", text)
+    elif each and each.entry.incomplete:
+        badges += _badge("incomplete", "Its numbers would be no match for the others.")
+    note = "" if row.note in ("", "means only") else f'<p class="why">{escape(row.note)}</p>'
+    if each is None:
+        more = f"<details><summary>Source</summary>{source(board.of(row.codec))}</details>"
+    else:
+        more = f"<details><summary>About</summary>{about(each)}</details>"
+    interval = "" if math.isnan(row.bd_low) else f" [{row.bd_low:+.1f}, {row.bd_high:+.1f}]"
+    bd_rate = _none() if math.isnan(row.bd_rate) else f"<b>{row.bd_rate:+.1f}%</b>{interval}"
+    if row.codec == anchor:
+        bd_rate = "0, the anchor"
+    rank = _none() if math.isnan(row.rank) else f"<b>{row.rank:.0f}</b>"
+    if not math.isnan(row.rank) and row.rank_low < row.rank_high:
+        rank += f" <small>({row.rank_low:.0f}–{row.rank_high:.0f})</small>"
+    cells = (
+        rank,
+        _name(row.codec, row.kind, dark) + badges + note + more,
+        bd_rate,
+        _none() if math.isnan(row.overlap) else f"{row.overlap:.0%}",
+        _seconds(row.encode_s),
+        _seconds(row.decode_s),
+    )
+    return _row(heads, cells)
+
+
+def method_html(board: Board, name: str) -> str:
+    """What is known of one codec or submission."""
+    each = board.entries.get(name)
+    results = board.of(name)
+    kind = each.entry.kind if each else results.kind
+    told = about(each) if each else source(results)
+    badge = _badge(kind, BADGES.get(kind, BADGES["unknown"]))
+    label = name if each else look_of(name, kind).label
+    count = f"{len(results.images)} pictures, {len(results.qualities)} qualities"
+    head = f'<p><span class="codec">{escape(label)}</span> {badge}</p><p>{count}</p>'
+    return f'<div class="about">{head}{told}</div>'
+
+
+def points_html(points: Sequence[Point], picture: str, target: float, dark: bool = False) -> str:
+    """Every codec in one picture at a rate: interpolated there, and its nearest real setting."""
+    if not points:
+        return '<p class="quiet" role="status">No codec has rows of this picture.</p>'
+    metrics = [m for m in METRIC_NAMES if any(p.scores.get(m) is not None for p in points)]
+    heads = ("Codec", "", "Bytes", "bpp", *(METRIC_NAMES[metric] for metric in metrics))
+    size = round(8 * points[0].bytes / points[0].bpp)  # pixels
+    body = ""
+    for point in points:
+        label = _name(point.codec, point.kind, dark)
+        if point.low <= target <= point.high:
+            scores = [_score(metric, point.at_rate[metric]) for metric in metrics]
+            there = ("interpolated", f"{target * size / 8:,.0f}", f"{target:.3f}", *scores)
+        else:
+            there = (
+                f"reaches {point.low:.3f} to {point.high:.3f} bpp",
+                *[_none()] * (len(heads) - 2),
+            )
+        quality = f"{point.quality:g}" if isinstance(point.quality, float) else point.quality
+        measured = [_score(metric, point.scores[metric]) for metric in metrics]
+        nearest = (
+            f"nearest: quality {escape(str(quality))}",
+            f"{point.bytes:,}",
+            f"{point.bpp:.3f}",
+        )
+        body += _row(heads, (label, *there), "at-rate")
+        body += _row(heads, ("", *nearest, *measured), "nearest")
+    return _table(f"{escape(picture)} at {target:g} bits per pixel", heads, body)
+
+
+def _table(caption: str, heads: Sequence[str], body: str) -> str:
+    # Roles are stated, because a style sheet that makes cards of rows takes them away.
+    head = "".join(f'<th scope="col" role="columnheader">{escape(text)}</th>' for text in heads)
+    return (
+        f'<table class="cards" role="table"><caption>{caption}</caption>'
+        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
+    )
+
+
+def _row(heads: Sequence[str], cells: Sequence[str], kind: str = "") -> str:
+    made = "".join(
+        f'<td role="cell" data-label="{escape(head)}"><div>{cell}</div></td>'
+        for head, cell in zip(heads, cells, strict=True)
+    )
+    return f'<tr role="row" class="{kind}">{made}</tr>'
+
+
+def _name(codec: str, kind: str, dark: bool) -> str:
+    look = look_of(codec, kind)
+    colour = in_theme(look.colour, dark)
+    line = "dashed" if kind == PUBLISHED else "solid"
+    swatch = f'<i class="swatch" style="border-top: 3px {line} {colour}" aria-hidden="true"></i>'
+    return f'{swatch}<span class="codec">{escape(look.label)}</span> '
+
+
+def _badge(kind: str, title: str, text: str | None = None) -> str:
+    known = kind if kind in (*BADGES, "incomplete", "here") else "unknown"
+    return f'<span class="badge {known}" title="{escape(title)}">{escape(text or kind)}</span> '
+
+
+def _seconds(value: float) -> str:
+    if math.isnan(value):
+        return _none()
+    return f"{1000 * value:.0f} ms" if value < 0.995 else f"{value:.1f} s"
+
+
+def _score(metric: str, value: float | None) -> str:
+    if value is None:
+        return _none()
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.2f}" if metric == "psnr" else f"{value:.4f}"
+
+
+def _none() -> str:
+    return '<span class="none">–</span>'

@@ -1,0 +1,288 @@
+"""What happens on the maintainers' panel. Every event asks `Access` first, whoever sends it.
+
+An event may be sent over HTTP by anybody who knows its number, hidden button or not; so hiding is
+for looks alone. Files for maintainers lie under random names, which nobody else can know.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from leaderboard.data.results import dump
+from leaderboard.pages.access import AccessError
+from leaderboard.pages.context import BoardContext, from_this_page
+from leaderboard.pages.submit import words
+from leaderboard.pages.submit.files import private_folder
+from leaderboard.pages.submit.submitting import results_of
+from leaderboard.store.database import Store
+from leaderboard.store.errors import NotFound, StoreError
+from leaderboard.store.records import Entry
+from semcomp.demo.hosting.address import address_of
+
+from . import words as review
+from .inputs import WHICH, NotClear, newer_of, number_of, reason_of, text_of
+
+Outputs = tuple[Any, ...]
+Profile = gr.OAuthProfile | None
+
+QUEUES = {
+    "waiting": ("pending", "scoring"),
+    "approved": ("approved",),
+    "others": ("rejected", "failed", "withdrawn", "superseded"),
+}
+"""What a maintainer can look through, by the states of its entries."""
+
+
+class ReviewEvents:
+    """The events over one board. `key` is what signing in has given the page, or empty."""
+
+    def __init__(self, context: BoardContext) -> None:
+        self.context = context
+
+    def open(self, request: gr.Request, profile: gr.OAuthProfile | None, queue: str) -> Outputs:
+        """The panel for an account of the hub that may review, as the page loads."""
+        try:
+            name = self._reviewer(request, profile, "")
+        except AccessError:
+            return self._closed("")
+        return self._opened("", name, queue)
+
+    def sign_in(self, request: gr.Request, name: str, token: str, queue: str) -> Outputs:
+        """Exchange the token for a key: key, emptied token, then as `_opened`."""
+        try:
+            key = self.context.access.sign_in(
+                token if isinstance(token, str) else "",
+                name if isinstance(name, str) else "",
+                address=address_of(request),
+                session=request.session_hash or "",
+            )
+        except AccessError as error:
+            return self._closed(words.says(str(error), "bad"))
+        return self._opened(
+            key, self.context.access.reviewer(key, session=request.session_hash or ""), queue
+        )
+
+    def sign_out(self, request: gr.Request, key: str) -> Outputs:
+        """Forget the key, on the board and on the page."""
+        try:
+            self.context.access.sign_out(text_of(key), session=request.session_hash or "")
+        except AccessError as error:
+            return self._closed(words.says(str(error), "bad"))
+        return self._closed(words.says("You are signed out."))
+
+    def look_through(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str
+    ) -> Outputs:
+        """Entries to choose from, and the details of none."""
+        return self._answer(
+            request, profile, key, lambda _: (self._choices(queue), *self._details(None))
+        )
+
+    def refresh(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+    ) -> Outputs:
+        """Entries to choose from now. What is chosen stays, even if it was chosen after this was
+        asked for: only the choices change, and `show` follows."""
+        return self._answer(
+            request,
+            profile,
+            key,
+            lambda _: (gr.Dropdown(**self._listed(queue, number_of(entry))), *(gr.skip(),) * 5),
+        )
+
+    def show(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
+    ) -> Outputs:
+        """The details of an entry."""
+        return self._answer(
+            request, profile, key, lambda _: (gr.skip(), *self._details(number_of(entry)))
+        )
+
+    def approve(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+    ) -> Outputs:
+        """Put an entry on the board."""
+        return self._decide(
+            request, profile, key, queue, entry, lambda id_, by: self._store.approve(id_, by)
+        )
+
+    def reject(
+        self,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        key: str,
+        queue: str,
+        entry: Any,
+        reason: str,
+    ) -> Outputs:
+        """Keep an entry off the board; its submitter reads the reason."""
+        return self._decide(
+            request,
+            profile,
+            key,
+            queue,
+            entry,
+            lambda id_, by: self._store.reject(id_, by, reason_of(reason)),
+        )
+
+    def withdraw(
+        self,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        key: str,
+        queue: str,
+        entry: Any,
+        reason: str,
+    ) -> Outputs:
+        """Take an entry off the board."""
+        return self._decide(
+            request,
+            profile,
+            key,
+            queue,
+            entry,
+            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, reason_of(reason)),
+        )
+
+    def supersede(
+        self,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        key: str,
+        queue: str,
+        entry: Any,
+        newer: Any,
+    ) -> Outputs:
+        """Let a newer entry take the place of an entry."""
+        return self._decide(
+            request,
+            profile,
+            key,
+            queue,
+            entry,
+            lambda id_, by: self._store.supersede(id_, by, newer_of(newer)),
+        )
+
+    def files(
+        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
+    ) -> Outputs:
+        """Message, the file as it was sent, and the results if there are any."""
+        try:
+            self._reviewer(request, profile, key)
+            number = number_of(entry)
+            if number is None:
+                return words.says(WHICH, "bad"), None
+            return "", self._files(number)
+        except (AccessError, StoreError) as error:
+            return words.says(str(error), "bad"), None
+
+    @property
+    def _store(self) -> Store:
+        return self.context.store()
+
+    def _reviewer(self, request: gr.Request, profile: Profile, key: str) -> str:
+        """Who acts. Raises AccessError for everybody who may not."""
+        account = profile.username if profile is not None and from_this_page(request) else None
+        return self.context.access.reviewer(
+            text_of(key), session=request.session_hash or "", account=account
+        )
+
+    def _decide(
+        self,
+        request: gr.Request,
+        profile: Profile,
+        key: str,
+        queue: str,
+        entry: Any,
+        act: Callable[[int, str], object],
+    ) -> Outputs:
+        def decided(by: str) -> Outputs:
+            number = number_of(entry)
+            if number is None:
+                raise NotClear(WHICH)
+            act(number, by)
+            return self._choices(queue, number), *self._details(number)
+
+        return self._answer(request, profile, key, decided)
+
+    def _answer(
+        self, request: gr.Request, profile: Profile, key: str, made: Callable[[str], Outputs]
+    ) -> Outputs:
+        """What `made` gives for the panel's entries and details, if the caller may review."""
+        try:
+            by = self._reviewer(request, profile, key)
+        except AccessError as error:
+            return self._closed(words.says(str(error), "bad"))
+        try:
+            return *(gr.skip(),) * 3, "", *(gr.skip(),) * 2, *made(by)
+        except (StoreError, NotClear) as error:
+            told = words.says(str(error), "bad")
+            return *(gr.skip(),) * 3, told, *(gr.skip(),) * 8
+
+    def _opened(self, key: str, name: str, queue: str) -> Outputs:
+        """Key, token, name, message, sign-in form, panel; entries and details."""
+        told = words.says(f"Signed in as {name}", "good")
+        try:
+            return (
+                *(key, "", "", told, gr.Column(visible=False), gr.Column(visible=True)),
+                *(self._choices(queue), *self._details(None)),
+            )
+        except StoreError as error:
+            return self._closed(words.says(str(error), "bad"))
+
+    def _closed(self, told: str) -> Outputs:
+        """As `_opened`, with everything gone that only maintainers see."""
+        door = gr.Column(visible=self.context.access.by_token)
+        return (
+            *("", "", gr.skip(), told, door, gr.Column(visible=False)),
+            *(gr.Dropdown(choices=[], value=None), *self._details(None)),
+        )
+
+    def _choices(self, queue: str, chosen: int | None = None) -> gr.Dropdown:
+        """The entries of a queue. chosen: stays chosen, in whichever queue it is now."""
+        return gr.Dropdown(value=chosen, **self._listed(queue, chosen))
+
+    def _listed(self, queue: str, chosen: int | None) -> dict[str, Any]:
+        """Choices and label for the entries of a queue and the one that is chosen."""
+        states = QUEUES.get(queue, QUEUES["waiting"])
+        found: list[Entry] = self._store.entries(states)
+        choices = [(review.line(entry), entry.id) for entry in found]
+        ids = [entry.id for entry in found]
+        if chosen is not None and chosen not in ids:
+            choices.append((review.line(self._store.entry(chosen)), chosen))
+        label = "Entries" if not found else f"Entries ({len(found)})"
+        return {"choices": choices, "label": label}
+
+    def _details(self, entry_id: int | None) -> Outputs:
+        """Message, actions, reason, entry to replace it, files."""
+        if entry_id is None:
+            return "", gr.Column(visible=False), "", None, None
+        store = self._store
+        entry = store.entry(entry_id)
+        told = review.details_html(
+            entry, store.contact(entry_id), results_of(store, entry_id), store.history(entry_id)
+        )
+        return told, gr.Column(visible=True), "", None, None
+
+    def _files(self, entry_id: int) -> list[str]:
+        store = self._store
+        folder = private_folder()
+        made = []
+        results = results_of(store, entry_id)
+        try:
+            with store.upload(entry_id) as sent:
+                copy = folder / f"entry-{entry_id}{sent.suffix}"
+                shutil.copyfile(sent, copy)
+                made.append(str(copy))
+        except NotFound:  # kept no longer; its results are
+            if results is None:
+                raise
+        if results is not None:
+            path = folder / f"entry-{entry_id}-results.json"
+            path.write_text(dump(results), encoding="utf-8")
+            made.append(str(path))
+        return made

@@ -1,0 +1,110 @@
+"""The maintainers' panel: sign-in, the entries that wait, their details, and decisions on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from leaderboard.pages.context import BoardContext
+from leaderboard.pages.submit import words as submit_page_words
+
+from . import words
+from .events import QUEUES, ReviewEvents
+from .inputs import MOST_REASON
+
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "preprocess": False,  # the events check what they are sent, more strictly than components
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+LABELS = {"waiting": "Waiting", "approved": "On the board", "others": "Everything else"}
+
+
+def build_panel(page: gr.Blocks, context: BoardContext) -> None:
+    """Fill the place at hand. page: whose loading signs in accounts of the hub."""
+    events = ReviewEvents(context)
+    access = context.access
+    gr.HTML(words.INTRO)
+    if access.problem:
+        gr.HTML(submit_page_words.says(access.problem))
+    with gr.Column(visible=access.by_token, elem_id="review-door", elem_classes="sub") as door:
+        with gr.Row():
+            name = gr.Textbox(
+                label="Your name, kept beside your decisions",
+                max_length=60,
+                min_width=240,
+                elem_id="review-name",
+            )
+            token = gr.Textbox(
+                label="Token",
+                type="password",
+                max_length=500,
+                min_width=240,
+                elem_id="review-token",
+            )
+        with gr.Row():
+            enter = gr.Button(
+                "Sign in", variant="primary", scale=0, min_width=200, elem_id="review-enter"
+            )
+    if access.hub:
+        gr.LoginButton(elem_id="review-hub")
+    said = gr.HTML(elem_id="review-said")
+    # Not in the page's tree, and good for this page alone; see `access`.
+    key = gr.Textbox("", visible=False)
+    with gr.Column(visible=False, elem_id="review-panel", elem_classes="sub") as panel:
+        queue = gr.Radio(
+            [(LABELS[each], each) for each in QUEUES],
+            value="waiting",
+            label="Show",
+            elem_id="review-queue",
+        )
+        with gr.Row(elem_classes="tight"):
+            refresh = _button("Refresh", "review-refresh")
+            leave = _button("Sign out", "review-leave")
+        entry = gr.Dropdown([], label="Entries", elem_id="review-entry")
+        details = gr.HTML(elem_id="review-details")
+        with gr.Column(visible=False, elem_classes="sub") as actions:
+            reason = gr.Textbox(
+                label="Reason, for the submitter to read (needed to reject or withdraw)",
+                max_length=MOST_REASON,
+                lines=2,
+                elem_id="review-reason",
+            )
+            with gr.Row(elem_classes="tight"):
+                approve = _button("Approve", "review-approve", "primary")
+                reject = _button("Reject", "review-reject", "stop")
+                withdraw = _button("Withdraw", "review-withdraw", "stop")
+                fetch = _button("Get its files", "review-fetch")
+            files = gr.File(
+                label="As it was sent, and its results",
+                interactive=False,
+                file_count="multiple",
+                elem_id="review-files",
+            )
+            with gr.Accordion("A newer entry takes its place", open=False):
+                newer = gr.Number(
+                    None, label="Number of the newer entry", precision=0, elem_id="review-newer"
+                )
+                with gr.Row():
+                    supersede = _button("Replace by it", "review-supersede")
+    shown = [key, token, name, said, door, panel]
+    shown += [entry, details, actions, reason, newer, files]
+    gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], shown, **QUICK)
+    leave.click(events.sign_out, key, shown, **QUICK)
+    asked = [key, queue, entry]
+    queue.input(events.look_through, asked[:2], shown, **QUICK)
+    for start in (entry.input, refresh.click(events.refresh, asked, shown, **QUICK).success):
+        start(events.show, [key, entry], shown, **QUICK)
+    approve.click(events.approve, asked, shown, **QUICK)
+    reject.click(events.reject, [*asked, reason], shown, **QUICK)
+    withdraw.click(events.withdraw, [*asked, reason], shown, **QUICK)
+    supersede.click(events.supersede, [*asked, newer], shown, **QUICK)
+    fetch.click(events.files, [key, entry], [said, files], **QUICK)
+    if access.hub:
+        page.load(events.open, queue, shown, **QUICK)
+
+
+def _button(label: str, name: str, variant: Any = "secondary") -> gr.Button:
+    return gr.Button(label, variant=variant, scale=0, min_width=140, elem_id=name)

@@ -1,0 +1,80 @@
+"""What maintainers read of an entry: what its submitter sees, the contact, scores and history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from leaderboard.analysis.look import METRIC_NAMES
+from leaderboard.data.results import Results
+from leaderboard.pages.submit.words import STATES, entry_html
+
+if TYPE_CHECKING:
+    from leaderboard.store.records import Entry, Event
+
+INTRO = """
+<p class="quiet">For maintainers. Everything is also at hand on the command line:
+<code>python -m leaderboard review</code>.</p>
+"""
+
+
+def line(entry: Entry) -> str:
+    """An entry as a choice in a list."""
+    return f"#{entry.id} {entry.method.name} · {entry.kind} · {STATES.get(entry.state, '')}"
+
+
+def details_html(
+    entry: Entry, contact: str, results: Results | None, history: Sequence[Event]
+) -> str:
+    """Everything a decision needs."""
+    means = "" if results is None else _means(results)
+    heading = f"#{entry.id} {entry.method.name}"
+    return entry_html(entry, contact=contact, heading=heading) + means + _history(history)
+
+
+def _means(results: Results) -> str:
+    """Means over the pictures, a row per quality."""
+    means = results.means()
+    metrics = [name for name in METRIC_NAMES if any(v is not None for v in means.get(name, []))]
+    heads = ("Quality", "bpp", *(METRIC_NAMES[name] for name in metrics))
+    rows = []
+    for index, quality in enumerate(results.qualities):
+        label = f"{quality:g}" if isinstance(quality, float | int) else quality
+        values = [_shown(name, means[name][index]) for name in ("bpp", *metrics)]
+        rows.append((label, *values))
+    caption = f"Means over {len(results.images)} pictures, {len(results.rows)} points"
+    return _table(caption, heads, rows)
+
+
+def _history(history: Sequence[Event]) -> str:
+    rows = [
+        (f"{event.at:%Y-%m-%d %H:%M} UTC", event.by, event.action, event.after, event.reason)
+        for event in history
+    ]
+    return _table("History", ("When", "Who", "What", "State then", "Reason"), rows, "history")
+
+
+def _table(
+    caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = ""
+) -> str:
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{escape(name)}">{escape(cell)}</td>'
+            for name, cell in zip(heads, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<h2>{escape(caption)}</h2><div class="scroll"><table class="plain {kind}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if name == "psnr" else f"{value:.4f}"

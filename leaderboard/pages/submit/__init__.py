@@ -1,0 +1,1 @@
+"""The tab where researchers send results, and the same for programs."""

@@ -1,0 +1,189 @@
+"""The tab where researchers send results, follow what they sent, and maintainers review it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from leaderboard.pages.context import BoardContext
+from leaderboard.pages.review import tab as review_page
+from semcomp.demo.hosting.settings import Settings
+
+from . import words
+from .api import SubmitApi
+from .events import FIELDS, SubmitEvents
+from .files import TEMPLATES, template
+from .look import CSS
+
+__all__ = ["CSS", "TAB", "build_tab"]
+
+TAB = "submit"
+"""The tab's id."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+"""Events that ask the store one thing."""
+CHECKING: dict[str, Any] = {
+    "concurrency_id": "submissions",
+    "concurrency_limit": 2,
+    "preprocess": False,
+}
+"""Events that read an upload; they never wait for a network, nor a network for them."""
+AGAIN = 2.0
+"""Seconds between looks at an entry that is being scored."""
+
+
+def build_tab(page: gr.Blocks, context: BoardContext) -> None:
+    """Fill the tab at hand, and add the endpoints /submit, /submission, /withdraw_submission."""
+    events = SubmitEvents(context)
+    with gr.Column(elem_id="submit", elem_classes="sub"), gr.Tabs() as tabs:
+        with gr.Tab("Send results", id="send"):
+            form, replacing = _send(page, events)
+        with gr.Tab("My submission", id="mine"):
+            _mine(events, tabs, form, replacing)
+        with gr.Tab("Review", id="review"):
+            review_page.build_panel(page, context)
+    _endpoints(SubmitApi(context))
+
+
+def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
+    """The form's fields, and the fold with the receipt of the entry that is replaced."""
+    gr.HTML(words.KINDS)
+    with gr.Row(elem_classes="files"):
+        templates = [
+            gr.DownloadButton(label, size="md", min_width=190, elem_id=f"template-{form}")
+            for form, label in TEMPLATES.items()
+        ]
+    # Made anew for every visitor, because files handed out are swept by their age.
+    shape = next(iter(events.context.shapes.values()))
+    page.load(lambda: tuple(template(form, shape) for form in TEMPLATES), None, templates, **QUICK)
+    upload = gr.File(
+        label=f"File: JSON, CSV or ZIP, at most {Settings.read().submission_mb} MB",
+        file_types=[".json", ".csv", ".zip"],
+        height=140,
+        elem_id="submit-file",
+    )
+    form = _form(list(events.context.shapes))
+    with gr.Accordion("This replaces an earlier entry of mine", open=False) as fold:
+        replaces = gr.Textbox(
+            label="Its receipt", max_length=200, elem_id="submit-replaces", autofocus=False
+        )
+    with gr.Row(elem_classes="tight"):
+        check = gr.Button("Check only", elem_id="submit-check")
+        go = gr.Button("Send", variant="primary", elem_id="submit-go")
+    said = gr.HTML(elem_id="submit-said")
+    receipt = gr.Textbox(
+        label="Your receipt",
+        info=words.KEEP,
+        interactive=False,
+        visible=False,
+        buttons=["copy"],
+        max_lines=1,
+        elem_id="submit-receipt",
+        elem_classes="sub-receipt",
+    )
+    gr.HTML(words.NEXT)
+    upload.upload(events.arrived, [upload, *form], [said, *form], **CHECKING, **PRIVATE)
+    check.click(events.check, [upload, *form], said, **CHECKING, **PRIVATE)
+    go.click(
+        events.send,
+        [upload, *form, replaces],
+        [said, receipt, upload, replaces],
+        **CHECKING,
+        **PRIVATE,
+    )
+    return form, [fold, replaces]
+
+
+def _form(datasets: list[str]) -> list[Any]:
+    """The method's description, in the order of `FIELDS`. datasets: their names."""
+
+    def text(name: str, label: str, most: int, **kwargs: Any) -> gr.Textbox:
+        return gr.Textbox(
+            "", label=label, max_length=most, min_width=240, elem_id=f"submit-{name}", **kwargs
+        )
+
+    with gr.Row():
+        name = text("name", "Name of the method", 80)
+        authors = text("authors", "Authors", 300)
+    with gr.Row():
+        link = text("link", "Paper or page (optional)", 300, placeholder="https://")
+        code = text("code", "Code (optional)", 300, placeholder="https://")
+    with gr.Row():
+        licence = text("licence", "Licence of the code (optional)", 100)
+        contact = text("contact", "Contact e-mail (only the maintainers see it)", 200)
+    with gr.Row():
+        # Text, because a number field shows 0 where nothing was entered.
+        side = text(
+            "side", "Side information a decoder needs, bytes per picture", 20, info=words.SIZE
+        )
+        model = text("model", "Weights of the decoder, bytes", 20, info=words.SIZE)
+    with gr.Row():
+        dataset = gr.Dropdown(
+            datasets, value=datasets[0], label="Pictures", elem_id="submit-dataset"
+        )
+        notes = text("notes", "Notes (optional)", 2000, lines=2)
+    found = {
+        "name": name,
+        "authors": authors,
+        "link": link,
+        "code": code,
+        "licence": licence,
+        "notes": notes,
+        "contact": contact,
+        "side_information_bytes": side,
+        "model_bytes": model,
+        "dataset": dataset,
+    }
+    return [found[field] for field in FIELDS]
+
+
+def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[Any]) -> None:
+    receipt = gr.Textbox(
+        label="Receipt",
+        info="As it was given when the results were sent.",
+        max_length=200,
+        elem_id="mine-receipt",
+        elem_classes="sub-receipt",
+    )
+    with gr.Row():
+        look = gr.Button("Look up", variant="primary", scale=0, min_width=200, elem_id="mine-look")
+    said = gr.HTML(elem_id="mine-said")
+    with gr.Row(visible=False, elem_classes="tight") as actions:
+        renew = gr.Button("Send a new version", elem_id="mine-renew")
+        withdraw = gr.Button("Withdraw", variant="stop", elem_id="mine-withdraw")
+    with gr.Row(visible=False, elem_classes="tight") as asking:
+        keep = gr.Button("Keep it", elem_id="mine-keep")
+        really = gr.Button("Yes, withdraw it for good", variant="stop", elem_id="mine-really")
+    again = gr.Timer(AGAIN, active=False)
+    seen = gr.State("")  # what is shown, whatever is being typed meanwhile
+    shown = [seen, said, actions, asking, again]
+    gr.on([look.click, receipt.submit], events.look_up, receipt, shown, **QUICK)
+    again.tick(events.look_up, seen, [seen, said, actions, gr.State(), again], **QUICK)
+    really.click(events.withdraw, seen, shown, **QUICK)
+    renew.click(events.renew, seen, [tabs, *replacing, *form], **QUICK)
+    for button, ask in ((withdraw, True), (keep, False)):
+        button.click(
+            lambda ask=ask: (gr.Row(visible=not ask), gr.Row(visible=ask)),
+            None,
+            [actions, asking],
+            **QUICK,
+        )
+
+
+def _endpoints(api: SubmitApi) -> None:
+    with gr.Group(visible=False):
+        file = gr.File(label="File: JSON, CSV or ZIP")
+        method = gr.JSON(label="Method")
+        replaces = gr.Textbox("", label="Receipt of the entry it replaces")
+        check_only = gr.Checkbox(False, label="Check only")
+        receipt, record, trigger = gr.Textbox(label="Receipt"), gr.JSON(label="Entry"), gr.Button()
+    trigger.click(
+        api.submit,
+        [file, method, replaces, check_only],
+        record,
+        api_name="submit",
+        **CHECKING,
+    )
+    trigger.click(api.submission, receipt, record, api_name="submission", queue=False)
+    trigger.click(api.withdraw, receipt, record, api_name="withdraw_submission", queue=False)

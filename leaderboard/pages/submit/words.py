@@ -1,0 +1,171 @@
+"""What the pages for submitting and reviewing say. All that was sent in is hostile and escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from leaderboard.store.records import Entry
+    from leaderboard.submissions.inspection import Inspected
+    from leaderboard.submissions.method import Method
+    from leaderboard.submissions.problems import Problem
+
+KINDS = """
+<div class="kinds">
+<section><h3>A results file</h3>
+<p>JSON as CompressAI writes it, or CSV with a line per picture and quality. The numbers are yours;
+we check that they can be right.</p>
+<p>Shown as <span class="badge self-reported">self-reported</span></p></section>
+<section><h3>Pictures and bitstreams</h3>
+<p>A ZIP with <code>reconstructions/QUALITY/kodim01.png</code> and
+<code>bitstreams/QUALITY/kodim01.bin</code>. Rates are the sizes of your files, scores are measured
+here.</p>
+<p>Shown as <span class="badge recomputed">recomputed</span></p></section>
+<section><h3>Files of this project's format</h3>
+<p>A ZIP with <code>QUALITY/kodim01.semc</code>. We decode and score them here.</p>
+<p>Shown as <span class="badge re-decoded">re-decoded</span></p></section>
+</div>
+"""
+NEXT = """
+<p class="quiet">What happens next: the file is checked at once, and you get a receipt. Pictures and
+.semc files are then scored here, which takes some minutes. A maintainer looks at every entry before
+the board shows it. Until then only you, by the receipt, and the maintainers can see it.</p>
+"""
+SIZE = "0 for none; empty if you do not know."
+KEEP = (
+    "Keep it: it is shown only once, and it is the only way to look up, replace or withdraw "
+    "this entry."
+)
+ASK = "Enter the receipt you were given when you sent the results."
+STATES = {
+    "scoring": "Being scored",
+    "pending": "Waiting for a maintainer",
+    "approved": "On the board",
+    "rejected": "Rejected",
+    "withdrawn": "Withdrawn",
+    "superseded": "Replaced by a later entry",
+    "failed": "Could not be scored",
+}
+"""The states of an entry, in words."""
+_GOOD, _BAD = ("approved",), ("rejected", "failed")
+_LONGEST = 200
+"""Problems that are listed; a broken file can have thousands."""
+
+
+def says(text: str, kind: str = "", more: str = "") -> str:
+    """A message. kind: `good`, `bad` or empty. more: HTML that follows."""
+    role = "alert" if kind == "bad" else "status"
+    return f'<div class="says {kind}" role="{role}"><b>{escape(text)}</b>{more}</div>'
+
+
+def problems_html(problems: Sequence[Problem]) -> str:
+    """Every problem at once: field, picture, value, what was expected."""
+    heads = ("Field", "Picture", "Value", "Expected")
+    rows = "".join(
+        _row(heads, (each.field, each.image or "", each.value, each.expected))
+        for each in problems[:_LONGEST]
+    )
+    count = "One problem" if len(problems) == 1 else f"{len(problems):,} problems"
+    rest = len(problems) - _LONGEST
+    more = f"<p>And {rest:,} more.</p>" if rest > 0 else ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    table = (
+        f'<div class="scroll"><table class="problems"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{more}"
+    )
+    return says(f"{count}; nothing was stored.", "bad", table)
+
+
+def accepted_html(inspected: Inspected) -> str:
+    """What the checker says of a submission without problems."""
+    lines = f"<p>It would be shown as {badge(inspected.kind)}</p>"
+    if inspected.incomplete:
+        lines += (
+            f"<p>It would rank as incomplete: {escape('; '.join(inspected.incomplete[:5]))}.</p>"
+        )
+    return says("No problem found. Nothing was stored yet.", "good", lines)
+
+
+def entry_html(
+    entry: Entry, *, contact: str | None = None, superseded_by: str = "", heading: str = ""
+) -> str:
+    """An entry's state and method. contact: for maintainers only; None leaves it out."""
+    state = STATES.get(entry.state, entry.state)
+    kind = "good" if entry.state in _GOOD else "bad" if entry.state in _BAD else ""
+    lines = ""
+    if entry.state == "scoring":
+        done, total = entry.progress or (0, 0)
+        if total:
+            lines += f"<p>{done} of {total} points</p>"
+            lines += f'<progress max="{total}" value="{done}" aria-label="Scored"></progress>'
+        else:
+            lines += "<p>It waits for its turn.</p>"
+    if entry.reason:
+        lines += f"<p>Reason: {escape(entry.reason)}</p>"
+    if entry.incomplete:
+        lines += f"<p>Incomplete: {escape('; '.join(entry.incomplete[:8]))}.</p>"
+    lines += f"<p>{badge(entry.kind)} <span>entry {entry.id}, {escape(entry.dataset)}</span></p>"
+    parts = {
+        **_method(entry.method),
+        "Sent": _when(entry.submitted_at),
+        "Decided": _when(entry.decided_at),
+        "SHA-256": f"<code>{escape(entry.digest)}</code>",
+    }
+    if contact is not None:
+        parts["Contact"] = escape(contact) or "none"
+        parts["Decided by"] = escape(entry.decided_by or "")
+    if entry.superseded_by is not None:
+        parts["Replaced by"] = f"entry {entry.superseded_by}"
+    told = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in parts.items() if value)
+    return says(f"{heading or entry.method.name}: {state}", kind, f"{lines}<dl>{told}</dl>")
+
+
+def badge(kind: str) -> str:
+    """A kind of entry, as on the board."""
+    return f'<span class="badge {escape(kind, quote=True)}">{escape(kind)}</span>'
+
+
+def link_html(address: str) -> str:
+    """A link if it is one of the web; `javascript:` and others stay plain text."""
+    try:
+        parts = urlsplit(address)
+        safe = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        safe = False
+    text = escape(address)
+    if not safe:
+        return text
+    return f'<a href="{text}" rel="nofollow noopener noreferrer ugc" target="_blank">{text}</a>'
+
+
+def _method(method: Method) -> dict[str, str]:
+    """A method's statements as HTML; empty ones are left out by the caller."""
+    sizes = {
+        "Side information": method.side_information_bytes,
+        "Model": method.model_bytes,
+    }
+    return {
+        "Method": escape(method.name),
+        "Authors": escape(method.authors),
+        "Link": link_html(method.link),
+        "Code": link_html(method.code),
+        "Licence": escape(method.licence),
+        "Notes": escape(method.notes),
+        **{name: "" if size is None else f"{size:,} bytes" for name, size in sizes.items()},
+    }
+
+
+def _when(moment: datetime | None) -> str:
+    return "" if moment is None else escape(f"{moment:%Y-%m-%d %H:%M} UTC")
+
+
+def _row(heads: Sequence[str], cells: Sequence[str]) -> str:
+    made = "".join(
+        f'<td data-label="{head}">{escape(cell)}</td>'
+        for head, cell in zip(heads, cells, strict=True)
+    )
+    return f"<tr>{made}</tr>"

@@ -1,0 +1,1 @@
+"""Measuring: codec × picture × quality, in processes, kept, committed and checked."""

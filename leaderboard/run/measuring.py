@@ -1,0 +1,100 @@
+"""One point: a picture through a codec at a quality, in bytes, seconds and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leaderboard.codecs.base import Codec, CodecError, Seconds, Session, open_session
+
+from .scores import Reference, reference, score
+
+__all__ = ["Measured", "Sitting", "warm_up"]
+
+WARM_UP_SIDE = 64
+_PARTS = {
+    "header_bytes": "header",
+    "map_bytes": "map",
+    "code_bytes": "codes",
+    "checksum_bytes": "checks",
+}
+"""Columns of a row, and what `semcomp.info` calls these parts of a file."""
+_TIME_DIGITS = 5
+
+Measured = dict[str, Any]
+"""The columns of a `leaderboard.data.results.Row` but for its picture's name."""
+
+_warm: set[str] = set()
+"""Names of the codecs that this process has used."""
+_references: dict[str, Reference] = {}
+"""The picture at hand, by its hash: its codecs follow each other."""
+
+
+class Sitting:
+    """A picture and a codec, for all qualities.
+
+    image: uint8 (H, W, 3). sha256: its `pixel_hash`, under which its maps are remembered.
+    """
+
+    def __init__(self, codec: Codec, image: NDArray[np.uint8], sha256: str) -> None:
+        self.codec = codec
+        self.reference = _reference(sha256, image)
+        self.session: Session = open_session(codec, Image.fromarray(image))
+
+    def measure(self, quality: float) -> Measured:
+        """Encode, decode, score: the rate is the file's length, scored is what it decodes to.
+
+        Encoding and decoding are timed here, around the codec's own calls: in processor seconds of
+        all threads and by the clock. Raises CodecError, or what else goes wrong in a codec.
+        """
+        height, width = self.reference.image.shape[:2]
+        started = Seconds.now()
+        data = self.session.encode(quality)
+        encoding = Seconds.now() - started + self.session.correction
+        started = Seconds.now()
+        decoded = self.codec.decode(data)
+        decoding = Seconds.now() - started
+        if decoded.mode != "RGB" or decoded.size != (width, height):
+            raise CodecError(
+                f"{self.codec.name} decoded {decoded.mode} {decoded.width}x{decoded.height}, "
+                f"not RGB {width}x{height}"
+            )
+        itemise: Callable[[bytes], dict[str, int]] | None = getattr(self.codec, "sizes", None)
+        sizes = {} if itemise is None else itemise(data)
+        times = {
+            "encode_s": encoding.cpu,
+            "decode_s": decoding.cpu,
+            "encode_wall_s": encoding.wall,
+            "decode_wall_s": decoding.wall,
+        }
+        return {
+            "quality": quality,
+            "bytes": len(data),
+            "bpp": round(8 * len(data) / (height * width), 6),
+            **{column: sizes.get(part) for column, part in _PARTS.items()},
+            **score(self.reference, np.asarray(decoded)),
+            **{name: round(max(time, 0.0), _TIME_DIGITS) for name, time in times.items()},
+        }
+
+
+def warm_up(codec: Codec) -> None:
+    """Use a codec on a small picture, once per process, so that no point pays for loading it."""
+    if codec.name in _warm:
+        return
+    ramp = np.arange(WARM_UP_SIDE, dtype=np.uint8)
+    small = Image.fromarray(np.stack(np.broadcast_arrays(ramp, ramp[:, None], ramp), 2))
+    codec.decode(codec.encode(small, codec.qualities[0]))
+    _warm.add(codec.name)
+
+
+def _reference(sha256: str, image: NDArray[np.uint8]) -> Reference:
+    """`leaderboard.run.scores.reference`, once per picture and process."""
+    if sha256 not in _references:
+        fresh = reference(image)
+        _references.clear()
+        _references[sha256] = fresh
+    return _references[sha256]

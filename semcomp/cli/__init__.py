@@ -1,0 +1,1 @@
+"""The commands of `python -m semcomp`, one module for each group."""

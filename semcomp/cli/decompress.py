@@ -1,0 +1,107 @@
+"""The commands `decompress` and `info`: a compressed picture in, its pixels or its facts out.
+
+Like those of `__main__.py` they import what they need themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semcomp.files import write_file
+
+from .options import Device, Json, check_target, print_json
+
+PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM"}
+"""Suffixes a decoded picture can be written with: formats that lose nothing."""
+
+SemcFile = Annotated[Path, typer.Argument(metavar="IN.semc", help="compressed picture")]
+
+
+def decompress(
+    source: SemcFile,
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT.png", help=f"picture to write: {' '.join(PICTURES)}")
+    ],
+    iterations: Annotated[
+        int | None, typer.Option(min=0, help="stop early, for a rougher picture")
+    ] = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Decode a compressed picture; of a file cut short, what is there."""
+    from io import BytesIO
+
+    from semcomp import pipeline
+    from semcomp.coding import bitstream
+
+    if target.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(
+            f"cannot write {target.name!r}: choose a name that ends in {', '.join(PICTURES)}"
+        )
+    check_target(target, source)
+    started = time.perf_counter()
+    data = source.read_bytes()
+    with _warnings_as_lines():
+        picture = pipeline.decompress(data, iterations=iterations, device=device)
+    seconds = time.perf_counter() - started
+    stream = BytesIO()
+    picture.save(stream, PICTURES[target.suffix.lower()])
+    write_file(target, stream.getvalue())
+    parsed = bitstream.parse(data, iterations=iterations)
+    decoded, promised = len(parsed.chunks), parsed.header.iterations
+    if as_json:
+        print_json(
+            {
+                "width": picture.width,
+                "height": picture.height,
+                "iterations": decoded,
+                "iterations_in_file": promised,
+                "complete": parsed.complete,
+                "seconds": round(seconds, 3),
+            }
+        )
+    else:
+        print(
+            f"{target}: {picture.width}x{picture.height} pixels, "
+            f"{decoded} of {promised} iterations, {seconds:.1f} s"
+        )
+
+
+def info(source: SemcFile, as_json: Json = False) -> None:
+    """Show what a compressed file says of itself."""
+    from semcomp import pipeline
+
+    facts = pipeline.info(source.read_bytes())
+    if as_json:
+        print_json(facts)
+        return
+    parts = ", ".join(f"{name} {size}" for name, size in facts["sizes"].items())
+    missing = facts["iterations"] - facts["iterations_present"]
+    rows = {
+        "picture": f"{facts['width']}x{facts['height']} pixels",
+        "file": f"{facts['bytes']} bytes ({parts}), {facts['bpp']:.4f} bpp",
+        "allocation": f"{facts['allocation']}, level {facts['level']:g}, floor {facts['floor']}",
+        "iterations": f"{facts['iterations']}" + (f", the last {missing} cut off" * (missing > 0)),
+        "per iteration": f"{' '.join(map(str, facts['bytes_per_iteration']))} bytes",
+        "model": facts["model_id"],
+    }
+    for name, text in rows.items():
+        print(f"{name:<14}{text}")
+
+
+@contextlib.contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print the warnings raised inside as one line each on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        print(f"warning: {warning.message}", file=sys.stderr)

@@ -1,0 +1,193 @@
+"""Commands that make weights: train codec, train classifier, train entropy.
+
+Like those of `__main__.py` they import what they need themselves.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+train_app = typer.Typer(no_args_is_help=True, help="Train the codec and the classifier.")
+
+
+@train_app.command("codec")
+def train_codec(
+    data: Annotated[
+        str | None,
+        typer.Option(help="folder of training pictures, or a data set such as cifar-100"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for checkpoint, log and curve")] = Path("run"),
+    recipe: Annotated[
+        str | None, typer.Option(help="small, base or paper; the options below override it")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="time box; its last part anneals [default: 20]")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="network [default: small]")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="checkpoint, or folder of weights, to continue from")
+    ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(help="checkpoint or weights whose network to take where shapes agree"),
+    ] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="checkpoint or weights whose quantizer to take")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="learning rate [default: 0.001]")] = None,
+    decay: Annotated[
+        float | None, typer.Option(help="share of the time box that anneals [default: 0.3]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="seed of weights, crops and level maps [default: 0]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 0,
+    precision: Annotated[
+        str | None, typer.Option(help="of the networks: fp32 or bf16 [default: fp32]")
+    ] = None,
+    fuse: Annotated[
+        bool | None, typer.Option("--compile", help="fuse the units' element-wise part")
+    ] = None,
+    ssim_weight: Annotated[
+        float | None, typer.Option(help="weight of log(1 - SSIM) in the loss [default: 0]")
+    ] = None,
+    ms_ssim_weight: Annotated[
+        float | None, typer.Option(help="weight of log(1 - MS-SSIM) in the loss [default: 0]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="end after so many steps, and anneal by them")
+    ] = None,
+    validate_minutes: Annotated[
+        float | None, typer.Option(help="between validations, each with a checkpoint [default: 4]")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="any other option of TrainOptions"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only print parameters, memory and speed")
+    ] = False,
+) -> None:
+    """Train the codec for a given time; validated every few minutes, resumable."""
+    import torch
+
+    from semcomp.networks.codec import PRESETS
+    from semcomp.training.codec.parallel import training_device
+    from semcomp.training.codec.recipes import options_from, parse_setting
+    from semcomp.training.codec.trainer import train
+
+    if preset is not None and preset not in PRESETS:
+        raise typer.BadParameter(f"no preset {preset!r}: use {', '.join(PRESETS)}")
+    given = {
+        "preset": preset,
+        "data": data,
+        "minutes": minutes,
+        "lr": lr,
+        "decay": decay,
+        "seed": seed,
+        "precision": precision,
+        "compile": fuse,
+        "ssim_weight": ssim_weight,
+        "ms_ssim_weight": ms_ssim_weight,
+        "steps": steps,
+        "validate_minutes": validate_minutes,
+    }
+    try:
+        others = dict(parse_setting(words) for words in settings or ())
+        options = options_from(recipe, {**given, **others})
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not options.data:
+        raise typer.BadParameter("no pictures: give a folder with --data")
+    options.device = str(training_device(device))
+    if threads:
+        torch.set_num_threads(threads)
+    train(
+        options,
+        out,
+        resume,
+        lambda line: print(line, flush=True),
+        warm_start=warm_start,
+        tables=tables,
+        dry_run=dry_run,
+    )
+
+
+@train_app.command("ablation")
+def train_ablation(
+    data: Annotated[str, typer.Option(help="folder of training pictures")],
+    out: Annotated[Path, typer.Option(help="folder for ablation.json and ABLATION.md")] = Path(
+        "assets/ablations"
+    ),
+    start: Annotated[
+        Path | None,
+        typer.Option(help="checkpoint or weights that all start from [default: random weights]"),
+    ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="take only the quantizer from --start")
+    ] = False,
+    variants: Annotated[
+        str | None, typer.Option(help="names, separated by commas [default: all]")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="of each variant; CPU seconds on a CPU")] = 300.0,
+    steps: Annotated[int, typer.Option(help="of each variant, instead of seconds")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="an option of all variants"),
+    ] = None,
+) -> None:
+    """Compare training choices: every variant from the same start, seed and budget."""
+    import torch
+
+    from semcomp.training.codec.ablation import VARIANTS, Budget, run_ablation
+    from semcomp.training.codec.parallel import training_device
+    from semcomp.training.codec.recipes import options_from, parse_setting
+
+    names = list(VARIANTS) if variants is None else [name.strip() for name in variants.split(",")]
+    try:
+        given = dict(parse_setting(words) for words in settings or ())
+        base = options_from(None, {"curriculum": "late", "warmup": 20, "decay": 0.5, **given})
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    base.data, base.device = data, str(training_device(device))
+    if threads:
+        torch.set_num_threads(threads)
+    budget = Budget(seconds, steps)
+    report = partial(print, flush=True)
+    table = run_ablation(base, out, names, budget, start, report, scratch=scratch)
+    print(table.read_text(encoding="utf-8"))
+
+
+@train_app.command("entropy")
+def train_entropy(
+    checkpoint: Annotated[Path, typer.Option(help="checkpoint of `train codec`")],
+    out: Annotated[Path, typer.Option(help="folder for the weights, such as assets/small")],
+    data: Annotated[
+        Path | None, typer.Option(help="training pictures [default: the checkpoint's]")
+    ] = None,
+    pictures: Annotated[int, typer.Option(help="pictures to fit the tables to")] = 100,
+    steps: Annotated[int, typer.Option(help="steps per bit slot")] = 600,
+    refit: Annotated[
+        bool, typer.Option(help="fit even if OUT has tables for this quantizer")
+    ] = False,
+) -> None:
+    """Fit the entropy coder's tables and write the weights that are shipped."""
+    from semcomp.training.codec.export import export_model
+
+    digest = export_model(
+        checkpoint,
+        out,
+        data=data,
+        pictures=pictures,
+        steps=steps,
+        reuse=not refit,
+        report=lambda line: print(line, flush=True),
+    )
+    print(f"wrote {out}, sha256 {digest}")

@@ -1,0 +1,1 @@
+"""From bits to bytes and back: context model, range coder, grid coder, the container `.semc`."""

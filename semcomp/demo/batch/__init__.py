@@ -1,0 +1,1 @@
+"""The tab that compresses several pictures at once."""

@@ -1,0 +1,212 @@
+"""The tab that compresses several pictures into one ZIP with a summary table.
+
+Every picture is a job of its own in the queue, so a long batch lets other visitors in between.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from html import escape
+from threading import Lock
+from typing import Any
+
+import gradio as gr
+
+from semcomp.demo.compress.events import decode_on_gpu
+from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.visits import identity
+from semcomp.demo.shared import words, work
+from semcomp.demo.shared.components import ALLOCATIONS, MODEL, PRIVATE
+from semcomp.demo.shared.results import save
+from semcomp.errors import AllocationError
+
+from . import jobs as batch
+from .jobs import Batch, Wish
+
+SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
+SCORES, PICTURES = "scores", "pictures"
+EXTRAS = [("Scores (decodes every file)", SCORES), ("Decoded pictures as PNG", PICTURES)]
+KEPT = 64
+"""Batches under way, all visitors together; the oldest goes first."""
+TABLE = """
+.wrap { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-size: .85rem;
+  font-variant-numeric: tabular-nums; margin: 0; }
+th, td { border: 0; border-bottom: 1px solid var(--border-color-primary); text-align: right;
+  padding: .45rem .5rem; font-weight: 400; white-space: nowrap; color: var(--body-text-color); }
+th { color: var(--body-text-color-subdued); }
+td:first-child, th:first-child { text-align: left; padding-left: 0; white-space: normal;
+  overflow-wrap: anywhere; min-width: 7em; }
+small { display: block; font-size: .8rem; color: var(--body-text-color-subdued); }
+.quiet { margin: 0 0 .5rem; font-size: .9rem; color: var(--body-text-color-subdued); }
+.empty { color: var(--body-text-color-subdued); padding: 2.5rem 1rem; text-align: center;
+  border: 1px dashed var(--border-color-primary); border-radius: 8px; margin: 0; }
+"""
+EMPTY = '<p class="empty">A row for every picture appears here, and one ZIP with all files.</p>'
+
+
+class Batches:
+    """The batch of each visitor."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, Batch] = OrderedDict()
+        self._lock = Lock()
+
+    def put(self, visitor: str, made: Batch) -> None:
+        """Start a visitor's batch; an earlier one of theirs stops."""
+        with self._lock:
+            self._of.pop(visitor, None)
+            self._of[visitor] = made
+            while len(self._of) > KEPT:
+                self._of.popitem(last=False)
+
+    def get(self, visitor: str) -> Batch | None:
+        """A visitor's batch."""
+        with self._lock:
+            return self._of.get(visitor)
+
+    def drop(self, visitor: str) -> None:
+        """Forget a visitor's batch."""
+        with self._lock:
+            self._of.pop(visitor, None)
+
+
+BATCHES = Batches()
+"""The server's."""
+
+
+def build_tab(page: gr.Blocks) -> None:
+    """Fill the tab at hand."""
+    with gr.Row():
+        with gr.Column(scale=4, min_width=300):
+            files = gr.File(
+                label=f"Pictures, up to {batch.MOST}",
+                file_count="multiple",
+                file_types=["image"],
+                height=200,
+                elem_id="batch-files",
+            )
+            level = gr.Slider(
+                1, 24, 8, step=0.25, label="Average level", info="More is sharper and larger."
+            )
+            allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
+            extras = gr.CheckboxGroup(EXTRAS, value=[SCORES], label="Also")
+            with gr.Accordion("Large pictures", open=False):
+                side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
+            go = gr.Button("Compress all", variant="primary", elem_id="batch-go")
+        with gr.Column(scale=7, min_width=300):
+            table = gr.HTML(
+                EMPTY, css_template=TABLE, apply_default_css=False, elem_id="batch-table"
+            )
+            with gr.Row(visible=False) as running:
+                stop = gr.Button("Stop after this picture", elem_id="batch-stop")
+            with gr.Row(visible=False) as ready:
+                made = gr.DownloadButton("Download the ZIP", variant="primary", elem_id="batch-zip")
+    turn = gr.State(0)  # grows with every picture that is to be compressed
+    # Not past the queue: only answers from there tell the page that a state has changed.
+    quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **PRIVATE}
+    shown: Any = [table, made, running, ready, turn]
+    asked = [files, level, allocation, extras, side, turn]
+    go.click(begin, asked, shown, **quick)
+    turn.change(step, [turn], shown, show_progress_on=table, **MODEL, **PRIVATE)
+    stop.click(halt, None, None, **quick)
+    page.unload(leave)
+
+
+def begin(
+    files: Any,
+    level: float,
+    allocation: str,
+    extras: list[str],
+    side: int,
+    turn: int,
+    request: gr.Request,
+) -> Any:
+    """Start a batch; the pictures themselves are compressed in `step`, one job each."""
+    with work.for_visitors():
+        if not files:
+            raise AllocationError("no pictures yet: choose some files first")
+        if len(files) > batch.MOST:
+            raise AllocationError(
+                f"{len(files)} pictures are more than the {batch.MOST} one batch may have: take "
+                "some out, or use `python -m semcomp compress` on your own machine"
+            )
+        wish = Wish(Choice(level, allocation), side, SCORES in extras, PICTURES in extras)
+        started = Batch(list(files), wish)
+        BATCHES.put(identity(request), started)
+    return table_html(started), gr.skip(), gr.Row(visible=True), gr.Row(visible=False), turn + 1
+
+
+def step(
+    turn: int,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
+) -> Any:
+    """Compress the next picture; after the last one, make the ZIP."""
+    going = BATCHES.get(identity(request))
+    if going is None:
+        return tuple(gr.skip() for _ in range(5))
+    if not going.done:
+        name = f"Picture {len(going.items) + 1} of {len(going.uploads)}"
+        progress(0, desc=name)
+        with work.for_visitors():
+            going.step(
+                lambda done, total: progress((done, total), desc=name, unit="iterations"),
+                decode_on_gpu,
+            )
+    if not going.done:
+        return table_html(going), gr.skip(), gr.skip(), gr.skip(), turn + 1
+    BATCHES.drop(identity(request))
+    file = save(batch.archive(going.items), "semcomp-batch", ".zip")
+    return table_html(going), file, gr.Row(visible=False), gr.Row(visible=True), gr.skip()
+
+
+def halt(request: gr.Request) -> None:
+    """End a batch after the picture at hand; what is done stays."""
+    going = BATCHES.get(identity(request))
+    if going is not None:
+        going.stopped = True
+
+
+def leave(request: gr.Request) -> None:
+    """Forget the batch of a visitor who has left."""
+    BATCHES.drop(identity(request))
+
+
+def table_html(going: Batch) -> str:
+    """What is done so far: a sentence and a row for each picture."""
+    total, done = len(going.uploads), len(going.items)
+    good = [item for item in going.items if not item.problem]
+    before = sum(item.row["upload_bytes"] for item in good)
+    after = sum(item.row["bytes"] for item in good)
+    said = f"{done} of {total} pictures"
+    if good:
+        said += f": {words.file_size(before)} became {words.file_size(after)}"
+    if done > len(good):
+        said += f"; {done - len(good)} could not be used"
+    names = ["Picture", "Pixels", "Bytes", "bpp"]
+    scores = [("PSNR", "psnr_db"), ("MS-SSIM", "ms_ssim"), ("SI-SSIM", "si_ssim")]
+    names += [name for name, _ in scores] if going.wish.scores else []
+    head = "".join(f"<th scope=col>{name}</th>" for name in names)
+    rows = []
+    for item in going.items:
+        row = item.row
+        problem = f"<small>{escape(item.problem)}</small>" if item.problem else ""
+        cells = f"<td>{escape(row['picture'])}{problem}</td>"
+        if item.problem:
+            cells += f'<td colspan="{len(names) - 1}"></td>'
+        else:
+            cells += f"<td>{row['width']} × {row['height']}</td><td>{row['bytes']:,}</td>"
+            cells += f"<td>{row['bits_per_pixel']:.3f}</td>"
+            if going.wish.scores:
+                forms = (".2f", ".4f", ".4f")
+                cells += "".join(
+                    f"<td>{'n/a' if row[key] == '' else format(row[key], form)}</td>"
+                    for (_, key), form in zip(scores, forms, strict=True)
+                )
+        rows.append(f"<tr>{cells}</tr>")
+    return (
+        f'<p class="quiet" role="status">{said}.</p>'
+        '<div class="wrap" tabindex="0" role="region" aria-label="Results"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )

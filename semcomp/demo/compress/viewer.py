@@ -1,0 +1,186 @@
+"""The viewer: two pictures under one divider, importance and levels beside them, all in step.
+
+Its value is a plain dictionary made by `value_of`; the page's script draws it and triggers `select`
+when the visitor asks for other pictures: `CHOSEN` says which.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from semcomp.allocation.levels import block_importance
+from semcomp.demo.sessions.session import Session
+from semcomp.demo.shared import words
+from semcomp.demo.shared.work import REGION
+from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.semantics.activation import SemanticMap, upsample_grey
+
+from . import viewer_markup, viewer_script
+from .sides import ORIGINAL, OURS, Side
+
+HEAT_SIDE = 384
+"""Longest side of the importance drawing in pixels; the page stretches it."""
+MOST_BLOCKS = 40_000
+"""Largest grid whose numbers travel to the page for the pointer's readout."""
+
+CHOSEN = """
+(_, ...rest) => {
+  const boxes = [...document.querySelectorAll("#viewer .pick")];
+  return [boxes.map((box) => box.value).join(" "), ...rest];
+}
+"""
+"""Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours".
+
+They are read when the request leaves; see `components.LAST`.
+"""
+
+
+def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> gr.HTML:
+    """The component; use it as a context for what stands between pictures and small views.
+
+    size: (height, width) of the first picture, so that nothing moves when it comes. options:
+    (key, label) of the pictures that can be chosen.
+    """
+    return gr.HTML(
+        empty_value(size, options),
+        html_template=viewer_markup.BEFORE + "@children" + viewer_markup.AFTER,
+        js_on_load=viewer_script.SCRIPT,
+        apply_default_css=False,
+        elem_id="viewer",
+        container=False,
+    )
+
+
+def empty_value(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The viewer before its first picture."""
+    nothing = [{"key": key, "label": label, "url": "", "alt": "", "tag": ""} for key, label in
+               options[:2]]  # fmt: skip
+    return {
+        "key": "",
+        "phase": "empty",
+        "size": [size[1], size[0]],
+        "options": [list(option) for option in options],
+        "sides": nothing,
+        "captions": {"heat": "", "levels": ""},
+        "note": "",
+    }
+
+
+def value_of(
+    session: Session,
+    sides: Sequence[Mapping[str, Any]],
+    options: Sequence[tuple[str, str]],
+    phase: str,
+    note: str = "",
+    share: float = 0.0,
+    seen: SemanticMap | None = None,
+    levels: NDArray[np.uint8] | None = None,
+) -> dict[str, Any]:
+    """Everything the page's script needs, in plain types.
+
+    sides: left and right, from `shown_side` or `waiting_side`. phase: `running`, `preview` or
+    `exact`. note: what the page says of it. share: of the work done, 0..1. seen, levels: what the
+    small views show, uint8 (Hb, Wb).
+    """
+    height, width = session.picture.shape[:2]
+    value: dict[str, Any] = {
+        "key": str(session.shelf.folder.name),
+        "phase": phase,
+        "size": [width, height],
+        "options": [list(option) for option in options],
+        "sides": list(sides),
+        "original": session.shelf.url(ORIGINAL, lambda: session.picture),
+        "captions": {"heat": "", "levels": ""},
+        "note": note,
+        "share": share,
+    }
+    if seen is not None:
+        value["captions"]["heat"] = words.focus_text(seen)
+        value["heat"] = session.kept.once(
+            "heat", lambda: heat(seen.grey, height, width), tuple(c.index for c in seen.chosen)
+        )
+    if levels is not None:
+        value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
+        value["blocks"] = {
+            "url": _png(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
+            "width": 8 * levels.shape[1] / width,
+            "height": 8 * levels.shape[0] / height,
+            "mean": float(levels.mean()),
+        }
+    if seen is not None and levels is not None and levels.size <= MOST_BLOCKS:
+        value["grid"] = _grid(levels, seen.grey)
+    return value
+
+
+def shown_side(
+    session: Session, side: Side, label: str, key: Any = None, tag: str = ""
+) -> dict[str, Any]:
+    """A side with its picture, or with the reason why there is none. key: of the shelf's file."""
+    if side.picture is None:
+        return waiting_side(side.key, label, side.problem)
+    picture = side.picture
+    url = session.shelf.url(side.key if key is None else key, lambda: picture)
+    name = "Original picture" if side.key == ORIGINAL else f"Picture decoded by {label}"
+    if side.key == OURS:
+        name = "Decoded picture"
+    return {"key": side.key, "label": label, "url": url, "alt": name, "tag": tag or label}
+
+
+def waiting_side(key: str, label: str, text: str) -> dict[str, Any]:
+    """A side without a picture, for now or for good."""
+    return {"key": key, "label": label, "url": "", "alt": "", "tag": label, "problem": text}
+
+
+def passing_side(picture: NDArray[np.uint8], label: str, phase: str) -> dict[str, Any]:
+    """Our side while it changes: uint8 (H, W, 3), a preview or the iterations so far."""
+    text = "preview" if phase == "preview" else "so far"
+    return {
+        "key": OURS,
+        "label": label,
+        "url": passing_url(picture),
+        "alt": f"Decoded picture, {text}",
+        "tag": f"{label}, {text}",
+    }
+
+
+def passing_url(picture: NDArray[np.uint8]) -> str:
+    """A picture as a JPEG inside the page, for a moment; what stays is shown as PNG."""
+    stream = BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=92, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
+    """Importance in its colours with the important region outlined, for a picture of this size."""
+    factor = min(1.0, HEAT_SIDE / max(height, width))
+    rows, columns = max(1, round(height * factor)), max(1, round(width * factor))
+    fine = upsample_grey(grey, rows, columns)
+    inside = np.pad(fine >= REGION, 1, mode="edge")
+    core = inside[1:-1, 1:-1]
+    whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & core
+    colours = IMPORTANCE[fine].copy()
+    colours[core & ~whole] = 255
+    return _png(colours)
+
+
+def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:
+    """Level and importance (0..255 of the highest) of every block, for the pointer."""
+    importance = block_importance(grey, *levels.shape).astype(np.float64)
+    relative = np.rint(importance * (255 / max(float(importance.max()), 1.0))).astype(np.uint8)
+    return {
+        "shape": list(levels.shape),
+        "levels": base64.b64encode(levels.tobytes()).decode(),
+        "importance": base64.b64encode(relative.tobytes()).decode(),
+    }
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

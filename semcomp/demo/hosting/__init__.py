@@ -1,0 +1,1 @@
+"""The demo as a server: settings, limits, turns, addresses, endpoints for programs."""

@@ -1,0 +1,147 @@
+"""The panel where a visitor clicks a block and scrubs through the iterations.
+
+::
+
+    Inspection --numbers--> panel's value (levels, importance, bits, cuts)   at once
+        |                        ^
+        +--decoder--> Shelf --pictures and cut files, one by one, when the browser asks--> panel
+
+Everything a click shows is drawn in the browser from these, so nobody waits for a queue.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from semcomp.coding import bitstream
+from semcomp.demo.sessions.decoding import Decode, decode_steps
+from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.errors import BitstreamError
+from semcomp.geometry import BLOCK
+from semcomp.metrics import psnr
+
+from .blocks_look import CSS, TEMPLATE
+from .blocks_script import SCRIPT
+from .inspection import MAX_PIXELS, Inspection, play
+from .steps import ORIGINAL, SHELF, Steps
+
+GONE = "These steps are no longer kept here; start again to see them."
+
+
+def build_panel(elem_id: str, empty: str) -> gr.HTML:
+    """An empty panel; its value comes from `present`. empty: what it says until then."""
+    colours = {"@IMPORTANCE@": _text(IMPORTANCE.tobytes()), "@LEVEL@": _text(LEVEL.tobytes())}
+    script = SCRIPT
+    for name, text in colours.items():
+        script = script.replace(name, text)
+    return gr.HTML(
+        None,
+        html_template=TEMPLATE.replace("@EMPTY@", empty),
+        css_template=CSS,
+        js_on_load=script,
+        server_functions=[frame, cut_file],
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
+def present(
+    inspection: Inspection, owner: str, name: str, decode: Decode = decode_steps
+) -> Iterator[dict[str, Any]]:
+    """The panel's value, again after every iteration that can be shown.
+
+    owner: whose steps these are, `session/panel`; their last ones are dropped. name: of the file.
+    """
+    steps = Steps(name, inspection.data)
+    token = SHELF.put(owner, steps)
+    value = {"token": token, "name": name, **numbers(inspection), "psnr": [], "ready": -1}
+    if inspection.original is not None:
+        steps.add(ORIGINAL, inspection.original)
+    height, width = inspection.size
+    if height * width > MAX_PIXELS:
+        yield {**value, "note": "Over 2.5 megapixels the single steps are not shown."}
+        return
+    for k, picture in play(inspection, decode):
+        steps.add(k, picture)
+        if inspection.original is not None:
+            decibels = psnr(inspection.original, picture)
+            value["psnr"] = [*value["psnr"], decibels if math.isfinite(decibels) else None]
+        value = {**value, "ready": k}
+        steps.complete = k == inspection.iterations
+        SHELF.sweep()
+        yield value
+
+
+def numbers(inspection: Inspection) -> dict[str, Any]:
+    """What the panel needs to speak of any block, in plain types.
+
+    levels, importance: base64 of uint8, a value per block that is in the picture, raster order.
+    bits: base64 of little-endian uint16, hundredths of a bit, block after block, as many as the
+    block has iterations. raw: bits of a block before packing, after 0, 1, ... iterations. cuts:
+    bytes of the file cut after 0, 1, ... iterations.
+    """
+    rows, columns = inspection.shown_blocks
+    levels = np.minimum(inspection.levels, inspection.iterations)[:rows, :columns]
+    bits = np.rint(100 * inspection.bits[:, :rows, :columns]).astype("<u2")
+    kept = levels.ravel()[:, None] > np.arange(inspection.iterations)
+    importance = inspection.importance
+    if importance is not None:
+        grey = np.rint(255 * importance[:rows, :columns]).astype(np.uint8)
+    height, width = inspection.size
+    return {
+        "width": width,
+        "height": height,
+        "block": BLOCK,
+        "rows": rows,
+        "columns": columns,
+        "iterations": inspection.iterations,
+        "promised": inspection.header.iterations,
+        "raw": inspection.model.tables.ends.tolist(),
+        "levels": _text(levels.astype(np.uint8).tobytes()),
+        "importance": None if importance is None else _text(grey.tobytes()),
+        "bits": _text(bits.reshape(len(bits), -1).T[kept].tobytes()),
+        "cuts": list(inspection.cuts),
+        "original": inspection.original is not None,
+        "note": "",
+    }
+
+
+def frame(asked: list[Any]) -> dict[str, Any]:
+    """For the browser: [token, k] -> the picture after k iterations, or why there is none."""
+    steps, k = _asked(asked)
+    picture = None if steps is None else steps.pictures.get(k)
+    if picture is None:
+        return {"error": GONE}
+    return {"picture": "data:image/webp;base64," + _text(picture)}
+
+
+def cut_file(asked: list[Any]) -> dict[str, Any]:
+    """For the browser: [token, k] -> the file cut after k iterations, or why there is none."""
+    steps, k = _asked(asked)
+    if steps is None:
+        return {"error": GONE}
+    try:
+        data = bitstream.cut(steps.data, max(0, k))
+    except BitstreamError as error:
+        return {"error": str(error)}
+    return {"name": f"{steps.name}-{max(0, k)}.semc", "data": _text(data)}
+
+
+def _asked(asked: list[Any]) -> tuple[Steps | None, int]:
+    """What a browser asked for; anything may come from there."""
+    if not (isinstance(asked, list) and len(asked) == 2):
+        return None, 0
+    token, k = asked
+    if not (isinstance(token, str) and isinstance(k, int)):
+        return None, 0
+    return SHELF.get(token), k
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

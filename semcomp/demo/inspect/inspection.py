@@ -1,0 +1,183 @@
+"""What can be said of every block of a `.semc` file, and the picture after every iteration.
+
+Everything comes from the file's own bytes: its levels, its bits, what a decoder makes of them. The
+original adds the error, and the map the importance, where the page has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from semcomp.allocation.levels import block_importance
+from semcomp.allocation.planning import cut_codes, read_codes, restore_map
+from semcomp.coding import bitstream
+from semcomp.coding.bitstream import AllocationKind, Header
+from semcomp.coding.grid_coder import decode_grid
+from semcomp.demo.sessions.decoding import Decode, decode_steps
+from semcomp.demo.sessions.runs import Run
+from semcomp.demo.sessions.session import Session
+from semcomp.errors import BitstreamError
+from semcomp.geometry import BLOCK, CELL, TILE
+from semcomp.image import crop
+from semcomp.weights import Model, find_model
+
+MAX_PIXELS = 2_500_000
+"""Largest picture whose every iteration is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """A file taken apart, block by block; Hb x Wb blocks cover the padded picture.
+
+    data: the `.semc` file. header: what it says first. levels: uint8 (Hb, Wb), 0..24, as promised.
+    codes: int8 (K, P, Hb, Wb), the bits of the K iterations that are there. bits: float64
+    (K, Hb, Wb), what each block cost in each iteration, in coded bits. importance: float64
+    (Hb, Wb), mean grey of the map over the block, 0..1; None where nobody knows it. cuts: bytes of
+    the file cut after 0, 1, ... K iterations. original: uint8 (H, W, 3) if it is at hand. history:
+    uint8 (K + 1, Hp, Wp, 3), the padded picture after 0 to K iterations, if it was decoded before.
+    """
+
+    data: bytes
+    header: Header
+    model: Model
+    levels: np.ndarray
+    codes: np.ndarray
+    bits: np.ndarray
+    importance: np.ndarray | None
+    cuts: tuple[int, ...]
+    original: np.ndarray | None
+    history: np.ndarray | None = None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations that are there."""
+        return len(self.codes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture in pixels."""
+        return self.header.height, self.header.width
+
+    @property
+    def shown_blocks(self) -> tuple[int, int]:
+        """(rows, columns) of blocks that hold at least one pixel of the picture."""
+        return -(-self.header.height // BLOCK), -(-self.header.width // BLOCK)
+
+
+def inspect_file(
+    data: bytes,
+    *,
+    original: np.ndarray | None = None,
+    grey: np.ndarray | None = None,
+    device: str | None = None,
+) -> Inspection:
+    """Take a file apart; runs the entropy decoder, not the networks.
+
+    original: uint8 (H, W, 3), what was compressed. grey: uint8 (h, w), the importance map that
+    steered the levels; None takes the file's own where it has one.
+    Raises BitstreamError for a damaged or foreign file, or an original of another size, and
+    WeightsError for a file of a model that is not here.
+    """
+    parsed = bitstream.parse(data)
+    header = parsed.header
+    if original is not None and original.shape[:2] != (header.height, header.width):
+        raise BitstreamError(
+            f"the file holds {header.width} × {header.height} pixels, the original has "
+            f"{original.shape[1]} × {original.shape[0]}: choose the picture this file was made of"
+        )
+    model = find_model(header.model_id, device)
+    levels, codes = read_codes(model, parsed)
+    return _inspection(
+        data, header, model, levels, codes, map_of(header) if grey is None else grey, original
+    )
+
+
+def inspect_run(session: Session, run: Run) -> Inspection:
+    """A run of the first tab taken apart; nothing is decoded that is there already."""
+    header = bitstream.parse(run.data).header
+    levels = run.plan.levels
+    # `uniform` asks nobody, but what the classifier thinks can be shown all the same.
+    grey = session.map_of(run.choice.focus).grey
+    known = run.plan.semantic_map
+    return _inspection(
+        run.data,
+        header,
+        session.model,
+        levels,
+        cut_codes(session.codes, levels),
+        (grey if known is None else known.grey).astype(np.uint8),
+        session.picture,
+        run.history if run.complete else None,
+    )
+
+
+def _inspection(
+    data: bytes,
+    header: Header,
+    model: Model,
+    levels: np.ndarray,
+    codes: np.ndarray,
+    grey: np.ndarray | None,
+    original: np.ndarray | None,
+    history: np.ndarray | None = None,
+) -> Inspection:
+    return Inspection(
+        data=data,
+        header=header,
+        model=model,
+        levels=levels,
+        codes=codes,
+        bits=model.coder.cost(codes),
+        importance=None if grey is None else mean_grey(grey, *levels.shape),
+        cuts=tuple(len(bitstream.cut(data, k)) for k in range(len(codes) + 1)),
+        original=original,
+        history=history,
+    )
+
+
+def map_of(header: Header) -> np.ndarray | None:
+    """The importance map a file carries, uint8 (h, w); None if it carries levels or nothing."""
+    if header.allocation is not AllocationKind.PROPORTIONAL:
+        return None
+    grid = decode_grid(
+        header.map_section, header.map_height, header.map_width, -(-256 // header.map_step)
+    )
+    return restore_map(grid, header.map_step).astype(np.uint8)
+
+
+def mean_grey(grey: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Mean importance of every block, float64 (rows, columns) in 0..1; grey: uint8 (h, w)."""
+    if not grey.any():  # `block_importance` would call it uniform
+        return np.zeros((rows, columns))
+    scale = 255.0 * 16384 * rows * columns
+    return np.asarray(block_importance(grey, rows, columns) / scale)
+
+
+def play(inspection: Inspection, decode: Decode = decode_steps) -> Iterator[tuple[int, np.ndarray]]:
+    """(k, picture after k iterations as uint8 (H, W, 3)) for k = 0, 1, ... as soon as it is there.
+
+    A picture of more than one tile is decoded tile by tile, so its pictures come at the end.
+    Raises ValueError over `MAX_PIXELS`.
+    """
+    height, width = inspection.size
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"{width} × {height} pixels: too large to keep every iteration")
+    if inspection.history is not None:
+        for k, picture in enumerate(inspection.history):
+            yield k, crop(picture, height, width)
+        return
+    yield 0, np.full((height, width, 3), 128, np.uint8)
+    rows, columns = inspection.levels.shape
+    whole = max(rows, columns) * BLOCK <= TILE
+    count = 1 if whole else inspection.iterations
+    history = np.zeros((count, rows * BLOCK, columns * BLOCK, 3), np.uint8)
+    for step in decode(inspection.model.name, inspection.codes, True):
+        history[0 if whole else step.k][step.core.scaled(CELL)] = step.pixels
+        if whole:
+            yield step.k + 1, crop(history[0], height, width).copy()
+    if not whole:
+        for k, picture in enumerate(history, 1):
+            yield k, crop(picture, height, width)

@@ -1,0 +1,66 @@
+"""The tab that opens a `.semc` file: every iteration of it, every block, a cut at any place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from semcomp.demo.compress.events import decode_on_gpu
+from semcomp.demo.sessions.visits import identity
+from semcomp.demo.shared import words, work
+from semcomp.demo.shared.components import MODEL, PRIVATE
+from semcomp.errors import BitstreamError, ImageError
+from semcomp.pipeline import info
+
+from . import blocks
+from .inspection import inspect_file
+
+EMPTY = "Open a .semc file: it holds all the coarser pictures too."
+
+
+def build_tab(made: gr.DownloadButton) -> None:
+    """Fill the tab at hand. made: the button that holds the file of the first tab."""
+    with gr.Row():
+        with gr.Column(scale=4, min_width=300):
+            file = gr.File(label="File (.semc)", file_types=[".semc"], height=120, elem_id="open")
+            again = gr.Button("Take the file just made", elem_id="again")
+        with gr.Column(scale=7, min_width=300):
+            facts = gr.HTML(elem_id="file-facts")
+    panel = blocks.build_panel("opened", EMPTY)
+    ran: dict[str, Any] = {"fn": open_file, "inputs": [file], **MODEL, **PRIVATE}
+    ran |= {"outputs": [panel, facts], "show_progress_on": panel}
+    file.upload(trigger_mode="always_last", **ran)
+    copied = again.click(same_file, made, file, preprocess=False, queue=False, **PRIVATE)
+    copied.success(**ran)
+
+
+def same_file(made: Any) -> str | None:
+    """The file of the first tab, for this one."""
+    return made.get("path") if made else None
+
+
+def open_file(
+    upload: Any,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
+) -> Iterator[tuple[Any, ...]]:
+    """Take an uploaded file apart and decode it, iteration by iteration."""
+    with work.for_visitors():
+        data, name = read(upload)
+        said = words.file_html(info(data))
+        found = inspect_file(data)
+        owner = f"{identity(request)}/opened"
+        for value in blocks.present(found, owner, name, decode_on_gpu):
+            progress((value["ready"], found.iterations), desc="Decoding", unit="iterations")
+            yield value, said
+
+
+def read(upload: Any) -> tuple[bytes, str]:
+    """Bytes and stem of an uploaded file. Raises BitstreamError if there is none."""
+    try:
+        path = Path(work.path_of(upload))
+    except ImageError as error:
+        raise BitstreamError(str(error).replace("picture", "file")) from error
+    given = upload.get("orig_name") if isinstance(upload, dict) else None
+    return path.read_bytes(), Path(given or path.name).stem

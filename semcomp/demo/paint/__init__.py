@@ -1,0 +1,1 @@
+"""The tab where a visitor paints what matters."""

@@ -1,0 +1,132 @@
+"""Whose kept work is whose: one session per visitor and picture, bounded, gone when they leave.
+
+The sample pictures are everybody's, so their sessions are shared; an upload's is its visitor's.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from semcomp.demo.shared import work
+
+from .runs import Choice
+from .session import Session
+
+MAX_BYTES = 1 << 30
+"""Most memory for all sessions together; the one not used for longest goes first."""
+SHARED = ""
+"""The owner of the sample pictures' sessions."""
+
+
+@dataclass
+class Visit:
+    """What a visitor looks at: the picture's session and the settings of the result shown.
+
+    wanted: grows with every change the visitor makes, so that work for an older one can stop.
+    source: which upload the session is of. notes: what was done to it. shown: other codecs'
+    pictures as last shown (`semcomp.demo.compress.sides.Side`). pair: keys of what stands left and
+    right.
+    """
+
+    session: Session
+    choice: Choice = field(default_factory=Choice)
+    wanted: int = 0
+    source: tuple[str, int] | None = None
+    notes: list[str] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
+    pair: tuple[str, str] | None = None
+
+    def beside(self, pair: tuple[str, str]) -> tuple[str, str]:
+        """What is to stand left and right now: what the visitor chose last, else `pair`.
+
+        An event is told what was chosen when it was sent; it may have waited since.
+        """
+        if self.pair is None:
+            self.pair = pair
+        return self.pair
+
+
+class Visits:
+    """Sessions by owner and picture, and every visitor's visit."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._visits: dict[str, Visit] = {}
+        self._lock = Lock()
+
+    def get(
+        self, visitor: str, picture: NDArray[np.uint8], name: str = "picture", shared: bool = False
+    ) -> Session:
+        """The session of a picture uint8 (H, W, 3), kept from before or new.
+
+        visitor: `identity` of the request. name: stem for the files. shared: for pictures that
+        are everybody's.
+        """
+        key = SHARED if shared else visitor, work.digest(picture)
+        with self._lock:
+            session = self._sessions.get(key)
+            if session is None:
+                session = self._sessions[key] = Session(picture, name)
+            self._sessions.move_to_end(key)
+            self._evict(key)
+            return session
+
+    def visit(self, visitor: str, session: Session) -> Visit:
+        """Note that the visitor now looks at this session; an earlier picture of theirs goes."""
+        with self._lock:
+            visit = self._visits.get(visitor)
+            if visit is None or visit.session is not session:
+                wanted, pair = (visit.wanted, visit.pair) if visit else (0, None)
+                visit = self._visits[visitor] = Visit(session, wanted=wanted, pair=pair)
+                for key in [k for k, s in self._sessions.items() if k[0] == visitor]:
+                    if self._sessions[key] is not session:
+                        del self._sessions[key]
+            return visit
+
+    def current(self, visitor: str) -> Visit | None:
+        """What the visitor looks at in the first tab; None before the first result."""
+        with self._lock:
+            return self._visits.get(visitor)
+
+    def any(self) -> bool:
+        """Whether anybody is here."""
+        with self._lock:
+            return bool(self._visits)
+
+    def leave(self, visitor: str) -> None:
+        """Forget a visitor and their uploads' sessions."""
+        with self._lock:
+            self._visits.pop(visitor, None)
+            for key in [k for k in self._sessions if k[0] == visitor]:
+                del self._sessions[key]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory all sessions keep."""
+        with self._lock:
+            return sum(session.nbytes for session in self._sessions.values())
+
+    def _evict(self, newest: tuple[str, str]) -> None:
+        total = sum(session.nbytes for session in self._sessions.values())
+        for key in list(self._sessions):
+            if total <= self.max_bytes or key == newest:
+                return
+            session = self._sessions.pop(key)
+            total -= session.nbytes
+            for visitor in [v for v, visit in self._visits.items() if visit.session is session]:
+                del self._visits[visitor]
+
+
+def identity(request: gr.Request | None) -> str:
+    """Whom a request is from: the page's session, which ends with the page."""
+    return (request and request.session_hash) or "nobody"
+
+
+VISITS = Visits()
+"""The page's."""

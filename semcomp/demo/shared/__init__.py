@@ -1,0 +1,1 @@
+"""What several tabs use: results, words, style, components."""

@@ -1,0 +1,227 @@
+"""What the demo says: numbers and names as small pieces of HTML, and the page's fixed texts."""
+
+import shlex
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+from semcomp.demo.sessions.runs import Choice
+from semcomp.semantics.activation import SemanticMap
+
+HEADER = """
+<header><h1>Semantic image compression</h1>
+<p>A classifier finds what a picture is about. The codec spends its bytes there.</p></header>
+"""
+LOOKING = "Asking the classifier what it sees"
+PREVIEW = "Preview. The exact picture follows"
+READING = """
+**Importance** is the class activation map: which places made the classifier name this class.
+**Levels** say how many times the codec refined each block of 8 × 8 pixels, from 0 to 24. Both are
+drawn in colours whose lightness alone tells the order.
+
+**Bytes** count the whole file: header, map, codes and checks. **SI-SSIM** is SSIM weighted by the
+map shown, taken on the original; **important region** is plain SSIM inside the outline. **MS-SSIM**
+and **PSNR** weigh every place the same. All are taken on the decoded 8-bit picture. **Still says**
+and **seen as**: the same classifier is shown the decoded picture, and may have changed its mind.
+
+**At equal bytes:** every other codec is given the best setting whose file is no larger than ours.
+*George* is the same network with every block at the same level: what allocation alone changes.
+
+**A preview** takes a tenth of a second: the new bits through the codec's linear part, the network's
+corrections from the last full run. The exact picture and its scores replace it within seconds.
+"""
+LINK = """
+<p class="quiet">The link holds the settings and a sample's name. A picture of your own stays here:
+whoever opens the link adds theirs.</p>
+"""
+COPIED = "It opens the page with these settings. A picture of your own is not in it."
+FOOTER = """
+<p class="quiet">Uploads and results are deleted from the server when you leave, at the latest after
+an hour. The sample pictures come with scikit-image.</p>
+"""
+SCORING = """
+<p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
+original. Both pictures need the same size.</p>
+"""
+FOCUS = "What the classifier sees, likeliest first."
+
+
+def focus_text(semantic_map: SemanticMap) -> str:
+    """The class a map is of, with its probability, as plain text."""
+    named = (f"{c.name}, probability {percent(c.probability)}" for c in semantic_map.chosen)
+    return "of " + "; ".join(named)
+
+
+def side_html(facts: dict[str, Any], lines: list[str]) -> str:
+    """The numbers of one codec's picture as tiles, with lines of text below."""
+    tiles = [
+        (file_size(facts["bytes"]), "whole file"),
+        (f"{facts['bpp']:.3f}", "bits per pixel"),
+        (f"{facts['percent']:.2f}%", "of raw pixels"),
+        *score_tiles(facts),
+        (number(facts["region_ssim"]), "important region"),
+    ]
+    return _tiles(tiles, [*lines, *facts["notes"]], smaller(facts["percent"]))
+
+
+def smaller(percent: float) -> str:
+    """A file's share of the raw pixels, as a headline."""
+    return f"{100 / percent:,.0f} times smaller than its pixels"
+
+
+def preview_html(expected: int | None, size: tuple[int, int]) -> str:
+    """The numbers while a preview is shown: expected bytes, scores not yet."""
+    known = expected is not None
+    tiles = [
+        (f"≈{file_size(expected)}" if expected is not None else "…", "whole file"),
+        (f"≈{8 * (expected or 0) / (size[0] * size[1]):.3f}" if known else "…", "bits per pixel"),
+        (f"≈{100 * (expected or 0) / (3 * size[0] * size[1]):.2f}%" if known else "…",
+         "of raw pixels"),
+        *(("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR, dB", "important region")),
+    ]  # fmt: skip
+    line = "Expected size; the exact one and the scores follow with the exact picture."
+    share = 100 * (expected or 0) / (3 * size[0] * size[1])
+    return _tiles(tiles, [line], f"About {smaller(share)}" if share else "…")
+
+
+SCORES = (
+    ("MS-SSIM", "ms_ssim", 4),
+    ("SI-SSIM", "si_ssim", 4),
+    ("Important region", "region_ssim", 4),
+    ("PSNR, dB", "psnr", 2),
+)
+"""Scores of a comparison: name, key, decimals. Higher is better in all."""
+
+
+def versus_html(
+    columns: list[tuple[str, str, dict[str, Any]]],
+    notes: list[str],
+    more: Sequence[tuple[str, list[str], int | None]] = (),
+) -> str:
+    """Two codecs' numbers side by side as a table, the better score of each row in bold.
+
+    columns: (name, setting, facts) of left and right. more: rows below the scores: head, cells,
+    which one is better.
+    """
+    (_, _, left), (_, _, right) = columns
+    head = "".join(
+        f'<th scope="col">{escape(name)}<small>{escape(setting)}</small></th>'
+        for name, setting, _ in columns
+    )
+    rows = [
+        ("Whole file, bytes", [f"{facts['bytes']:,}" for facts in (left, right)]),
+        ("Bits per pixel", [f"{facts['bpp']:.3f}" for facts in (left, right)]),
+        ("Of raw pixels", [f"{facts['percent']:.2f}%" for facts in (left, right)]),
+    ]
+    body = "".join(_row(name, cells) for name, cells in rows)
+    for name, key, digits in SCORES:
+        values = [left[key], right[key]]
+        cells = [number(value, digits) for value in values]
+        best = None
+        if None not in values and cells[0] != cells[1]:
+            best = int(values[1] > values[0])
+        body += _row(name, cells, best)
+    body += "".join(_row(*row) for row in more)
+    share = 100 * left["bytes"] / right["bytes"]
+    lines = [
+        f"{columns[0][0]} takes {share:.1f}% of the bytes of {columns[1][0]}. "
+        "The better score is marked.",
+        *notes,
+        *dict.fromkeys([*left["notes"], *right["notes"]]),
+    ]
+    rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return (
+        '<div class="facts versus" role="status"><p class="headline">At the same bytes</p>'
+        f"<table><thead><tr><td></td>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>{rest}</div>"
+    )
+
+
+def _row(name: str, cells: list[str], best: int | None = None) -> str:
+    shown = "".join(
+        f"<td{' class=best' if best == i else ''}>{escape(cell)}</td>"
+        for i, cell in enumerate(cells)
+    )
+    return f'<tr><th scope="row">{escape(name)}</th>{shown}</tr>'
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A score, or what stands for one that is not defined."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def itemised(size: int, parts: dict[str, int]) -> str:
+    """A file's bytes and where they went."""
+    return f"{size:,} bytes: " + ", ".join(f"{name} {part:,}" for name, part in parts.items())
+
+
+def link(here: str, settings: dict[str, str]) -> str:
+    """The address of the page at `here` with these settings."""
+    return f"{here.split('?')[0].split('#')[0]}?{urlencode(settings)}"
+
+
+def command(name: str, choice: Choice, likeliest: SemanticMap) -> str:
+    """What makes the same file at a terminal."""
+    parts = ["python -m semcomp compress", shlex.quote(f"{name}.png"), shlex.quote(f"{name}.semc")]
+    parts.append(f"--level {choice.level:g} --allocation {choice.allocation}")
+    if choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
+        parts.append(f"--class {shlex.quote(str(choice.focus))}")
+    return " ".join(parts)
+
+
+def score_html(facts: dict[str, Any]) -> str:
+    """The numbers of a comparison as tiles."""
+    return _tiles([*score_tiles(facts), (f"{facts['ssim']:.4f}", "SSIM")], facts["notes"])
+
+
+def score_tiles(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """(value, name) of the scores."""
+    multi_scale, decibels = facts["ms_ssim"], facts["psnr"]
+    return [
+        ("n/a" if multi_scale is None else f"{multi_scale:.4f}", "MS-SSIM"),
+        (f"{facts['si_ssim']:.4f}", "SI-SSIM"),
+        ("∞" if decibels is None else f"{decibels:.2f}", "PSNR, dB"),
+    ]
+
+
+def file_html(facts: dict[str, Any]) -> str:
+    """What a `.semc` file says of itself, as tiles."""
+    present, declared = facts["iterations_present"], facts["iterations"]
+    sizes = ", ".join(f"{name} {size:,}" for name, size in facts["sizes"].items())
+    lines = [
+        f"{facts['width']} × {facts['height']} pixels, {facts['allocation']}, "
+        f"{facts['bytes']:,} bytes: {sizes}. Model {facts['model_id']}."
+    ]
+    if present < declared:
+        lines.insert(0, f"The file is cut: {present} of {declared} iterations are there.")
+    tiles = [
+        (file_size(facts["bytes"]), "whole file"),
+        (f"{facts['bpp']:.3f}", "bits per pixel"),
+        (f"{facts['level']:g}", "average level"),
+        (str(present), "iterations"),
+    ]
+    return _tiles(tiles, lines)
+
+
+def file_size(size: int) -> str:
+    """Bytes for people, in units of 1000."""
+    if size < 1000:
+        return f"{size} B"
+    return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1e6:.2f} MB"
+
+
+def percent(probability: float) -> str:
+    """A probability for people: 22%, 3.0%, under 0.1%."""
+    if probability < 0.001:
+        return "under 0.1%"
+    return f"{probability:.0%}" if probability >= 0.1 else f"{probability:.1%}"
+
+
+def _tiles(tiles: list[tuple[str, str]], lines: list[str], headline: str = "") -> str:
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for value, name in tiles
+    )
+    above = f'<p class="headline">{escape(headline)}</p>' if headline else ""
+    rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return f'<div class="facts" role="status">{above}<dl>{cells}</dl>{rest}</div>'

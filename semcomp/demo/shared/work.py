@@ -1,0 +1,287 @@
+"""What the demo computes: uploads in, results out.
+
+Scores are taken on the arrays here, never on what a browser
+component re-encoded, and an error a visitor can mend reaches them in the library's own words.
+"""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image
+
+from semcomp.allocation.planning import Allocation, read_levels
+from semcomp.coding import bitstream
+from semcomp.demo.compress.target import TargetError
+from semcomp.demo.hosting.settings import Settings
+from semcomp.draw import level_grid, overlay
+from semcomp.errors import (
+    AllocationError,
+    BitstreamError,
+    ImageError,
+    MetricError,
+    SemanticError,
+    WeightsError,
+)
+from semcomp.explanation import Explanation, explain
+from semcomp.image import load_image
+from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
+from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
+
+from .reduce import reduced
+
+MS_SSIM_MAX_PIXELS = 4_000_000
+"""MS-SSIM takes about 130 bytes of memory a pixel; beyond this the demo leaves it out."""
+REGION = 128
+"""Grey value of the map, 0..255, from which a place belongs to the important region."""
+KEPT_RESULTS = 12
+"""Results on sample pictures that stay in memory. Uploads never do."""
+
+Picture = NDArray[np.uint8]
+Step = Callable[[int, int], None]
+"""Called with (iterations done, iterations in all)."""
+
+_FOR_VISITORS: dict[type[Exception], str] = {
+    ImageError: "This picture cannot be used",
+    AllocationError: "This setting does not work",
+    SemanticError: "This class cannot be used",
+    BitstreamError: "This file cannot be decoded",
+    WeightsError: "The model is missing",
+    MetricError: "These pictures cannot be compared",
+    TargetError: "This size does not work",
+    MemoryError: "Not enough memory",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A picture, what mattered in it, its file and the scores (None: not defined, see notes)."""
+
+    picture: Picture
+    semantic_map: SemanticMap
+    compressed: Compressed
+    facts: dict[str, Any]
+
+
+@contextmanager
+def for_visitors() -> Iterator[None]:
+    """Turn errors that name problem and remedy into messages on the page."""
+    try:
+        yield
+    except tuple(_FOR_VISITORS) as error:
+        title = next(text for kind, text in _FOR_VISITORS.items() if isinstance(error, kind))
+        said = str(error) or "the picture is too large for this server; scale it down first"
+        if isinstance(error, ImageError) and ";" not in said:
+            said += "; try another file, or save the picture again as PNG or JPEG"
+        message = escape(said[:1].upper() + said[1:] + ".")
+        raise gr.Error(message, title=title, print_exception=False) from error
+
+
+@cache
+def samples() -> dict[str, Picture]:
+    """Pictures that ship in scikit-image's wheel, by name, best first; no network is used."""
+    data: Any = skimage.data  # untyped
+    return {
+        "cat": data.chelsea(),
+        "coffee": data.coffee(),
+        "astronaut": data.astronaut(),
+        "rocket": data.rocket(),
+        "motorcycle": data.stereo_motorcycle()[0],
+    }
+
+
+def path_of(upload: Any) -> str:
+    """Path of an upload as a component sends it. Raises ImageError if there is none."""
+    path = upload.get("path") if isinstance(upload, dict) else upload
+    if not path:
+        raise ImageError("no picture yet: upload one or pick a sample")
+    if not Path(path).is_file():
+        raise ImageError("the upload is no longer kept here; upload the file again")
+    return str(path)
+
+
+def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
+    """An upload as uint8 (H, W, 3) with a longest side of `max_side` (0: any), and what was done.
+
+    Raises ImageError for a file that is no picture or too large a one.
+    """
+    picture = load_image(Path(path_of(upload)), max_pixels=Settings.read().pixels)
+    height, width = picture.shape[:2]
+    if not 0 < max_side < max(height, width):
+        return picture, []
+    return reduced(picture, max_side), [f"Reduced from {width} × {height} pixels first."]
+
+
+_kept: dict[tuple[str, float, str, str | None], Result] = {}
+
+
+def make_result(
+    picture: Picture,
+    level: float,
+    allocation: str,
+    focus: str | None = None,
+    step: Step = lambda done, total: None,
+) -> Result:
+    """Analyse and compress a picture and score the result.
+
+    allocation: `uniform`, `proportional` or `rd`. focus: the class that matters, None for the
+    most probable one. Results on samples are kept: they are what most visitors ask for.
+    """
+    name = sample_name(picture)
+    key = None if name is None else (name, level, allocation, focus)
+    if key is not None and key in _kept:
+        return _kept[key]
+    semantic_map = analyse(picture, class_name=focus)
+    compressed = compress(
+        picture,
+        level,
+        cast(Allocation, allocation),
+        semantic_map=semantic_map,
+        progress=lambda done, total, _: step(done, total),
+    )
+    facts = describe(picture, semantic_map, compressed, allocation, level)
+    result = Result(picture, semantic_map, compressed, facts)
+    if key is not None:
+        while len(_kept) >= KEPT_RESULTS:
+            del _kept[next(iter(_kept))]
+        _kept[key] = result
+    return result
+
+
+def describe(
+    picture: Picture,
+    semantic_map: SemanticMap,
+    compressed: Compressed,
+    allocation: str,
+    level: float,
+) -> dict[str, Any]:
+    """Everything about a result that is a number or a name, in plain types."""
+    return {
+        "bytes": len(compressed.data),
+        "bpp": compressed.bpp,
+        "ratio": picture.nbytes / len(compressed.data),
+        **score(picture, np.asarray(compressed.reconstruction), semantic_map),
+        "width": compressed.width,
+        "height": compressed.height,
+        "level": level,
+        "allocation": allocation,
+        "mean_level": float(compressed.levels.mean()),
+        "sizes": compressed.sizes,
+        "model": compressed.model,
+        **classes(semantic_map),
+    }
+
+
+def classes(semantic_map: SemanticMap) -> dict[str, Any]:
+    """The five most probable classes and the one whose map it is, in plain types."""
+    return {
+        "classes": [{"name": c.name, "probability": c.probability} for c in semantic_map.top],
+        "focus": [{"name": c.name, "probability": c.probability} for c in semantic_map.chosen],
+    }
+
+
+def score(reference: Picture, distorted: Picture, semantic_map: SemanticMap) -> dict[str, Any]:
+    """PSNR, SSIM, SI-SSIM under the map, MS-SSIM; None where a score is not defined, and why.
+
+    region_ssim is the mean SSIM where the map's importance is at least half of its highest, and
+    region_share that region's share of the picture, 0..1.
+    """
+    height, width = reference.shape[:2]
+    decibels = psnr(reference, distorted)
+    scores = ssim_map(reference, distorted)
+    weight = upsample_grey(semantic_map.grey, height, width)
+    inside = weight >= REGION
+    notes = []
+    multi_scale = None
+    if min(height, width) < MS_SSIM_MIN_SIDE:
+        notes.append(f"MS-SSIM is not defined under {MS_SSIM_MIN_SIDE} pixels a side.")
+    elif height * width > MS_SSIM_MAX_PIXELS:
+        notes.append("MS-SSIM is left out over 4 megapixels: it would need too much memory.")
+    else:
+        multi_scale = ms_ssim(reference, distorted)
+    if math.isinf(decibels):
+        notes.append("The pictures are identical: PSNR is infinite.")
+    return {
+        "psnr": None if math.isinf(decibels) else decibels,
+        "ssim": float(scores.mean(dtype=np.float64)),
+        "si_ssim": weighted_mean(scores, weight),
+        "region_ssim": float(scores[inside].mean(dtype=np.float64)) if inside.any() else None,
+        "region_share": float(inside.mean()),
+        "ms_ssim": multi_scale,
+        "notes": notes,
+    }
+
+
+def drawings(result: Result) -> tuple[Image.Image, Image.Image]:
+    """The map over the picture, and the grid of levels."""
+    height, width = result.picture.shape[:2]
+    return (
+        overlay(result.picture, result.semantic_map.grey),
+        level_grid(result.compressed.levels, height, width),
+    )
+
+
+def open_file(
+    upload: Any, iterations: int | None = None, step: Step = lambda done, total: None
+) -> tuple[Image.Image, Image.Image, dict[str, Any]]:
+    """Decode a `.semc` upload: picture, grid of levels, what the file says of itself."""
+    try:
+        data = Path(path_of(upload)).read_bytes()
+    except ImageError as error:
+        raise BitstreamError(str(error).replace("picture", "file")) from error
+    facts = info(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncatedWarning)  # `file_html` says it in its place
+        picture = decompress(
+            data,
+            iterations=iterations,
+            progress=lambda done, total, _: step(done, total),
+        )
+    levels = read_levels(bitstream.parse(data).header)
+    return picture, level_grid(levels, facts["height"], facts["width"]), facts
+
+
+def explain_picture(
+    picture: Picture, level: float, allocation: str, focus: str | None
+) -> Explanation:
+    """Every step of a compression, see `semcomp.explain`."""
+    return explain(picture, None, level, cast(Allocation, allocation), class_name=focus)
+
+
+def score_uploads(reference: Any, distorted: Any) -> dict[str, Any]:
+    """Score an upload against its original, under the original's own map."""
+    (first, _), (second, _) = read_picture(reference), read_picture(distorted)
+    if first.shape != second.shape:  # before the classifier is asked for nothing
+        raise MetricError(
+            f"the pictures differ in size: {first.shape[1]} × {first.shape[0]} and "
+            f"{second.shape[1]} × {second.shape[0]} pixels; score a picture against its original"
+        )
+    semantic_map = analyse(first)
+    return {**score(first, second, semantic_map), **classes(semantic_map)}
+
+
+def sample_name(picture: Picture) -> str | None:
+    """Name of a sample picture, None for any other."""
+    return _sample_hashes().get(digest(picture))
+
+
+def digest(picture: Picture) -> str:
+    """SHA-256 of a picture's size and pixels, in hex."""
+    return hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
+
+
+@cache
+def _sample_hashes() -> dict[str, str]:
+    return {digest(picture): name for name, picture in samples().items()}

@@ -1,0 +1,44 @@
+"""What can be wrong with somebody's picture, file or setting.
+
+Every message names the problem and what to do about it, and is meant to be shown as it is: commands
+print it after "error:", the demo on the page. What is not a `SemcompError` or an `OSError` is a
+fault of the program.
+"""
+
+from __future__ import annotations
+
+
+class SemcompError(Exception):
+    """Base of every error that is about the user's files and settings, not about the program."""
+
+
+class ImageError(SemcompError, ValueError):
+    """A picture that cannot be read, or an array that is not a picture."""
+
+
+class SemanticError(SemcompError, ValueError):
+    """A picture, map, class or classifier that cannot be used."""
+
+
+class AllocationError(SemcompError, ValueError):
+    """A level, map or budget that no allocation can be made from."""
+
+
+class BitstreamError(SemcompError, ValueError):
+    """Bytes that are not a whole `.semc` file, or fields that cannot be written into one."""
+
+
+class WeightsError(SemcompError, ValueError):
+    """Weights that are missing, damaged, incomplete or of another kind."""
+
+
+class MetricError(SemcompError, ValueError):
+    """Two arrays that cannot be compared, or a metric that is not defined for them."""
+
+
+class DatasetError(SemcompError, ValueError):
+    """Pictures that are missing, unreachable, damaged or not those of the data set."""
+
+
+class TrainingError(SemcompError, ValueError):
+    """A run that cannot start, go on or be continued."""

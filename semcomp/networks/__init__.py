@@ -1,0 +1,1 @@
+"""The codecs: their protocol, presets, quantizer and networks, run on whole pictures."""

@@ -1,0 +1,241 @@
+"""Labelled pictures by name or from a folder, for the classifier; their pixels for the codec.
+
+caltech-256   the paper's set for the analyser (§4.1, ref. 23): 256 classes of objects
+cifar-100     the paper's set for the codec (§4.1, ref. 26): 100 classes, 32×32 pixels
+DIR           one sub-folder for each class, or files imagenet-SYNSET_NAME.*
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcomp.errors import DatasetError
+from semcomp.files import PICTURE_SUFFIXES
+from semcomp.image import load_image
+from semcomp.semantics.classifiers import imagenet_classes
+from semcomp.training.unpack import read_pickle
+
+from .archives import ARCHIVES
+
+Split = Literal["train", "test", "all"]
+HOLD_OUT_EVERY = 10
+"""Without an official division every tenth picture of a class, from its sixth on, is held out."""
+SPLIT_FOLDERS: dict[str, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
+"""Sub-folders that divide a data set rather than name classes."""
+_SYNSET = re.compile(r"imagenet-(n\d{8})_(.+)")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPictures:
+    """Pictures and what they show.
+
+    name: of the data set, without its place on this machine. note: source and licence.
+    items: a file for each picture, or the pixels, uint8 (n, H, W, 3).
+    labels: int64 (n,), indices into `class_names`.
+    """
+
+    name: str
+    items: tuple[Path, ...] | NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    note: str
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Picture `index`, uint8 (H, W, 3) RGB. Raises DatasetError if it cannot be read."""
+        return _load(self.items[index])
+
+    def pictures(self, limit: int | None = None) -> list[NDArray[np.uint8]]:
+        """Pictures without labels, uint8 (H, W, 3) each: all, or `limit` spread over the set."""
+        return [self.picture(index) for index in _spread(len(self), limit)]
+
+    def fingerprint(self) -> str:
+        """SHA-256 in hex over labels and either file names and sizes, or pixels."""
+        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        digest.update(self.labels.tobytes())
+        if isinstance(self.items, np.ndarray):
+            digest.update(self.items.tobytes())
+        else:
+            for path in self.items:
+                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+
+def load_dataset(
+    source: str | Path,
+    split: Split = "train",
+    *,
+    report: Callable[[str], None] = print,
+) -> LabelledPictures:
+    """A data set by name (`ARCHIVES`) or the labelled pictures of a folder.
+
+    split: "train", "test" (held out) or "all". CIFAR-100 has an official division; a folder may
+    have sub-folders train and test (or val); else see HOLD_OUT_EVERY. Classes with fewer than
+    six pictures have none in "test", which may therefore be empty.
+
+    Named sets are fetched once, to `SEMCOMP_CACHE_DIR`. Raises DatasetError without a network,
+    for a damaged file, and for a folder that is missing or has no labels.
+    """
+    if split not in ("train", "test", "all"):
+        raise DatasetError(f"no split {split!r}: use train, test or all")
+    if source == "cifar-100":
+        return _cifar_100(split, report)
+    if source == "caltech-256":
+        return _caltech_256(split, report)
+    return _folder(_existing(source), split)
+
+
+def _load(item: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels of one item, uint8 (H, W, 3)."""
+    if not isinstance(item, Path):
+        return item
+    try:
+        return load_image(item)
+    except ValueError as error:
+        name = "" if str(item) in str(error) else f"{item}: "
+        raise DatasetError(f"{name}{error}; repair or remove the picture") from error
+
+
+def _existing(source: str | Path) -> Path:
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(
+            f"no data set {str(source)!r}: name {', '.join(sorted(ARCHIVES))} or a folder of "
+            "pictures"
+        )
+    return folder
+
+
+def _spread(count: int, limit: int | None) -> Sequence[int]:
+    """Indices of `limit` of `count` items, evenly spread; of all without a limit."""
+    if limit is None or limit >= count:
+        return range(count)
+    return [index * count // limit for index in range(limit)]
+
+
+def _divided(count: int, split: Split) -> list[int]:
+    """Indices of a class's sorted pictures that belong to a split."""
+    held_out = range(HOLD_OUT_EVERY // 2, count, HOLD_OUT_EVERY)
+    return [i for i in range(count) if split == "all" or (i in held_out) == (split == "test")]
+
+
+def _cifar_100(split: Split, report: Callable[[str], None]) -> LabelledPictures:
+    """CIFAR-100 with its 100 fine labels."""
+    folder = ARCHIVES["cifar-100"].folder("cifar-100", report) / "cifar-100-python"
+    pixels, labels = [], []
+    try:
+        names = [name.decode("ascii") for name in read_pickle(folder / "meta")["fine_label_names"]]
+        for part in ("train", "test") if split == "all" else (split,):
+            content = read_pickle(folder / part)
+            pixels.append(content["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+            labels.append(np.array(content["fine_labels"], np.int64))
+            fit = len(pixels[-1]) == len(labels[-1]) > 0
+            if not fit or labels[-1].min() < 0 or labels[-1].max() >= len(names):
+                raise ValueError("labels do not fit the pictures")
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{folder} is not CIFAR-100 ({error}): remove it, fetch it again"
+        ) from error
+    return LabelledPictures(
+        name="cifar-100",
+        items=np.ascontiguousarray(np.concatenate(pixels)),
+        labels=np.concatenate(labels),
+        class_names=tuple(names),
+        note=ARCHIVES["cifar-100"].note,
+    )
+
+
+def _caltech_256(split: Split, report: Callable[[str], None]) -> LabelledPictures:
+    """Caltech-256: folders "001.ak47" to "256.toad"; "257.clutter" shows no object."""
+    folder = ARCHIVES["caltech-256"].folder("caltech-256", report) / "256_ObjectCategories"
+    groups = _class_folders(folder)
+    groups = {
+        name.partition(".")[2] or name: paths
+        for name, paths in groups.items()
+        if not name.endswith(".clutter")
+    }
+    found = _grouped("caltech-256", groups, split)
+    return replace(found, note=ARCHIVES["caltech-256"].note)
+
+
+def _folder(folder: Path, split: Split) -> LabelledPictures:
+    """Labelled pictures of a folder, by sub-folders or by names."""
+    name = folder.resolve().name
+    divided = {
+        part: next((folder / n for n in names if (folder / n).is_dir()), None)
+        for part, names in SPLIT_FOLDERS.items()
+    }
+    if all(part is not None and _class_folders(part) for part in divided.values()):
+        parts: dict[str, dict[str, list[Path]]] = {
+            part: _class_folders(place) for part, place in divided.items() if place is not None
+        }
+        names = sorted({*parts["train"], *parts["test"]})
+        chosen = ("train", "test") if split == "all" else (split,)
+        groups = {n: [p for part in chosen for p in parts[part].get(n, [])] for n in names}
+        return _grouped(name, groups, "all")
+    return _grouped(name, _class_folders(folder) or _named_groups(folder), split)
+
+
+def _class_folders(folder: Path) -> dict[str, list[Path]]:
+    """Pictures of each sub-folder that has some, sorted."""
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is missing: remove {folder.parent}, fetch it again")
+    return {
+        sub.name: pictures
+        for sub in sorted(folder.iterdir())
+        if sub.is_dir() and not sub.name.startswith(".")
+        if (pictures := sorted(p for p in sub.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES))
+    }
+
+
+def _named_groups(folder: Path) -> dict[str, list[Path]]:
+    """Pictures imagenet-SYNSET_NAME.* by class, in the order of the synsets; others are left out.
+
+    With all 1,000 classes of ImageNet, these have the names that the packaged classifiers use.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    titles: dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        match = _SYNSET.fullmatch(path.stem)
+        if match and path.suffix.lower() in PICTURE_SUFFIXES:
+            found[match[1]].append(path)
+            titles.setdefault(match[1], match[2].replace("_", " "))
+    synsets = sorted(found)
+    names = [titles[synset] for synset in synsets]
+    if len(synsets) == len(imagenet_classes()):
+        names = list(imagenet_classes())
+    elif len({n.casefold() for n in names}) < len(names):
+        names = [f"{titles[synset]} ({synset})" for synset in synsets]
+    return {name: found[synset] for name, synset in zip(names, synsets, strict=True)}
+
+
+def _grouped(name: str, groups: dict[str, list[Path]], split: Split) -> LabelledPictures:
+    """Pictures of a split, class after class. Raises DatasetError for fewer than two classes."""
+    if len(groups) < 2:
+        raise DatasetError(
+            f"{name} has {len(groups)} classes of pictures, two are the least: give each class a "
+            "sub-folder, or name the files imagenet-SYNSET_NAME.*"
+        )
+    chosen = [
+        (path, label)
+        for label, paths in enumerate(groups.values())
+        for path in (paths[i] for i in _divided(len(paths), split))
+    ]
+    return LabelledPictures(
+        name=name,
+        items=tuple(path for path, _ in chosen),
+        labels=np.array([label for _, label in chosen], np.int64),
+        class_names=tuple(groups),
+        note=f"labelled pictures of a folder named {name}",
+    )

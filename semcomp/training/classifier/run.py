@@ -1,0 +1,184 @@
+"""The classifier's training loop: time-boxed, logged, stopped and continued without a trace."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcomp.errors import TrainingError
+from semcomp.files import write_file
+from semcomp.semantics.activation import Accuracy
+from semcomp.training import curves
+
+from .curve import draw_accuracy
+from .datasets import load_dataset
+from .export import dry_run, export_classifier
+from .options import ClassifierOptions, learning_rate, resumed_options
+from .trainer import ClassifierTrainer, read_checkpoint
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.csv"
+CHECKPOINT_SECONDS = 240.0
+"""A kill costs at most this much work."""
+COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", "train_top1", "top1", "top5")
+"""Of log.csv: loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures."""
+
+
+def run(
+    given: dict[str, Any],
+    out: Path,
+    *,
+    resume: Path | None = None,
+    dry: bool = False,
+    report: Callable[[str], None] = print,
+) -> None:
+    """`python -m semcomp train classifier`: data, training, weights with card and curve in `out`.
+
+    given: fields of `ClassifierOptions`; the others keep their default, or with `resume` (a
+    checkpoint) what they were. dry: only report memory and speed, write nothing.
+    Raises TrainingError, DatasetError, OSError.
+    """
+    state = None if resume is None else read_checkpoint(resume)
+    options = ClassifierOptions(**given) if state is None else resumed_options(state, given)
+    if not dry:
+        out.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
+        own = out / CHECKPOINT
+        if own.exists() and (resume is None or not own.samefile(resume)):
+            raise TrainingError(
+                f"{out} holds a run already: continue it with --resume {own}, or name another --out"
+            )
+    pictures = load_dataset(options.data, "train", report=report)
+    held_out = load_dataset(options.data, "test", report=report)
+    trainer = ClassifierTrainer(options, pictures, held_out)
+    if state is not None:
+        trainer.load(state)
+    if dry:
+        report(dry_run(trainer))
+        return
+    report(
+        f"{len(pictures):,} training pictures, {len(held_out):,} held out, "
+        f"{len(pictures.class_names)} classes, on {options.device}"
+    )
+    train_classifier(trainer, out, report)
+    card = export_classifier(trainer, out)
+    if curves.available() and (out / LOG).exists():
+        draw_accuracy(out / LOG, out / "curve.png")
+    if trainer.step < trainer.total_steps:
+        report(
+            f"stopped after step {trainer.step:,} of {trainer.total_steps:,}: go on with "
+            f"--resume {out / CHECKPOINT}"
+        )
+    report(f"wrote {out}, sha256 {card['sha256']}")
+
+
+def train_classifier(
+    trainer: ClassifierTrainer, out: Path, report: Callable[[str], None] = print
+) -> None:
+    """Train to the last epoch or for `options.minutes`; writes `checkpoint.pt` and `log.csv`.
+
+    A run that a time box or a kill has stopped is continued by a trainer that has loaded its
+    checkpoint: the result is that of a run without a stop. Raises TrainingError if the training
+    diverges; the last checkpoint stays.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / LOG
+    _cut_log(log, trainer.step)
+    options, epoch_steps = trainer.options, len(trainer.batches)
+    start, earlier, first_step = time.monotonic(), trainer.seconds, trainer.step
+    saved = shown = start
+    end = start + options.minutes * 60
+
+    def left() -> str:
+        per_step = (time.monotonic() - start) / max(1, trainer.step - first_step)
+        return _clock((trainer.total_steps - trainer.step) * per_step) + " left"
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        while trainer.step < trainer.total_steps and time.monotonic() < end:
+            epoch, position = divmod(trainer.step, epoch_steps)
+            for pixels, labels in trainer.batches.epoch(epoch, position):
+                trainer.train_step(pixels, labels)
+                now = time.monotonic()
+                trainer.seconds = earlier + now - start
+                if now >= end:
+                    break
+                # the last step's checkpoint is written with the epoch's row below, not before it
+                if now - saved > CHECKPOINT_SECONDS and trainer.step % epoch_steps:
+                    trainer.save(out / CHECKPOINT)
+                    saved = now
+                if now - shown > 30:
+                    shown = now
+                    report(f"epoch {epoch + 1}, step {trainer.step % epoch_steps}, {left()}")
+            if trainer.step % epoch_steps == 0 and trainer.step:
+                row = _end_of_epoch(trainer, log)
+                trainer.save(out / CHECKPOINT)
+                saved = shown = time.monotonic()
+                report(
+                    f"epoch {epoch + 1}/{options.epochs}: loss {row['loss']:.3f}, training top-1 "
+                    f"{row['train_top1']:.1%}, {_accuracy(trainer.accuracy)}, {left()}"
+                )
+    trainer.save(out / CHECKPOINT)
+
+
+def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
+    """Measure, add a row to the log, begin a new count."""
+    score = trainer.evaluate()
+    trainer.accuracy = Accuracy(score.top1, score.top5, score.total)
+    loss, top1 = (trainer.running / len(trainer.batches)).tolist()
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss} at step {trainer.step}: lower --lr, keep batch normalisation, "
+            "warm-up and --clip on"
+        )
+    trainer.running.zero_()
+    epoch_steps = len(trainer.batches)
+    row = {
+        "epoch": trainer.step // epoch_steps,
+        "step": trainer.step,
+        "seconds": round(trainer.seconds, 1),
+        "learning_rate": learning_rate(trainer.options, trainer.step - 1, epoch_steps),
+        "loss": loss,
+        "train_top1": top1,
+        "top1": score.share(score.top1),
+        "top5": score.share(score.top5),
+    }
+    with log.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+    return row
+
+
+def _cut_log(log: Path, step: int) -> None:
+    """Drop rows after `step`: they belong to work that a kill has undone."""
+    if not log.exists():
+        return
+    try:
+        with log.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{log} is no log of such a run: move it away") from error
+    write_file(log, text.getvalue().encode())
+
+
+def _accuracy(accuracy: Accuracy | None) -> str:
+    if accuracy is None or not accuracy.total:
+        return "nothing held out"
+    top1, top5 = (hits / accuracy.total for hits in accuracy[:2])
+    return f"held-out top-1 {top1:.1%}, top-5 {top5:.1%}"
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"

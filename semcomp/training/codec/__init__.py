@@ -1,0 +1,1 @@
+"""Training of the codec: data, quantizer design, trainer, entropy tables, export."""

@@ -1,0 +1,223 @@
+"""Fitting the context model's integer tables to a trained codec's codes.
+
+For every iteration the codes of training pictures give features and bits; the eight slots' small
+networks are fitted with Adam on the cross-entropy and rounded to integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semcomp.coding.entropy import (
+    EXACT,
+    HIDDEN,
+    HIDDEN_LIMIT,
+    HIDDEN_SHIFT,
+    LOGIT_UNIT,
+    ContextTables,
+    EntropyCoder,
+    causal_states,
+    probability_table,
+)
+from semcomp.coding.features import (
+    COUNT,
+    LIMIT,
+    Grid,
+    SlotTables,
+    Values,
+    bit_features,
+    round_states,
+)
+from semcomp.geometry import BITS, ITERATIONS
+from semcomp.image import pad_image, to_tensor
+from semcomp.networks.codec import Codec
+from semcomp.networks.quantizer import COEFFICIENTS, MAX_DEPTH, QuantizerTables
+from semcomp.networks.runtime import encode_codes
+
+from .data import random_levels
+
+FEATURE_UNIT = 32.0
+"""Feature value that the networks see as 1."""
+
+
+def collect_codes(
+    codec: Codec,
+    pictures: Sequence[np.ndarray],
+    device: torch.device,
+    seed: int = 0,
+    report: Callable[[str], None] = print,
+) -> list[np.ndarray]:
+    """Codes of pictures, every second one under a random smooth level map."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for index, picture in enumerate(pictures):
+        padded = pad_image(picture)
+        rows, columns = padded.shape[0] // 8, padded.shape[1] // 8
+        levels = np.full((rows, columns), ITERATIONS, np.int64)
+        if index % 2:
+            side = max(rows, columns)
+            smooth = random_levels(2, side, ITERATIONS, rng)[0, 0].numpy()
+            levels = smooth[:rows, :columns]
+        codes = encode_codes(codec, to_tensor(padded).to(device), levels)
+        full = np.zeros((ITERATIONS, *codes.shape[1:]), np.int8)
+        full[: len(codes)] = codes
+        result.append(full)
+        if (index + 1) % 10 == 0:
+            report(f"codes of {index + 1} of {len(pictures)} pictures")
+    return result
+
+
+class _Source:
+    """One picture's codes and the entropy coder's walk through them."""
+
+    def __init__(self, codes: np.ndarray, slots: SlotTables) -> None:
+        self.codes = codes
+        self.slots = slots
+        self.grid = Grid(*codes.shape[2:])
+        self.nodes = np.zeros((COEFFICIENTS, self.grid.rows * self.grid.columns), np.int64)
+        self.before = Values.start(self.grid)
+
+    def pass_by(self, k: int, part: int) -> None:
+        """Walk through a round that needs no features; see `round`."""
+        self._walk(k, part)
+
+    def round(self, k: int, part: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(features, nodes, bits) of the eight slots of a round, the `part`-th of iteration k."""
+        number, bits, states, at = self._walk(k, part)
+        result = []
+        for i in range(BITS):
+            sent = np.flatnonzero(bits[i])
+            slot = np.full(len(sent), BITS * number + i)
+            features = bit_features(
+                self.slots,
+                slot,
+                self.grid.positions[sent],
+                at[i, sent],
+                states[i],
+                causal_states(states, i),
+                states[0],
+                self.grid.stride,
+            )
+            result.append((features, at[i, sent], bits[i, sent] > 0))
+        return result
+
+    def _walk(self, k: int, part: int) -> tuple[int, np.ndarray, list[Values], np.ndarray]:
+        """Move past a round: its number and bits, and what `round_states` says of them."""
+        bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
+        number = self.slots.rounds(k)[part]
+        states, at = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
+        self.before = states[-1]
+        return number, bits, states, at
+
+
+def _fit_slot(
+    features: Tensor, nodes: Tensor, bits: Tensor, steps: int, batch: int, seed: int
+) -> tuple[list[Tensor], float]:
+    """Fit one slot's network -> ([w1, b1, w2, bias], cross-entropy in bits)."""
+    generator = torch.Generator().manual_seed(seed)
+    w1 = (torch.randn((COUNT, HIDDEN), generator=generator) / COUNT**0.5).requires_grad_()
+    b1 = torch.zeros(HIDDEN, requires_grad=True)
+    w2 = (torch.randn(HIDDEN, generator=generator) * 0.1).requires_grad_()
+    bias = torch.zeros(2 ** (MAX_DEPTH - 1), requires_grad=True)
+    if len(bits) == 0:  # no picture reaches this iteration: leave its bits fair
+        return [torch.zeros_like(t) for t in (w1, b1, w2, bias)], 1.0
+    optimizer = torch.optim.Adam([w1, b1, w2, bias], lr=1e-2, betas=(0.9, 0.99))
+    loss_sum, counted = 0.0, 0
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 * min(1.0, 2 * (1 - step / steps)) + 1e-5
+        index = torch.randint(len(bits), (min(batch, len(bits)),), generator=generator)
+        x = features[index].float() / FEATURE_UNIT
+        hidden = torch.relu(x @ w1 + b1).clamp(max=HIDDEN_LIMIT / 64)
+        logits = hidden @ w2 + bias[nodes[index]]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, bits[index])
+        optimizer.zero_grad(set_to_none=True)
+        (loss + 1e-5 * (w1.square().sum() + w2.square().sum())).backward()
+        optimizer.step()
+        if step >= steps * 3 // 4:
+            loss_sum, counted = loss_sum + float(loss.detach()), counted + 1
+    return [t.detach() for t in (w1, b1, w2, bias)], loss_sum / max(counted, 1) / float(np.log(2))
+
+
+def _to_integers(w1: Tensor, b1: Tensor, w2: Tensor, bias: Tensor) -> list[np.ndarray]:
+    """Round one slot's network to the units of `semcomp.coding.entropy`.
+
+    Hidden activations are counted in 1/64: x is features / 32, so w1 * x * 64 * 256 = W1 * features
+    with W1 = 512 w1; logits are counted in 1/4096, so W2 = 64 w2.
+    """
+    unit = HIDDEN_SHIFT * 64
+    integers = [
+        (w1 * (unit / FEATURE_UNIT)).round().numpy(),
+        (b1 * unit).round().numpy(),
+        (w2 * (LOGIT_UNIT / 64)).round().numpy(),
+        (bias * LOGIT_UNIT).round().clamp(-12 * LOGIT_UNIT, 12 * LOGIT_UNIT).numpy(),
+    ]
+    # Weights of a tiny slot may grow beyond the exact range: scale such units back.
+    bound = (EXACT - 1 - np.abs(integers[1])) / LIMIT
+    size = np.abs(integers[0]).sum(0) + COUNT
+    integers[0] = np.trunc(integers[0] * np.minimum(1.0, bound / size))
+    # w1 and w2 travel as int16.
+    integers[0], integers[2] = (np.clip(integers[i], -32767, 32767) for i in (0, 2))
+    return integers
+
+
+def fit_contexts(
+    codes: Sequence[np.ndarray],
+    tables: QuantizerTables,
+    *,
+    steps: int = 400,
+    batch: int = 4096,
+    seed: int = 0,
+    known: ContextTables | None = None,
+    report: Callable[[str], None] = print,
+) -> ContextTables:
+    """Fit all slots to codes int8 (24, P, Hb, Wb) of training pictures.
+
+    known: tables of the first slots, in whole rounds, that are kept as they are.
+    """
+    slots = SlotTables(tables)
+    sources = [_Source(c, slots) for c in codes]
+    fitted: list[Sequence[np.ndarray]] = []
+    if known is not None:
+        fitted = list(zip(known.w1, known.b1, known.w2, known.bias, strict=True))
+    for k in range(ITERATIONS):
+        entropies = []
+        for part, number in enumerate(slots.rounds(k)):
+            if BITS * number < len(fitted):
+                for source in sources:
+                    source.pass_by(k, part)
+                continue
+            found = [source.round(k, part) for source in sources]
+            for i in range(BITS):
+                features, nodes, bits = (
+                    torch.from_numpy(np.concatenate([slot[i][j] for slot in found]))
+                    for j in range(3)
+                )
+                network, entropy = _fit_slot(
+                    features.to(torch.int16),
+                    nodes,
+                    bits.float(),
+                    steps,
+                    batch,
+                    seed + BITS * number + i,
+                )
+                fitted.append(_to_integers(*network))
+                entropies.append(entropy)
+        if entropies:
+            report(f"iteration {k + 1}: {np.mean(entropies):.3f} bits per bit")
+    w1, b1, w2, bias = (np.stack([slot[j] for slot in fitted]) for j in range(4))
+    contexts = ContextTables(
+        w1.astype(np.int16),
+        b1.astype(np.int32),
+        w2.astype(np.int16),
+        bias.astype(np.int32),
+        probability_table(),
+    )
+    contexts.check()
+    assert len(fitted) == len(tables.schedule)
+    EntropyCoder(tables, contexts)
+    return contexts

@@ -1,0 +1,109 @@
+"""From a checkpoint to weights that can be shipped: averaged networks, entropy tables, card."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcomp.coding.entropy import ContextTables
+from semcomp.networks.codec import Codec, CodecConfig
+from semcomp.networks.paper import build_codec
+from semcomp.networks.quantizer import QuantizerTables
+from semcomp.weights import load_contexts, save_model
+
+from .checkpoint import read
+from .data import load_pictures, picture_paths
+from .entropy_fit import collect_codes, fit_contexts
+
+DATA_NOTE = (
+    "shared training pictures: 1,000 pictures of ImageNet (one per class, halved in size) and 300 "
+    "of BSDS500 (train and val, scaled by 0.7), for research use; every 26th held out"
+)
+
+
+def export_model(
+    checkpoint: Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    pictures: int = 100,
+    steps: int = 600,
+    reuse: bool = True,
+    report: Callable[[str], None] = print,
+) -> str:
+    """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
+
+    checkpoint: of a run, or the folder of weights that its option `ship` wrote.
+    With `reuse` the entropy tables are those in `out` or in a folder beside it, for the slots that
+    they were fitted to with the same quantizer; the others are fitted to `pictures` training
+    pictures of `data`.
+    Returns the weights' SHA-256 in hex.
+    """
+    state = read(checkpoint)
+    tables = QuantizerTables(**state["tables"])
+    codec = build_codec(CodecConfig.from_dict(state["config"]), tables)
+    codec.load_state_dict(state["average"])
+    codec.eval().requires_grad_(False)
+    # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
+    shared = [] if codec.closed_loop else sorted(out.parent.glob("*/"))
+    stored = [load_contexts(folder, tables) for folder in (out, *shared)] if reuse else []
+    known = max((found for found in stored if found is not None), key=_slots, default=None)
+    if known is not None and _slots(known) == len(tables.schedule):
+        contexts = known
+    else:
+        source = Path(data or state["options"]["data"])
+        contexts = fit_tables(codec, tables, source, pictures, steps, report, known)
+    card: dict[str, Any] = {
+        "name": out.name,
+        "license": "Apache-2.0",
+        "data": DATA_NOTE,
+        "steps": state["step"],
+        "hours": round(state["seconds"] / 3600, 2),
+        "origin": state["origin"],
+        "options": {k: v for k, v in state["options"].items() if k not in ("data", "minutes")},
+        "validation": state.get("validation", {}),
+        "commit": current_commit(),
+    }
+    return save_model(out, codec, tables, contexts, card)
+
+
+def fit_tables(
+    codec: Codec,
+    tables: QuantizerTables,
+    data: Path,
+    pictures: int,
+    steps: int,
+    report: Callable[[str], None],
+    known: ContextTables | None = None,
+) -> ContextTables:
+    """Entropy tables fitted to pictures spread over the training part of a folder.
+
+    known: tables of the first slots, kept as they are.
+    """
+    training, _ = picture_paths(data)
+    chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
+    codes = collect_codes(codec, chosen, torch.device("cpu"), report=report)
+    return fit_contexts(codes, tables, steps=steps, known=known, report=report)
+
+
+def _slots(contexts: ContextTables) -> int:
+    return len(contexts.w1)
+
+
+def current_commit() -> str:
+    """The checkout's commit, or "unknown"."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()

@@ -1,0 +1,157 @@
+"""A codec run over all iterations of a training batch.
+
+An open-loop codec's bits and linear path depend on no weight: they are found first, for all
+iterations together and without gradients, and the networks then see whole stacks of iterations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from semcomp.networks.codec import Codec
+from semcomp.networks.embedded import EmbeddedCodec
+from semcomp.networks.one_pass import OnePassCodec
+from semcomp.networks.quantizer import EmbeddedQuantizer
+from semcomp.networks.recurrence import LSTMState
+
+
+@lru_cache(maxsize=16)
+def _groups(schedule: tuple[int, ...], device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """Slots grouped by how many bits their coefficient has received before: at most eight groups.
+
+    Slots of one group refine different coefficients, so a group is one vector operation.
+    Returns (slots, coefficients) of each, int64 on the device.
+    """
+    seen: dict[int, int] = {}
+    groups: list[list[int]] = []
+    for slot, coefficient in enumerate(schedule):
+        depth = seen[coefficient] = seen.get(coefficient, -1) + 1
+        if depth == len(groups):
+            groups.append([])
+        groups[depth].append(slot)
+    every = torch.tensor(schedule, device=device)
+    slots = [torch.tensor(group, device=device) for group in groups]
+    return [(group, every[group]) for group in slots]
+
+
+@lru_cache(maxsize=16)
+def _places(ends: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Iteration of every slot, and its plane among the iteration's bits: int64 (slots,)."""
+    places = [(k, i) for k, (a, b) in enumerate(pairwise(ends)) for i in range(b - a)]
+    iteration, plane = torch.tensor(places, device=device).reshape(-1, 2).unbind(1)
+    return iteration, plane
+
+
+@torch.no_grad()
+def linear_path(
+    quantizer: EmbeddedQuantizer, image: Tensor, levels: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Bits and coefficients of every iteration, as `quantize` and `advance` give them slot by slot.
+
+    image: float32 (B, 3, H, W). levels: integers (B, 1, H/8, W/8); a block sends nothing from its
+    level on.
+    Returns bits (iterations, B, P, Hb, Wb) of -1, 0, +1 and the coefficients after each iteration,
+    (iterations, B, 192, Hb, Wb), both contiguous in channels_last order.
+    """
+    # Channels last: a slot's table row is then looked up along the innermost dimension.
+    coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
+    ends = quantizer.ends[: iterations + 1]
+    groups = _groups(tuple(quantizer.schedule[: ends[-1]]), image.device)
+    batch, rows, columns, channels = coefficients.shape
+    above = torch.empty((batch, rows, columns, ends[-1]), dtype=torch.int64, device=image.device)
+    change = torch.empty(above.shape, device=image.device)
+    nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
+    refined = torch.empty(ends[-1], dtype=torch.int64, device=image.device)
+    for slots, chosen in groups:
+        refined[slots] = chosen
+        node = nodes[..., chosen]
+        at = slots * quantizer.thresholds.shape[1] + node
+        bit = (coefficients[..., chosen] > quantizer.thresholds.take(at)).long()
+        child = 2 * node + bit
+        nodes[..., chosen] = child
+        reached = quantizer.values.take(slots * quantizer.values.shape[1] + child)
+        above[..., slots] = bit
+        change[..., slots] = reached - quantizer.parents.take(at)
+
+    iteration, plane = _places(tuple(ends), image.device)
+    sent = levels[:, 0, :, :, None] > iteration
+    bits = above.new_zeros((batch, rows, columns, iterations * quantizer.planes))
+    bits[..., iteration * quantizer.planes + plane] = (2 * above - 1) * sent
+    bits = bits.view(batch, rows, columns, iterations, quantizer.planes)
+    change = change * sent
+    linear = image.new_empty((iterations, batch, rows, columns, channels))
+    previous = quantizer.start.expand(batch, rows, columns, channels)
+    for k in range(iterations):
+        now = linear[k]
+        now.copy_(previous)
+        part = slice(ends[k], ends[k + 1])
+        now.index_add_(3, refined[part], change[..., part])
+        previous = now
+    bits = bits.permute(3, 0, 1, 2, 4).contiguous().to(image.dtype)
+    return bits.permute(0, 1, 4, 2, 3), linear.permute(0, 1, 4, 2, 3)
+
+
+def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
+    """Run the codec on image (B, 3, H, W) with levels (B, 1, H/8, W/8).
+
+    Returns the reconstructions after 1, 2, ... iterations: (iterations, B, 3, H, W).
+    """
+    if isinstance(codec, EmbeddedCodec):
+        bits, linear = linear_path(codec.quantizer, image, levels, iterations)
+        units: list[LSTMState | None] = list(codec.start(image)[1].units)
+        pictures = codec.reconstruct(0, bits.flatten(0, 1), linear.flatten(0, 1), units, iterations)
+        return pictures.view(iterations, *image.shape)
+    if isinstance(codec, OnePassCodec):
+        _, linear = linear_path(codec.quantizer, image, levels, iterations)
+        reached = _reached(levels, torch.arange(1, iterations + 1, device=levels.device)[:, None])
+        pictures = codec.reconstruct(linear.flatten(0, 1), reached.flatten(0, 1))
+        return pictures.view(iterations, *image.shape)
+    return torch.stack(step_by_step(codec, image, levels, iterations))
+
+
+def _reached(levels: Tensor, iterations: Tensor) -> Tensor:
+    """Iterations that blocks of levels (B, 1, Hb, Wb) have received after `iterations` (..., B)."""
+    return torch.minimum(levels[:, 0].long(), iterations[..., None, None])
+
+
+def at_own_iterations(
+    codec: OnePassCodec, image: Tensor, levels: Tensor, iterations: Tensor
+) -> Tensor:
+    """Every picture of a batch after a number of iterations of its own: (B, 3, H, W).
+
+    iterations: int64 (B,), from 1 on. A codec in one pass learns from as many different pictures as
+    the step has passes, instead of from a few pictures at every level.
+    """
+    _, linear = linear_path(codec.quantizer, image, levels, int(iterations.max()))
+    own = linear[iterations - 1, torch.arange(len(image), device=image.device)]
+    own = own.contiguous(memory_format=torch.channels_last)
+    return codec.reconstruct(own, _reached(levels, iterations))
+
+
+def after(codec: Codec, image: Tensor, levels: Tensor, shown: Sequence[int]) -> dict[int, Tensor]:
+    """The pictures after some numbers of iterations, each (B, 3, H, W), as files would give them.
+
+    A codec in one pass makes no others on the way.
+    """
+    if isinstance(codec, OnePassCodec):
+        count = torch.ones(len(image), dtype=torch.int64, device=image.device)
+        return {k: at_own_iterations(codec, image, levels, k * count) for k in sorted(shown)}
+    pictures = step_by_step(codec, image, levels, max(shown))
+    return {k: pictures[k - 1] for k in sorted(shown)}
+
+
+def step_by_step(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:
+    """The same one iteration at a time, as the codec runs on files."""
+    encoder, decoder, previous = codec.start(image)
+    reconstructions: list[Tensor] = []
+    for k in range(iterations):
+        mask = (levels > k).to(image.dtype)
+        bits = codec.encode(k, image, previous, mask, encoder, decoder)
+        previous = codec.decode(k, bits, decoder)
+        reconstructions.append(previous)
+    return reconstructions

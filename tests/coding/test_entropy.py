@@ -1,0 +1,328 @@
+"""Entropy coder: round trips, costs, order, exactness, damaged bytes, golden bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from semcomp.coding import entropy
+from semcomp.coding.entropy import ContextTables, EntropyCoder, coding_order, wavefronts
+from semcomp.coding.features import (
+    CAUSAL,
+    COUNT,
+    LIMIT,
+    Grid,
+    SlotTables,
+    Values,
+    bit_features,
+    compand,
+)
+from semcomp.geometry import BITS, ITERATIONS
+from semcomp.networks.quantizer import QuantizerTables
+from tests import ROOT
+from tests.support.tables import (
+    MIXED,
+    SLOTS,
+    context_tables,
+    integers,
+    quantizer_tables,
+    random_codes,
+)
+
+GOLDEN = ROOT / "tests" / "golden" / "entropy.bin"
+QUANTIZER = quantizer_tables("entropy")
+CODER = EntropyCoder(QUANTIZER, context_tables("entropy"))
+FAIR = EntropyCoder(QUANTIZER, ContextTables.fair(SLOTS))
+
+
+@st.composite
+def level_maps(draw: st.DrawFn, largest: int = 6, deepest: int = 5) -> np.ndarray:
+    """uint8 (Hb, Wb) levels: any, all zero, or islands in zeros."""
+    shape = (draw(st.integers(1, largest)), draw(st.integers(1, largest)))
+    top = draw(st.integers(0, deepest))
+    return draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, top), fill=st.just(0)))
+
+
+def roundtrip(coder: EntropyCoder, codes: np.ndarray, levels: np.ndarray) -> list[bytes]:
+    chunks = coder.encode(codes)
+    decoded = coder.decode(chunks, levels.astype(np.uint8))
+    assert decoded.dtype == np.int8
+    np.testing.assert_array_equal(decoded, codes)
+    return chunks
+
+
+# Round trips
+
+
+@given(levels=level_maps(), seed=st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_any_codes_come_back(levels: np.ndarray, seed: int) -> None:
+    roundtrip(CODER, random_codes(str(seed), levels), levels)
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=3, deadline=None)
+def test_any_tables_serve(seed: int) -> None:
+    levels = integers(f"{seed} levels", (4, 6), 0, 4)
+    coder = EntropyCoder(quantizer_tables(str(seed)), context_tables(str(seed)))
+    roundtrip(coder, random_codes(str(seed), levels), levels)
+
+
+@given(levels=level_maps(), seed=st.integers(0, 2**31))
+@settings(max_examples=10, deadline=None)
+def test_iterations_may_have_several_rounds(levels: np.ndarray, seed: int) -> None:
+    coder = EntropyCoder(quantizer_tables("rounds", MIXED), context_tables("rounds", MIXED))
+    codes = random_codes(str(seed), levels, MIXED)
+    chunks = roundtrip(coder, codes, levels)
+    assert len(chunks) == len(codes) == levels.max(initial=0)
+    sent = (codes != 0).sum(1)
+    np.testing.assert_array_equal(
+        sent, BITS * (levels > np.arange(len(codes))[:, None, None]) * lengths(len(codes))
+    )
+    assert coder.cost(codes).sum() / 8 <= sum(map(len, chunks)) + 1
+
+
+def lengths(iterations: int) -> np.ndarray:
+    """`MIXED` for the first iterations, int64 (iterations, 1, 1)."""
+    return np.array(MIXED[:iterations], np.int64).reshape(-1, 1, 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 7), (7, 1)])
+def test_all_iterations_of_a_small_picture(shape: tuple[int, int]) -> None:
+    levels = np.full(shape, ITERATIONS)
+    assert len(roundtrip(CODER, random_codes("full", levels), levels)) == ITERATIONS
+
+
+def test_iterations_without_active_blocks_cost_nothing():
+    levels = np.zeros((2, 2), np.int64)
+    assert CODER.encode(random_codes("none", levels)) == []
+    assert CODER.cost(random_codes("none", levels)).shape == (0, 2, 2)
+    codes = np.zeros((3, BITS, 2, 2), np.int8)
+    assert roundtrip(CODER, codes, levels) == [b"", b"", b""]
+
+
+def test_likely_codes_take_few_bytes():
+    """The trailing zero bytes of a chunk are left out, and come back."""
+    contexts = ContextTables.fair(SLOTS)
+    sure = EntropyCoder(QUANTIZER, replace(contexts, bias=np.full_like(contexts.bias, -(2**17))))
+    levels = np.full((8, 8), 3)
+    codes = np.full((3, BITS, 8, 8), -1, np.int8)
+    assert max(map(len, roundtrip(sure, codes, levels))) <= 4
+    roundtrip(sure, -codes, levels)
+
+
+def test_progress_counts_iterations() -> None:
+    levels = np.full((2, 2), 3)
+    seen: list[int] = []
+    chunks = CODER.encode(random_codes("progress", levels))
+    CODER.decode(chunks, levels, progress=seen.append)
+    assert seen == [1, 2, 3]
+
+
+# Cost
+
+
+@pytest.mark.parametrize("coder", [CODER, FAIR], ids=["random", "fair"])
+def test_cost_agrees_with_the_bytes(coder: EntropyCoder) -> None:
+    levels = integers("cost levels", (12, 16), 2, 6)
+    codes = random_codes("cost", levels)
+    cost = coder.cost(codes)
+    assert cost.shape == (len(codes), 12, 16)
+    assert (cost[codes[:, 0] == 0] == 0).all()
+    for ideal, chunk in zip(cost.sum((1, 2)), coder.encode(codes), strict=True):
+        assert abs(8 * len(chunk) - ideal) < 0.02 * ideal + 64
+
+
+def test_fair_bits_cost_one_bit():
+    levels = np.full((3, 4), 2)
+    assert (FAIR.cost(random_codes("fair", levels)) == BITS).all()
+
+
+# Order
+
+
+@given(levels=level_maps(deepest=1))
+@settings(max_examples=30, deadline=None)
+def test_wavefronts_cover_every_sent_bit_once(levels: np.ndarray) -> None:
+    grid = Grid(*levels.shape)
+    sent = np.broadcast_to(levels.ravel() > 0, (BITS, levels.size))
+    order = coding_order(grid, sent)
+    np.testing.assert_array_equal(np.sort(order), np.flatnonzero(sent))
+    if order.size:
+        np.testing.assert_array_equal(np.concatenate(list(wavefronts(grid, sent))), order)
+
+
+def test_neighbours_are_as_far_ahead_as_the_features_suppose():
+    """At a block's bit i a causal neighbour has decoded exactly i + ahead bits, at most 8."""
+    grid = Grid(6, 7)
+    start = grid.wavefronts.reshape(6, 7)
+    for dy, dx, ahead in CAUSAL:
+        for i in range(BITS):
+            step = start[3, 3] + i
+            decoded = sum(start[3 + dy, 3 + dx] + j < step for j in range(BITS))
+            assert decoded == min(i + ahead, BITS)
+
+
+def recorded(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]
+) -> dict[tuple[int, int], tuple[int, ...]]:
+    """(slot, position) -> tree node and features of every bit whose features `run` asks for."""
+    seen: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    def record(slots, slot, positions, nodes, *rest):
+        features = bit_features(slots, slot, positions, nodes, *rest)
+        rows = features.astype(int).tolist()
+        for s, position, node, row in zip(slot, positions, nodes, rows, strict=True):
+            assert (int(s), int(position)) not in seen
+            seen[int(s), int(position)] = (int(node), *row)
+        return features
+
+    with monkeypatch.context() as patch:
+        patch.setattr(entropy, "bit_features", record)
+        run()
+    return seen
+
+
+def test_both_sides_see_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = integers("features levels", (4, 5), 0, 4)
+    codes = random_codes("features", levels)
+    chunks = CODER.encode(codes)
+    encoder = recorded(monkeypatch, lambda: CODER.encode(codes))
+    decoder = recorded(monkeypatch, lambda: CODER.decode(chunks, levels))
+    assert len(encoder) == np.count_nonzero(codes)
+    assert encoder == decoder
+
+
+def test_chunks_of_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = np.full((4, 6), 2)
+    codes = random_codes("chunks", levels)
+    expected = CODER.encode(codes)
+    monkeypatch.setattr(entropy, "CHUNK", 5)
+    assert CODER.encode(codes) == expected
+
+
+# Features
+
+
+def test_compand_is_a_signed_root_of_the_scale():
+    gain = SlotTables(QUANTIZER).gain[0]
+    scale = 65536 / gain
+    differences = np.array([0, scale, -scale, 4 * scale, 1e6], np.float32)
+    result = compand(differences, gain)
+    np.testing.assert_allclose(result, [0, 32, -32, 64, LIMIT], atol=1)
+    assert (result == np.round(result)).all()
+
+
+def test_activities_stay_in_step_with_the_values():
+    grid = Grid(2, 3)
+    values, rng = Values.start(grid), np.random.default_rng(0)
+    for _ in range(50):
+        channels = rng.integers(0, 96, len(grid.positions))
+        new = rng.integers(-500, 500, len(channels)).astype(np.float32)
+        values.set(grid.positions, channels, new)
+    borders = [1, 4, 9, 16, 32, 96]
+    for group, (low, high) in enumerate(pairwise(borders)):
+        expected = np.abs(values.values[:, low:high]).sum(1)
+        np.testing.assert_array_equal(values.activity[:, group], expected)
+
+
+def test_coefficients_out_of_the_features_sight_are_refused():
+    schedule = QUANTIZER.schedule.copy()
+    schedule[5] = 96
+    with pytest.raises(ValueError, match="first 96"):
+        SlotTables(replace(QUANTIZER, schedule=schedule))
+
+
+# Exactness
+
+
+def test_tables_that_could_overflow_are_refused():
+    fair = ContextTables.fair(SLOTS)
+    fair.check()
+    w1 = fair.w1.copy()
+    w1[7, :, 3] = 2**24 // (LIMIT * COUNT) + 1
+    w2 = np.full_like(fair.w2, 500)
+    bias = np.full_like(fair.bias, 2**24)
+    for broken in ({"w1": w1}, {"w2": w2}, {"bias": bias}):
+        with pytest.raises(ValueError, match="overflow"):
+            EntropyCoder(QUANTIZER, replace(fair, **broken))
+
+
+def test_threads_change_no_byte():
+    """Sums of whole numbers below 2^24 are exact in any order."""
+    script = """
+import sys
+from tests.support.tables import MIXED, SLOTS
+from tests.support.tables import context_tables, integers, quantizer_tables, random_codes
+from semcomp.coding.entropy import EntropyCoder
+levels = integers("threads", (24, 32), 1, 3)
+coder = EntropyCoder(quantizer_tables("entropy"), context_tables("entropy"))
+chunks = coder.encode(random_codes("threads", levels))
+assert (coder.decode(chunks, levels) == random_codes("threads", levels)).all()
+print(b"".join(chunks).hex())
+"""
+    levels = integers("threads", (24, 32), 1, 3)
+    expected = b"".join(CODER.encode(random_codes("threads", levels))).hex()
+    threads = {name: "2" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **threads},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == expected
+
+
+# Damaged bytes
+
+
+@given(
+    chunks=st.lists(st.binary(max_size=60), max_size=4),
+    levels=level_maps(largest=4),
+    extreme=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_decode_to_bits(chunks: list[bytes], levels: np.ndarray, extreme: bool) -> None:
+    if extreme:
+        chunks = [b"\xff" * len(chunk) for chunk in chunks]
+    codes = CODER.decode(chunks, levels)
+    sent = levels > np.arange(len(chunks))[:, None, None]
+    np.testing.assert_array_equal(np.abs(codes), np.broadcast_to(sent[:, None], codes.shape))
+
+
+def test_bytes_no_encoder_writes_decode_to_bits():
+    levels = np.full((8, 8), 1, np.uint8)
+    codes = CODER.decode([b"\xff" * 400], levels)
+    assert (np.abs(codes) == 1).all()
+
+
+# Golden bytes
+
+
+def test_golden_bytes():
+    """A change of these bytes breaks every file: it needs a new VERSION in bitstream.py."""
+    levels = integers("golden levels", (6, 8), 0, 7)
+    codes = random_codes("golden", levels)
+    coder = EntropyCoder(quantizer_tables("golden"), context_tables("golden"))
+    chunks = coder.encode(codes)
+    golden = GOLDEN.read_bytes()
+    assert b"".join(len(c).to_bytes(2, "little") + c for c in chunks) == golden
+    np.testing.assert_array_equal(coder.decode(chunks, levels), codes)
+
+
+def test_binary_tables_serve_all_iterations():
+    levels = np.full((2, 3), ITERATIONS)
+    coder = EntropyCoder(QuantizerTables.binary(), context_tables("signs"))
+    roundtrip(coder, random_codes("signs", levels), levels)

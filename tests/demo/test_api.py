@@ -1,0 +1,302 @@
+"""Tests of what programs get: the README's examples, the tools, limits, health, forgotten files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+import skimage.data
+from gradio_client import Client, handle_file  # type: ignore[import-untyped]
+from gradio_client.exceptions import AppError, ValidationError  # type: ignore[import-untyped]
+from gradio_client.utils import QueueError  # type: ignore[import-untyped]
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from PIL import ExifTags, Image
+
+import app
+import semcomp
+from semcomp.demo.hosting.limits import Limits
+from semcomp.demo.hosting.settings import Settings
+from semcomp.demo.hosting.turns import TurnQueue
+from semcomp.demo.shared import work
+from tests import ROOT
+
+README_ADDRESS = "http://127.0.0.1:7860"
+SECRET = "a place nobody is to know"
+TOOLS = {"compress", "decompress", "explain", "score"}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gr.Blocks]:
+    """The demo on a free port, with files in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        patch.setenv("SEMCOMP_DATA_DIR", str(tmp_path_factory.mktemp("board")))
+        made = app.build()
+        with socket.socket() as probe:  # a port of our own: Gradio's choice may meet another's
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        app.launch(made, prevent_thread_lock=True, quiet=True, server_port=port)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def url(page: gr.Blocks) -> str:
+    assert page.local_url is not None
+    return page.local_url.rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+@pytest.fixture
+def queue(page: gr.Blocks) -> TurnQueue:
+    assert isinstance(page._queue, TurnQueue)
+    return page._queue
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small photograph, as PNG."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(skimage.data.chelsea()[40:136, 100:228]).save(path)
+    return path
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Keeps the model busy: nothing is compressed until this is set."""
+    released = threading.Event()
+    real = work.make_result
+
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        assert released.wait(300)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(work, "make_result", wait)
+    yield released
+    released.set()
+
+
+def snippets() -> list[str]:
+    """The README's Python examples that use a running demo."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    return [code for code in found if README_ADDRESS in code]
+
+
+def test_the_readme_has_examples_for_both_clients() -> None:
+    text = "".join(snippets())
+    assert "gradio_client" in text and "mcp.client" in text
+    assert {f'api_name="/{name}"' for name in TOOLS} <= set(re.findall(r'api_name="/\w+"', text))
+
+
+@pytest.mark.parametrize("code", snippets(), ids=range(len(snippets())))
+def test_the_readme_s_examples_run(
+    code: str,
+    url: str,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    # As a program of its own would be run.
+    exec(compile(code.replace(README_ADDRESS, url), "README.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    for promised in re.findall(r"print\(error\)  # (.*)", code):
+        assert promised in printed
+    if "decoded.png" in code:
+        with Image.open("decoded.png") as decoded, Image.open(photo) as original:
+            assert decoded.size == original.size
+
+
+def test_every_endpoint_says_what_it_takes(client: Client) -> None:
+    described: Any = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert {f"/{name}" for name in TOOLS} <= set(described)
+    for name in TOOLS:
+        assert described[f"/{name}"]["description"]
+        for parameter in described[f"/{name}"]["parameters"]:
+            assert parameter["label"], parameter
+
+
+async def _ask_tools(url: str, picture: str) -> dict[str, Any]:
+    """What the MCP server offers, and what its tools answer on a picture (a `data:` address)."""
+    async with (
+        streamablehttp_client(f"{url}/gradio_api/mcp/") as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        told = (await session.list_tools()).tools
+        packed = await session.call_tool("compress", {"picture": picture, "level": 2})
+        file = packed.content[0].text  # type: ignore[union-attr]
+        return {
+            "tools": {tool.name: tool for tool in told},
+            "compress": packed,
+            "decompress": await session.call_tool("decompress", {"file": file}),
+            "explain": await session.call_tool("explain", {"picture": picture, "level": 2}),
+            "score": await session.call_tool(
+                "score", {"picture": picture, "second_picture": picture}
+            ),
+            "wrong": await session.call_tool("compress", {"picture": picture, "level": 99}),
+            "private": await session.call_tool(
+                "score", {"picture": picture, "second_picture": "http://127.0.0.1:1/x.png"}
+            ),
+        }
+
+
+def test_the_tools_of_an_mcp_client(url: str, photo: Path) -> None:
+    data = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
+    answers = asyncio.run(_ask_tools(url, data))
+    tools = answers["tools"]
+    assert set(tools) >= TOOLS
+    for name in TOOLS:
+        assert "Args" not in tools[name].description
+        for parameter in tools[name].inputSchema["properties"].values():
+            assert parameter["description"]
+        assert not answers[name].isError, answers[name]
+    assert tools["compress"].inputSchema["required"] == ["picture"]
+    record = json.loads(answers["compress"].content[1].text)
+    packed = urllib.request.urlopen(answers["compress"].content[0].text).read()
+    assert record["bytes"] == len(packed) and len(record["classes"]) == 5
+    shown, _, facts = answers["decompress"].content
+    with Image.open(BytesIO(base64.b64decode(shown.data))) as picture:
+        assert (np.asarray(picture) == np.asarray(semcomp.decompress(packed))).all()
+    assert json.loads(facts.text)["bytes"] == len(packed)
+    assert [part.type for part in answers["explain"].content].count("image") == 2
+    assert json.loads(answers["score"].content[0].text)["ssim"] == pytest.approx(1)
+    assert answers["wrong"].isError and "outside" in answers["wrong"].content[0].text
+    assert answers["private"].isError and "upload the file" in answers["private"].content[0].text
+
+
+def test_health_is_told(url: str, page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = httpx.get(f"{url}/health")
+    facts = answer.json()
+    assert answer.status_code == 200 and facts["status"] == "ok"
+    assert facts["version"] == semcomp.__version__ and re.fullmatch(r"[0-9a-f]{8}", facts["model"])
+    assert facts["waiting"] == facts["running"] == 0
+    # A stand-in: a real queue that finds itself stopped ends for good.
+    monkeypatch.setattr(page, "_queue", SimpleNamespace(stopped=True))
+    answer = httpx.get(f"{url}/health")
+    assert answer.status_code == 503 and "restart" in answer.json()["status"]
+
+
+def test_the_queue_cannot_be_passed_by(url: str) -> None:
+    answer = httpx.post(f"{url}/gradio_api/run/compress", json={"data": [None, 2, "", "", 0]})
+    assert answer.status_code == 404
+
+
+def test_visitors_take_turns_and_limits_are_told(
+    url: str,
+    queue: TurnQueue,
+    photo: Path,
+    held: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "limits", Limits(Settings(visitor_jobs=2, queue=100)))
+    first, second = Client(url, verbose=False), Client(url, verbose=False)
+    asked = {"level": 2, "max_side": 64, "api_name": "/compress"}
+    jobs = [first.submit(handle_file(photo), **asked) for _ in range(1)]
+    _wait(lambda: len(queue.running()) == 1)
+    for count in (1, 2):
+        jobs.append(first.submit(handle_file(photo), **asked))
+        _wait(lambda count=count: len(queue.waiting()) == count)
+    late = second.submit(handle_file(photo), **asked)
+    _wait(lambda: len(queue.waiting()) == 3)
+    assert queue.waiting()[0].visitor == second.session_hash, "before the other's second job"
+    _wait(lambda: late.status().rank == 0 and jobs[-1].status().rank == 2)
+    with pytest.raises(QueueError):
+        first.submit(handle_file(photo), **asked).result()
+    body = {"data": [], "fn_index": _number(queue, "compress"), "session_hash": first.session_hash}
+    refused = httpx.post(
+        f"{url}/gradio_api/queue/join", json=body, headers={"sec-fetch-site": "same-origin"}
+    )
+    assert "2 of your jobs are waiting" in refused.json()["detail"]
+    held.set()
+    for job in [*jobs, late]:
+        assert job.result()[1]["bytes"] > 0
+    assert queue.limits.spent(first.session_hash)[0] > 0
+
+
+def test_a_job_that_takes_too_long_is_stopped(
+    client: Client, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(Settings())
+    monkeypatch.setattr(limits, "settings", Settings(job_seconds=0))
+    monkeypatch.setattr(queue, "limits", limits)
+    with pytest.raises(AppError, match="longer than"):
+        client.predict(handle_file(photo), level=2, api_name="/compress")
+
+
+def test_a_file_too_large_is_named(
+    client: Client, queue: TurnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "limits", Limits(Settings(file_mb=1)))
+    path = tmp_path / "large.png"
+    path.write_bytes(bytes(1_000_001))
+    with pytest.raises(ValidationError, match=r"picture: This file is too large: 1 MB"):
+        client.predict(handle_file(path), level=2, api_name="/compress")
+
+
+def test_addresses_inside_are_not_fetched(client: Client) -> None:
+    for address in ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png"):
+        with pytest.raises(ValidationError, match=r"picture: cannot fetch .*upload"):
+            client.predict(handle_file(address), level=2, api_name="/compress")
+
+
+def test_metadata_is_in_nothing_that_is_kept(
+    url: str, page: gr.Blocks, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue.files, "_delay", 0)
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = SECRET
+    path = photo.with_suffix(".jpg")
+    with Image.open(photo) as picture:
+        picture.save(path, exif=exif)
+    assert SECRET.encode() in path.read_bytes()
+    visitor = Client(url, verbose=False)
+    # The client's own copies lie elsewhere, so what is under the server's folder is the server's.
+    file, _ = visitor.predict(handle_file(path), level=2, api_name="/compress")
+    picture_file, _ = visitor.predict(handle_file(file), api_name="/decompress")
+    kept = [p for p in Path(_folder(page)).rglob("*") if p.is_file()]
+    assert any(p.name == "photo.jpg" for p in kept)
+    for one in (*kept, Path(file), Path(picture_file)):
+        assert SECRET.encode() not in one.read_bytes(), one
+    own = [p for p in kept if p in queue.files._of_session[visitor.session_hash]]
+    assert any(p.name == "photo.jpg" for p in own) and any(p.suffix == ".semc" for p in own)
+    visitor.close()
+    _wait(lambda: not any(p.exists() for p in own))
+
+
+def _folder(page: gr.Blocks) -> str:
+    return page.GRADIO_CACHE
+
+
+def _number(queue: TurnQueue, name: str) -> int:
+    return next(i for i, fn in queue.blocks.fns.items() if fn.api_name == name)
+
+
+def _wait(condition: Any, seconds: float = 240) -> None:
+    """Until the condition holds; a condition that never does fails the test."""
+    passed = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        passed.wait(0.02)
+    pytest.fail("it never came to pass")

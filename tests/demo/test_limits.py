@@ -1,0 +1,196 @@
+"""Tests of the host's settings, the queue's rules, and when visitors' files go."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from semcomp.demo.hosting.limits import WINDOW, Limits, TooLong, Waiting
+from semcomp.demo.hosting.settings import Settings, SettingsError
+from semcomp.demo.sessions.privacy import Files
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def job(name: str) -> Waiting:
+    """A visitor's job, at an address of its own."""
+    return Waiting(name, f"at {name}")
+
+
+def jobs(names: str) -> list[Waiting]:
+    """One job per letter."""
+    return [job(name) for name in names]
+
+
+# settings
+
+
+def test_settings_have_defaults_and_are_read() -> None:
+    assert Settings.read({}) == Settings.read({"SEMCOMP_QUEUE": " "}) == Settings()
+    assert Settings.read({"SEMCOMP_QUEUE": "7", "SEMCOMP_MAX_FILE_MB": "3"}) == Settings(
+        queue=7, file_mb=3
+    )
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "ten", "²", "10001", "9" * 5000])
+def test_a_setting_out_of_range_is_named(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"SEMCOMP_QUEUE=.*from 1 to 10,000.*100"):
+        Settings.read({"SEMCOMP_QUEUE": value})
+
+
+# rules of the queue
+
+
+def test_a_full_queue_says_so() -> None:
+    limits = Limits(Settings(queue=3))
+    assert limits.refusal(job("d"), jobs("ab")) is None
+    assert "3 jobs are waiting" in str(limits.refusal(job("d"), jobs("abc")))
+
+
+def test_one_visitor_or_one_network_cannot_fill_the_queue() -> None:
+    limits = Limits(Settings(queue=8, visitor_jobs=2))
+    assert limits.refusal(job("a"), jobs("ab")) is None
+    assert "2 of your jobs" in str(limits.refusal(job("a"), jobs("aba")))
+    many = [Waiting(f"name {i}", "one place") for i in range(4)]
+    assert "your network" in str(limits.refusal(Waiting("another", "one place"), many))
+    assert limits.refusal(job("b"), many) is None
+
+
+def test_time_counts_while_others_wait_and_is_forgotten() -> None:
+    clock = Clock()
+    limits = Limits(Settings(visitor_seconds=60), clock)
+    limits.ran("a", 50)
+    clock.now += 100
+    limits.ran("a", 20)
+    refusal = str(limits.refusal(job("a"), jobs("b")))
+    assert "70 seconds of computing" in refusal and "8 minutes" in refusal  # 500 s: the 50 go
+    assert limits.refusal(job("a"), []) is None, "nobody else waits"
+    assert limits.refusal(job("b"), jobs("c")) is None, "it is not b's time"
+    clock.now += WINDOW - 99
+    assert limits.spent("a")[0] == 20 and limits.refusal(job("a"), jobs("b")) is None
+    clock.now += WINDOW
+    limits.ran("b", 1)
+    assert set(limits._spent) == {"b"}, "visitors who left take no memory"
+
+
+@pytest.mark.parametrize(
+    ("queue", "running", "served"),
+    [
+        ("aaab", "", "abaa"),
+        ("aaabbc", "", "abcaba"),
+        ("aab", "a", "baa"),
+        ("abc", "x", "abc"),
+        ("", "", ""),
+    ],
+)
+def test_visitors_take_turns(queue: str, running: str, served: str) -> None:
+    order = Limits(Settings()).turns(jobs(queue), jobs(running))
+    assert "".join(queue[i] for i in order) == served
+
+
+@settings(deadline=None)
+@given(st.text("abcd", max_size=20), st.text("abcd", max_size=2))
+def test_turns_serve_everybody_once_and_each_visitor_in_order(queue: str, running: str) -> None:
+    order = Limits(Settings()).turns(jobs(queue), jobs(running))
+    assert sorted(order) == list(range(len(queue)))
+    for visitor in set(queue):
+        own = [i for i in order if queue[i] == visitor]
+        assert own == sorted(own)
+
+
+def test_a_job_is_stopped_after_its_time() -> None:
+    limits = Limits(Settings(job_seconds=120))
+    limits.check_time(119)
+    with pytest.raises(TooLong, match=r"2 minutes.*your own machine"):
+        limits.check_time(121)
+
+
+# files
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of uploads and results."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return tmp_path
+
+
+def put(path: Path) -> dict[str, Any]:
+    """A file as events name it."""
+    path.write_bytes(b"something")
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+def ledger(own: Path | None = None, delay: float = 60.0) -> Files:
+    """The files of a page; own: a file that belongs to the page itself."""
+    block = SimpleNamespace(keep_in_cache={str(own)} if own else set())
+    page: Any = SimpleNamespace(blocks={0: block})
+    return Files(page, delay)
+
+
+def test_files_go_with_the_last_visitor_who_used_them(folder: Path) -> None:
+    own, shared, mine = (folder / name for name in ("own", "shared", "mine"))
+    files = ledger(own)
+    for session in ("a", "b"):
+        files.note(session, {"data": [put(own), [put(shared)]]})
+    files.note("a", [put(mine), {"path": "https://example.org/x.png"}])
+    files.forget("a")
+    assert not mine.exists() and shared.exists() and own.exists()
+    files.forget("b")
+    assert not shared.exists() and own.exists()
+
+
+def test_files_outside_the_folder_are_never_touched(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name} outside"
+    files = ledger()
+    files.note("a", [put(outside), {"path": f"{folder}/../{outside.name}"}])
+    files.forget("a")
+    assert outside.exists()
+
+
+def test_a_visitor_who_comes_back_keeps_the_files(folder: Path) -> None:
+    path = folder / "picture"
+    files = ledger(delay=3600)
+    files.note("a", put(path))
+    files.left("a")
+    timer = files._leaving["a"]
+    with ThreadPoolExecutor(1) as thread:  # where no other test's event loop runs
+        thread.submit(asyncio.run, files.arrived("a", [])).result()
+    assert timer.finished.is_set() and path.exists(), "the deletion is called off"
+    files.left(None)
+    files.left("never seen")
+
+
+def test_files_go_after_the_delay(folder: Path) -> None:
+    path = folder / "picture"
+    files = ledger(delay=0.01)
+    files.note("a", put(path))
+    files.left("a")
+    files._leaving.get("a", SimpleNamespace(join=lambda: None)).join()
+    assert not path.exists()
+
+
+def test_gradio_still_has_what_the_queue_builds_on() -> None:
+    from semcomp.demo.hosting.turns import TurnQueue
+
+    with gr.Blocks() as page:
+        gr.Button().click(lambda: None, concurrency_id="model")
+    page.queue(default_concurrency_limit=3)
+    made = TurnQueue(page, Limits(Settings()), Files(page))
+    assert page._queue is made and made.default_concurrency_limit == 3
+    assert made.waiting() == made.running() == []

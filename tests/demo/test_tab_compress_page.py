@@ -1,0 +1,292 @@
+"""Tests of the first tab in a browser: with the mouse, with the keyboard and on a phone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import semcomp
+from semcomp.demo.compress import result_card
+from semcomp.demo.shared import work
+from tests.support.browsing import DESKTOP, PHONE, WIDTHS, answering_late, visiting
+from tests.support.compress_page import changed, choose, numbers, opened, pixels, served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The first tab alone on a free port."""
+    with served(tmp_path_factory.mktemp("gradio")) as address:
+        yield address
+
+
+@pytest.fixture(params=WIDTHS)
+def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page, on a desktop and on a phone."""
+    with opened(browser, url, request.param) as page:
+        yield page
+
+
+@pytest.mark.browser
+def test_the_page_opens_with_a_result_that_can_be_looked_at(page: Page) -> None:
+    assert (pixels(page, 0) == work.samples()["cat"]).all()
+    names = page.locator(".layer img").evaluate_all("all => all.map(image => image.alt)")
+    assert names == ["Original picture", "Decoded picture"]
+    alts = page.locator(".view-minis img").evaluate_all("all => all.map(image => image.alt)")
+    assert alts == [
+        "",
+        "Importance drawn over the picture",
+        "Level of every block of 8 by 8 pixels",
+    ]
+    assert "probability" in page.locator("[data-of=heat]").inner_text()
+    assert "8.0 of 24" in page.locator("[data-of=levels]").inner_text()
+
+    divider = page.get_by_role("slider", name="Divider")
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    assert divider.get_attribute("aria-valuenow") == "52"
+    page.keyboard.press("Shift+ArrowLeft")
+    assert divider.get_attribute("aria-valuenow") == "42"
+    assert divider.get_attribute("aria-valuetext") == "42% Original, the rest Ours"
+    page.keyboard.press("b")
+    assert page.locator("[data-do=b]").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("s")
+    assert page.locator("[data-do=split]").get_attribute("aria-pressed") == "true"
+
+    shapes = (
+        "all => all.map(image => getComputedStyle(image.closest('.blocks') || image).transform)"
+    )
+    images = page.locator(".view-frame img")
+    assert len(set(images.evaluate_all(shapes))) == 1
+    page.keyboard.press("+")
+    page.keyboard.press("Alt+ArrowRight")
+    moved = images.evaluate_all(
+        """all => all.map(image => {
+            const box = image.closest('.blocks') || image;
+            const m = new DOMMatrix(getComputedStyle(box).transform);
+            return [m.a, m.e / box.offsetWidth, m.f / box.offsetHeight].map((x) => x.toFixed(3));
+        })"""
+    )
+    assert len({tuple(each) for each in moved}) == 1 and moved[0][0] == "1.500"
+    page.keyboard.press("0")
+    assert page.locator("[data-do=fit]").is_disabled()
+
+
+@pytest.mark.browser
+def test_settings_previews_files_and_the_way_back(page: Page) -> None:
+    first = numbers(page)
+    page.locator("#samples button").nth(1).click()
+    second = changed(page, first)
+    page.wait_for_function(
+        "() => document.querySelector('#expected p').textContent.includes('about')"
+    )
+    level = page.get_by_label("number input for Average level")
+    page.evaluate(
+        """() => { window.phases = []; const viewer = document.querySelector('.viewer');
+            new MutationObserver(() => window.phases.push(viewer.dataset.phase))
+                .observe(viewer, { attributes: true }); }"""
+    )
+    # Another level at either width: what one visit has made is kept for the next.
+    wanted = 5 if page.viewport_size == {"width": DESKTOP, "height": 900} else 4
+    level.fill(str(wanted))
+    third = changed(page, second)
+    assert "preview" in page.evaluate("window.phases")
+    with page.expect_download() as waiting:
+        page.locator("#file").click()
+    data = waiting.value.path().read_bytes()
+    assert waiting.value.suggested_filename == "coffee.semc"
+    assert f"{len(data):,} bytes" in third
+    decoded = np.asarray(semcomp.decompress(data))
+    assert (pixels(page, 1) == decoded).all()
+    with page.expect_download() as waiting:
+        page.locator("#png").click()
+    assert (np.asarray(Image.open(waiting.value.path())) == decoded).all()
+
+    page.get_by_label("Or a size the file may have").fill(f"{len(data) // 2}")
+    page.locator("#fit").click()
+    changed(page, third)
+    assert float(level.input_value()) < wanted
+
+
+@pytest.mark.browser
+def test_another_class_and_another_rule_move_the_levels(page: Page) -> None:
+    command = page.locator("#command").locator("textarea, input")
+    page.get_by_role("button", name="Link and command").click()
+
+    def moved(before: str) -> str:
+        """Wait for other levels and return them, as the picture that shows them."""
+        page.wait_for_function(
+            """old => {
+                const grid = document.querySelector('.view-frame .grid');
+                return grid.src !== old && !grid.dataset.next
+                    && document.querySelector('.viewer').dataset.phase === 'exact'; }""",
+            arg=before,
+        )
+        return str(page.locator(".view-frame .grid").get_attribute("src"))
+
+    first = str(page.locator(".view-frame .grid").get_attribute("src"))
+    other = page.locator("#focus label").nth(3)
+    other.click()
+    of_other = moved(first)
+    name = other.inner_text().split(" · ")[0]
+    assert name in page.locator("[data-of=heat]").inner_text()
+    page.wait_for_function(
+        """name => document.querySelector('#command textarea, #command input')?.value
+            .includes(name)""",
+        arg=f"--class '{name}'" if " " in name else f"--class {name}",
+    )
+    page.locator("#focus label").nth(0).click()
+    assert moved(of_other) == first
+    page.get_by_label("Rate-distortion").click()
+    by_rd = moved(first)
+    page.wait_for_function(
+        """() => document.querySelector('#command textarea, #command input')?.value
+            .includes('--allocation rd')"""
+    )
+    assert "--class" not in command.input_value()
+    page.get_by_label("Uniform").click()
+    flat = moved(by_rd)
+    levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(flat.split(",")[1]))))
+    assert len(np.unique(levels.reshape(-1, 3), axis=0)) == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(
+    browser: Browser, url: str, width: int
+) -> None:
+    link = f"{url}?picture=coffee&level=20&allocation=uniform&left=jpeg&right=ours"
+    with opened(browser, link, width) as page:
+        assert float(page.get_by_label("number input for Average level").input_value()) == 20
+        page.wait_for_selector(".facts.versus")
+        text = page.locator(".facts.versus").inner_text()
+        for name in ("JPEG", "Ours", "Bits per pixel", "SI-SSIM", "Important region", "PSNR"):
+            assert name in text
+        sizes = page.locator(".facts.versus tbody tr").first.locator("td").all_inner_texts()
+        theirs, ours = (int(size.replace(",", "")) for size in sizes)
+        assert theirs <= ours and theirs > ours / 2
+        against = page.get_by_role("button", name="JPEG at the same bytes")
+        assert against.get_attribute("aria-pressed") == "true"
+        choose(page, 0, "webp")
+        choose(page, 0, "george")
+        against.click()
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'jpeg'")
+        page.wait_for_selector("[data-do=jpeg][aria-pressed=true]")
+        against.click()
+        page.wait_for_function("() => !document.querySelector('.facts.versus')")
+        page.locator("[data-do=swap]").click()
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'ours'")
+        page.get_by_role("button", name="Link and command").click()
+        shown = page.locator("#link").locator("textarea, input")
+        page.wait_for_function(
+            """() => document.querySelector('#link textarea, #link input')?.value
+                ?.includes('left=ours')"""
+        )
+        for part in ("picture=coffee", "level=20", "allocation=uniform"):
+            assert part in shown.input_value()
+        assert "--level 20 --allocation uniform" in (
+            page.locator("#command").locator("textarea, input").input_value()
+        )
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.locator("#copy").click()
+        page.get_by_test_id("toast-body").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == shown.input_value()
+
+
+@pytest.mark.browser
+def test_quick_choices_count_from_what_was_chosen_last(page: Page) -> None:
+    choose(page, 0, "jpeg")
+    page.evaluate(
+        """() => {
+            const [box] = document.querySelectorAll('.pick');
+            for (const key of ['webp', 'george']) {
+                box.value = key;
+                box.dispatchEvent(new Event('change'));
+            }
+            document.querySelector('[data-do=jpeg]').click();
+            document.querySelector('[data-do=swap]').click(); }"""
+    )
+    page.wait_for_function(
+        "() => document.querySelectorAll('.view-tag')[1].textContent.startsWith('JPEG')"
+    )
+    assert page.locator(".pick").evaluate_all("all => all.map(box => box.value)") == [
+        "ours",
+        "jpeg",
+    ]
+    assert page.locator("[data-do=jpeg]").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.browser
+def test_what_is_chosen_before_the_first_answer_is_shown_in_the_end(
+    browser: Browser, url: str
+) -> None:
+    with opened(browser, url) as page:
+        with answering_late(page) as sent:
+            page.select_option(".pick[data-side='0']", "webp")
+            sent()
+            page.select_option(".pick[data-side='0']", "jpeg")
+        page.wait_for_function(
+            "() => document.querySelector('.view-tag').textContent.startsWith('JPEG')"
+        )
+        assert page.locator(".pick").first.input_value() == "jpeg"
+
+
+@pytest.mark.browser
+def test_the_sample_clicked_last_is_shown_in_the_end(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        first = numbers(page)
+        with answering_late(page) as sent:
+            page.locator("#samples button").nth(0).click()
+            sent()
+            page.locator("#samples button").nth(1).click()
+        changed(page, first)
+        assert (pixels(page, 0) == work.samples()["coffee"]).all()
+
+
+@pytest.mark.browser
+def test_a_result_card_to_keep(page: Page) -> None:
+    page.get_by_role("button", name="Result card").click()
+    page.locator("#card-go").click()
+    card = page.locator("#card img")
+    card.wait_for()
+    made = page.request.get(str(card.get_attribute("src"))).body()
+    assert Image.open(io.BytesIO(made)).width == result_card.WIDTH
+
+
+@pytest.mark.browser
+def test_a_phone_shows_the_result_before_the_settings_and_zooms(browser: Browser, url: str) -> None:
+    with opened(browser, url, PHONE, color_scheme="dark") as page:
+        top: dict[str, Any] = {
+            name: page.locator(selector).bounding_box() or {}
+            for name, selector in (
+                ("source", "#source"),
+                ("viewer", ".viewer"),
+                ("settings", "#settings"),
+                ("numbers", "#facts"),
+                ("views", ".view-minis"),
+            )
+        }
+        assert sorted(top, key=lambda name: top[name]["y"]) == list(top)
+        page.get_by_role("button", name="Zoom in").tap()
+        page.wait_for_function("() => !document.querySelector('[data-do=fit]').disabled")
+
+
+@pytest.mark.browser
+def test_the_divider_shows_once_that_it_moves(browser: Browser, url: str) -> None:
+    place = """() => {
+        const divider = document.querySelector('#viewer .divider');
+        return divider ? getComputedStyle(divider).getPropertyValue('--split') : '50%'; }"""
+    with visiting(browser, url, reduced_motion="no-preference") as page:
+        page.wait_for_function(f"() => Math.abs(parseFloat(({place})()) - 50) > 5")
+        page.keyboard.press("Shift")  # whoever does anything has it at rest
+        assert page.evaluate(place) == "50%"
+        divider = page.get_by_role("slider", name="Divider")
+        assert divider.get_attribute("aria-valuenow") == "50"

@@ -1,0 +1,272 @@
+"""Tests of a board with more submissions than a page carries: found as one types, ready early."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import pytest
+
+from leaderboard.pages.board import memory as page_memory
+from leaderboard.pages.board import ready as page_ready
+from leaderboard.pages.board.boards import Board, load_boards
+from leaderboard.pages.board.choosing import Choosing
+from leaderboard.pages.board.events import Events
+from leaderboard.pages.board.ranking import ranking
+from leaderboard.pages.board.search import MOST_FOUND, found
+from leaderboard.pages.board.tab import CSS, build_tab
+from leaderboard.pages.board.view import TAB
+from leaderboard.scoring.synthetic import fill_board
+from leaderboard.store.database import Store, StoreError
+from leaderboard.submissions.shape import DatasetShape
+from tests.support.board_results import write_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+COUNT = MOST_FOUND + 12
+BROWSER = {"here": "http://page/", "dark": False, "narrow": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("results")
+    write_folder(root / "kodak")
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """More made-up methods than a list offers."""
+    place = tmp_path_factory.mktemp("board")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        *_, (_, filled) = fill_board(place, COUNT, 4, DatasetShape.kodak())
+        yield filled
+        filled.close()
+
+
+@pytest.fixture
+def board(folder: Path, store: Store) -> Board:
+    return load_boards(folder, store=lambda: store).boards["kodak"]
+
+
+def controls(whole: tuple[Any, ...]) -> list[Any]:
+    """What the page sends back of what it was given."""
+    return [*(getattr(each, "value", each) for each in whole[:13]), BROWSER]
+
+
+def test_what_is_typed_finds_submissions_wherever_they_stand(board: Board) -> None:
+    last = f"method {COUNT - 1:04}"
+    assert len(found(board, "")) == MOST_FOUND
+    assert last not in dict(found(board, ""))
+    assert found(board, " METHOD 0061 ") == [(last, board.token(last))]
+    assert found(board, "nothing like it") == []
+    token = board.token(last)
+    assert found(board, "0003", [token, "entry-99999", "bpg"]) == [
+        ("method 0003", board.token("method 0003")),
+        (last, token),
+    ]
+    numbers = [name for name, _ in found(board, "00")]
+    assert len(numbers) == MOST_FOUND and numbers == sorted(numbers)
+
+
+def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: Store) -> None:
+    events, choosing = Events(folder, lambda: store), Choosing(folder, lambda: store)
+    whole = events.switch("", BROWSER)
+    curves, method = whole[11], whole[12]
+    assert len(curves.choices) == MOST_FOUND and curves.visible
+    own = len(method.choices) - MOST_FOUND
+    assert own == len(load_boards(folder).boards["kodak"].codecs)
+    ((_, token),) = choosing.curves("kodak", [], "0061").choices
+    assert [value for _, value in choosing.curves("kodak", [token], "0003").choices][-1] == token
+    again = choosing.method("kodak", token, "0003")
+    assert [value for _, value in again.choices] == ["entry-4", token]
+    assert choosing.method("kodak", "bpg", "jpeg").choices == [
+        ("BPG 4:2:0", "bpg"),
+        ("JPEG", "jpeg"),
+    ]
+    assert len(choosing.curves("kodak", [token]).choices) == MOST_FOUND + 1
+    for typed in ("", "method 0061"):  # the box has the chosen one's name, nothing typed
+        assert len(choosing.method("kodak", token, typed).choices) == own + MOST_FOUND + 1
+    assert len(choosing.method("kodak", None).choices) == own + MOST_FOUND
+    for dataset, chosen in ((None, 7), ({}, {"a": 1}), ("nowhere", [])):
+        assert choosing.curves(dataset, chosen, "x") == gr.skip()
+    assert choosing.method("kodak", 7, {"a": 1}).choices
+    assert Choosing(folder).curves("kodak", []) == gr.skip()  # all of them are there
+
+
+def test_controls_that_nobody_could_have_sent_fall_back(folder: Path, store: Store) -> None:
+    """The events take what comes over HTTP as it is, since the lists' choices change."""
+    events = Events(folder, lambda: store)
+    values = controls(events.switch("", BROWSER))
+    usual = events.rank(*values)[0]
+    wrong: Any
+    for place in (0, 1, 2, 3, 4, 7, 8, 11, 12):
+        for wrong in (None, 7, {"a": [1]}, [["x"], None], True):
+            sent = [*values]
+            sent[place] = wrong
+            assert events.rank(*sent)[0]
+            assert events.drawn(*sent)[0] is not None
+    for place in (5, 6, 9, 10):
+        for wrong in (None, {}, [], "x" * 10_000, float("nan"), -1, 1e400):
+            sent = [*values]
+            sent[place] = wrong
+            assert events.rank(*sent)[0] == usual
+    assert events.rank(*values[:-1], ["no", "record"])[0] == usual
+    assert "entry-99999" in events.draw(*values[:11], ["entry-99999", 3], *values[12:])[0]
+
+
+def test_the_same_filter_again_sends_nothing(folder: Path, store: Store) -> None:
+    events = Events(folder, lambda: store)
+    values = controls(events.switch("", BROWSER))
+    link = events.share(*values)
+    assert events.narrow(link, *values) == (gr.skip(),) * 7
+    values[7] = "group 13"
+    *shown, newer = events.narrow(link, *values)
+    assert "Group 13" in shown[0] and "filter=group+13" in newer
+    assert events.narrow(newer, *values) == (gr.skip(),) * 7
+    values[7], values[10] = "", 2
+    second = events.share(*values)
+    assert events.narrow(second, *values) == (gr.skip(),) * 7  # the page stays when a box is left
+    values[7] = "method"
+    assert events.narrow(second, *values)[2].value == 1
+
+
+def test_many_who_ask_at_once_share_one_answer() -> None:
+    started, go = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    @page_memory.kept(2)
+    def slow(number: int) -> list[int]:
+        calls.append(number)
+        started.set()
+        assert go.wait(60)
+        return [number]
+
+    answers: list[list[int]] = []
+    threads = [threading.Thread(target=lambda: answers.append(slow(1))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert started.wait(60)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert calls == [1] and all(answer is answers[0] for answer in answers)
+    slow(2), slow(3)
+    assert slow(1) is not answers[0] and calls == [1, 2, 3, 1]  # the oldest was forgotten
+
+
+def test_an_error_is_not_kept() -> None:
+    failing = [True]
+
+    @page_memory.kept(2)
+    def often(number: int) -> int:
+        if failing:
+            raise StoreError("not now")
+        return number
+
+    with pytest.raises(StoreError):
+        often(1)
+    failing.clear()
+    assert often(1) == 1
+
+
+def test_the_first_page_is_ready_before_somebody_comes(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = page_ready.make_ready(folder, lambda: store)
+    board = boards.boards["kodak"]
+
+    def compute(*_: Any) -> Any:
+        raise AssertionError("this was to be in memory")
+
+    monkeypatch.setattr("leaderboard.pages.board.ranking.compare_many", compute)
+    monkeypatch.setattr("leaderboard.analysis.figures.rd_figure", compute)
+    events = Events(folder, lambda: store)
+    whole = events.switch("", BROWSER)
+    assert events.drawn(*controls(whole))[0] is not None
+    for metric in board.metrics:
+        assert len(ranking(board, metric, "bpg")) > COUNT
+
+
+def test_it_is_made_ready_again_when_the_board_changes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    seen = threading.Condition()
+    whole = page_ready.make_ready
+
+    def watched(*args: Any) -> Any:
+        boards = whole(*args)
+        with seen:
+            made.append(len(boards.boards["kodak"].entries))
+            seen.notify_all()
+        return boards
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    monkeypatch.setattr(page_ready, "make_ready", watched)
+    monkeypatch.setattr(page_ready, "PAUSE", 0.02)
+    *_, (_, own) = fill_board(tmp_path, 2, 4, DatasetShape.kodak())
+    stop = page_ready.keep_ready(folder, lambda: own)
+    try:
+        with seen:
+            assert seen.wait_for(lambda: made == [2], 120)
+        own.withdraw_by_maintainer(1, "maintainer", "a test")
+        with seen:
+            assert seen.wait_for(lambda: made == [2, 1], 120)
+    finally:
+        stop.set()
+        own.close()
+
+
+def test_a_board_that_cannot_be_read_is_no_reason_to_stop(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    def broken() -> Store:
+        raise StoreError("the server does not answer")
+
+    boards = page_ready.make_ready(folder, broken)
+    assert "does not answer" in boards.problems[-1]
+
+
+@pytest.mark.browser
+def test_one_of_many_is_found_by_typing(browser: Browser, folder: Path, store: Store) -> None:
+    with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs() as tabs, gr.Tab("Board", id=TAB):
+        build_tab(blocks, tabs, folder, lambda: store)
+    _, url, _ = blocks.launch(css=CSS, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    last = f"method {COUNT - 1:04}"
+    try:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(180_000)  # a busy machine takes its time
+        page.goto(f"{url}?tab={TAB}")
+        page.wait_for_selector("#board-plot .scatterlayer .trace")
+        for name, place in (("board-submitted", "#board-plot"), ("board-method", "#board-about")):
+            box = page.locator(f"#{name} input")
+            box.click()
+            option = page.locator(f"#{name}").get_by_role("option", name=last, exact=True)
+            assert option.count() == 0
+            box.press_sequentially("0061")
+            # First, not alone: on a busy machine Gradio may leave the list before below it.
+            page.wait_for_function(
+                "([name, found]) => document.querySelector(`#${name} [role=option]`)"
+                "?.innerText.trim() === found",
+                arg=[name, last],
+            )
+            option.click()
+            box.blur()
+            page.wait_for_selector(f"{place} :text('{last}')")
+        assert page.locator("#board-submitted .token").inner_text().strip() == last
+        assert page.locator("#board-method input").input_value() == last
+        page.wait_for_function(
+            "() => /method=entry-/.test(document.querySelector("
+            "'#board-link input, #board-link textarea').value)"
+        )
+        page.context.close()
+    finally:
+        blocks.close()

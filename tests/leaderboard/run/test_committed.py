@@ -1,0 +1,169 @@
+"""One command makes again what is committed, another shows any difference: on small pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from leaderboard import studies
+from leaderboard.__main__ import main
+from leaderboard.codecs import CODECS
+from leaderboard.data import datasets
+from leaderboard.run import committed
+from leaderboard.run.workers import InThisProcess
+from semcomp.bench import bench
+from semcomp.bench_rows import read_rows, write_rows
+from semcomp.weights import load_model
+from tests import ROOT
+
+PICTURES = {"cat": data.chelsea()[60:240, 100:292], "cup": data.coffee()[100:276, 200:376]}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures, and assets that `run` has made from what names them."""
+    root = tmp_path_factory.mktemp("committed")
+    pictures, assets = root / "kodak", root / "assets"
+    pictures.mkdir()
+    for name, pixels in PICTURES.items():
+        Image.fromarray(np.ascontiguousarray(pixels)).save(pictures / f"{name}.png")
+    (assets / "results" / "small").mkdir(parents=True)
+    (assets / "small").mkdir()
+    shutil.copy(ROOT / "assets" / "small" / "card.json", assets / "small")
+    # Which levels, allocations and studies there are stands in the files themselves.
+    rows = bench(
+        pictures, levels=[2.0], allocations=["proportional"], images=["cup.png"], equal_bytes=True
+    )
+    write_rows(rows, assets / "results" / "small" / "kodak.json", load_model("small"))
+    (assets / "studies").mkdir()
+    for suffix in (".csv", ".md", ".png"):
+        (assets / "studies" / f"metric-agreement{suffix}").touch()
+    (assets / "figures").mkdir()
+    (assets / "figures" / "rd.png").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in(patch, root)
+        assert main(["run"]) == 0
+    return root
+
+
+def stand_in(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Two pictures for Kodak's, two codecs for all, one process; the folder's assets, not ours."""
+    load = datasets.load_dataset
+    patch.setattr(datasets, "load_dataset", lambda _, images=None: load(root / "kodak", images))
+    patch.setattr(committed, "ASSETS", root / "assets")
+    few = {name: CODECS[name] for name in ("jpeg", "webp")}
+    for codec in few.values():
+        patch.setattr(type(codec), "qualities", (5, 20, 40, 60, 80))
+    patch.setattr("leaderboard.codecs.CODECS", few)
+    patch.setattr("leaderboard.run.evaluate._workers", lambda jobs, ray: InThisProcess())
+
+
+@pytest.fixture
+def assets(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to spoil, as the project's."""
+    shutil.copytree(made, tmp_path / "copy")
+    stand_in(monkeypatch, tmp_path / "copy")
+    return tmp_path / "copy" / "assets"
+
+
+def test_everything_is_made(made: Path) -> None:
+    assets = made / "assets"
+    for name in ("jpeg", "webp"):
+        stored = json.loads((assets / "results" / "kodak" / f"{name}.json").read_text())
+        assert len(stored["images"]["rows"]) == 2 * 5
+    digest, rows = read_rows(assets / "results" / "small" / "kodak.json")
+    assert digest == load_model("small").digest
+    assert {(row.image, row.allocation, row.level) for row in rows} == {
+        (f"{image}.png", allocation, 2.0)
+        for image in PICTURES
+        for allocation in ("proportional", "uniform=proportional")
+    }
+    assert json.loads((assets / "small" / "card.json").read_text())["measured"]["pictures"] == 2
+    assert "SROCC" in (assets / "studies" / "metric-agreement.csv").read_text()
+    assert not list(assets.glob("studies/*.html"))  # was not there before
+    for path in ("studies/metric-agreement.png", "figures/rd.png"):
+        assert Image.open(assets / path).width > 500
+
+
+def test_what_was_made_is_confirmed(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()}
+    assert main(["check", "--images", "cat"]) == 0
+    said = capsys.readouterr().out
+    assert "webp: 5 files recomputed, 0 values differ" in said
+    for path in ("results/small/kodak.json", "small/card.json", "studies/metric-agreement.csv"):
+        assert f"{path}: made again, 0 differences" in said
+    assert "figures/rd.png: made again, 0 differences" in said
+    after = {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_every_difference_is_shown(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = assets / "results" / "small" / "kodak.json"
+    stored = json.loads(path.read_text())
+    row = next(row for row in stored["rows"] if row["image"] == "cat.png")
+    row["bytes"] += 1
+    row["top_ssim"] += 0.01
+    path.write_text(json.dumps(stored))
+    study = assets / "studies" / "metric-agreement.md"
+    study.write_text(study.read_text().replace("SROCC", "srocc") + "more\n")
+    drawn = Image.open(assets / "figures" / "rd.png").convert("RGB")
+    drawn.paste((255, 0, 0), (10, 10, 14, 15))
+    drawn.save(assets / "figures" / "rd.png")
+    assert main(["check", "--images", "cat"]) == 1
+    said = capsys.readouterr().out
+    assert f"cat.png, proportional at level 2: bytes is stated as {row['bytes']}, " in said
+    assert "proportional at level 2: top_ssim is stated as" in said
+    assert "small/card.json: proportional at level 2: top_ssim is stated as" in said
+    assert "studies/metric-agreement.md: line " in said and "lines, made again" in said
+    assert "figures/rd.png: 20 of its pixels are otherwise" in said
+
+
+def test_a_damaged_table_is_named(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = assets / "results" / "small" / "kodak.json"
+    path.write_text(path.read_text()[:200])
+    assert main(["check", "--images", "cat"]) == 1
+    assert f"error: {path} is damaged (JSONDecodeError" in capsys.readouterr().err
+
+
+def test_one_codec_or_another_folder_is_checked_alone(
+    assets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = assets / "results" / "kodak"
+    for choice in (["--codecs", "jpeg"], ["--results", str(results)]):
+        assert main(["check", "--images", "cat", *choice]) == 0
+        assert "made again" not in capsys.readouterr().out
+
+
+def test_other_pictures_need_a_folder(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--dataset", str(made / "kodak")]) == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "name the folder for these pictures' results with --out" in said
+
+
+def test_studies_that_measure_are_made_again_with_all_pictures(
+    assets: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(name: str) -> Callable[[studies.Context], studies.Study]:
+        return lambda context: replace(find_study("metric-agreement")(context), name=name)
+
+    find_study = studies.find_study
+    monkeypatch.setattr(studies, "find_study", found)
+    path = assets / "studies" / "floor.csv"
+    text = (assets / "studies" / "metric-agreement.csv").read_text()
+    number = next(each for each in re.findall(r"0\.\d{4,}", text) if float(each) > 0.5)
+    for change, lines in ((0.0003, 0), (0.01, 1)):
+        path.write_text(text.replace(number, str(float(number) + change), 1))
+        assert main(["check", "--images", "cat"]) == 0
+        captured = capsys.readouterr()
+        assert "floor takes all pictures" in captured.err and "floor.csv" not in captured.out
+        assert main(["check"]) == (lines > 0)
+        assert f"studies/floor.csv: made again, {lines} differences" in capsys.readouterr().out

@@ -1,0 +1,130 @@
+"""Archives that are honest, and the bounds they are read within."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from leaderboard.submissions.archives import open_archive, read_member
+from leaderboard.submissions.inspection import (
+    RE_DECODED,
+    RECOMPUTED,
+    Limits,
+    Method,
+    carried_method,
+    inspect,
+)
+from leaderboard.submissions.problems import Rejected
+from tests.support.submitted import IMAGES, KODAK, METHOD, QUALITIES, pairs, png, semcs, zip_of
+
+
+def written(tmp_path, members, **options):
+    """An archive on disk."""
+    path = tmp_path / "upload.zip"
+    path.write_bytes(zip_of(members, **options))
+    return path
+
+
+def seen(path):
+    return inspect(path, Method.from_json(METHOD), KODAK)
+
+
+@pytest.mark.parametrize("root", ["", "my method/"])
+def test_pictures_with_bitstreams(tmp_path, root):
+    members = {f"{root}{name}": data for name, data in pairs().items()}
+    members[f"{root}README.md"] = b"How it was made"
+    members["__MACOSX/._x"] = members[f"{root}.DS_Store"] = b"left by the system"
+    path = written(tmp_path, members)
+    found = seen(path)
+    assert (found.kind, found.results) == (RECOMPUTED, None)
+    assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [(p.image, p.quality) for p in found.points] == [
+        (image, quality) for image in IMAGES for quality in QUALITIES
+    ]
+    first = found.points[0]
+    with open_archive(path) as archive:
+        picture = read_member(archive, first.reconstruction, 1 << 20)
+        assert picture == pairs()["reconstructions/1/kodim01.png"]
+        assert read_member(archive, first.bitstream, 100) == b"kodim01 at 1"
+    assert found.incomplete[0].startswith("22 of 24 pictures are missing")
+
+
+@pytest.mark.parametrize("root", ["", "my method/"])
+def test_semc_files(tmp_path, root):
+    path = written(tmp_path, {f"{root}{name}": data for name, data in semcs().items()})
+    found = seen(path)
+    assert found.kind == RE_DECODED
+    assert [(p.image, p.quality) for p in found.points][:5] == [
+        *(("kodim01", quality) for quality in QUALITIES),
+        ("kodim02", 1),
+    ]
+    assert all(p.reconstruction is None and p.bitstream.endswith(".semc") for p in found.points)
+
+
+def test_one_quality_in_one_folder_is_no_root(tmp_path):
+    members = {name: data for name, data in semcs().items() if name.startswith("1/")}
+    (told, few) = seen(written(tmp_path, members)).incomplete
+    assert told.startswith("22 of 24")
+    assert few == "1 of the 4 qualities that a BD-rate needs"
+
+
+def test_names_and_numbers_are_qualities(tmp_path):
+    members = {}
+    for folder in ("10", "2.50", "q=high", "07"):
+        members[f"reconstructions/{folder}/kodim04.png"] = png(folder, (512, 768))
+        members[f"bitstreams/{folder}/kodim04.tar.lzma"] = folder.encode()
+    found = seen(written(tmp_path, members))
+    assert [p.quality for p in found.points] == [2.5, 7, 10, "q=high"]
+
+
+def test_carried_method(tmp_path):
+    for name in ("method.json", "mine/method.json"):
+        path = written(tmp_path, {name: json.dumps(METHOD).encode(), "mine/1/kodim01.semc": b"x"})
+        assert carried_method(path) == Method.from_json(METHOD)
+    assert carried_method(written(tmp_path, semcs())) is None
+    with pytest.raises(Rejected, match="method model_bytes"):
+        carried_method(written(tmp_path, {"method.json": b"{}"}))
+
+
+def test_limits_are_those_given(tmp_path):
+    path = written(tmp_path, pairs())
+    for limits, message in (
+        (Limits(upload_bytes=1000), "file: found .* bytes; expected at most 1,000 bytes"),
+        (Limits(members=3), "file: found 16 files and folders; expected at most 3"),
+        (Limits(unpacked_bytes=2000), "when unpacked; expected at most 2,000 bytes"),
+        (Limits(small_bytes=10, expansion=1), "when unpacked; expected at most 1 times its packed"),
+    ):
+        with pytest.raises(Rejected, match=message), open_archive(path, limits):
+            pass
+    with pytest.raises(Rejected, match="quality: found 4 of them; expected at most 3"):
+        inspect(path, Method.from_json(METHOD), KODAK, Limits(qualities=3))
+
+
+def test_reading_is_bounded(tmp_path):
+    with open_archive(written(tmp_path, {"1/kodim01.semc": bytes(1000)})) as archive:
+        assert read_member(archive, "1/kodim01.semc", 1000) == bytes(1000)
+        with pytest.raises(Rejected, match="expected a smaller file"):
+            read_member(archive, "1/kodim01.semc", 999)
+        with pytest.raises(Rejected, match="'2/x': found nothing; expected a file in the archive"):
+            read_member(archive, "2/x", 999)
+
+
+def test_a_zip_of_64_bit_sizes_is_read(tmp_path):
+    """As streaming packers write them."""
+    import zipfile
+
+    path = tmp_path / "wide.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in semcs().items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(data)
+    assert seen(path).kind == RE_DECODED
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(Rejected, match="file: found no readable file"):
+        seen(tmp_path / "none.zip")
+    with pytest.raises(Rejected, match="file: found no readable file"):
+        seen(tmp_path)

@@ -1,0 +1,60 @@
+"""Results for the tests of the leaderboard's page: the anchors' curves as if of 24 pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leaderboard.data.kodak import PIXELS
+from leaderboard.data.results import Results, Row, write_results
+from tests.support.anchor_curves import KODAK
+
+SIZE = 768 * 512
+
+
+def spread(name: str, cost: float = 1.0, source: str | None = None) -> Results:
+    """Results under Kodak's names whose pictures differ in rate by up to a factor of two."""
+    rows = []
+    for index, picture in enumerate(PIXELS):
+        factor = cost * 2 ** ((index - 11.5) / 23)
+        for quality, (bpp, ms_ssim, si_ssim, psnr) in enumerate(KODAK[source or name], start=1):
+            size = round(factor * bpp * SIZE / 8)
+            rows.append(
+                Row(
+                    picture,
+                    quality,
+                    size,
+                    round(8 * size / SIZE, 6),
+                    *(None, None, None, None),
+                    *(psnr, ms_ssim, si_ssim + 0.004, si_ssim, si_ssim - 0.002),
+                    *(0.04 * cost, 0.02),
+                )
+            )
+    provenance = {
+        "kind": "recomputed",
+        "version": f"{name} 1.0",
+        "settings": "made for a test",
+        "commit": "0123456789abcdef",
+        "device": "a processor",
+        "date": "2026-01-01",
+    }
+    return Results(name, f"{name}, made up", "kodak", tuple(rows), provenance)
+
+
+def without(results: Results, picture: str) -> Results:
+    """The results without a picture."""
+    rows = tuple(row for row in results.rows if row.image != picture)
+    return Results(results.name, "", results.dataset, rows, results.provenance)
+
+
+def write_folder(folder: Path) -> Path:
+    """A folder of results: two codecs as measured, two of ours made up, one incomplete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for results in (
+        spread("jpeg"),
+        spread("bpg"),
+        spread("george", 1.2, "bpg"),
+        spread("semantic", 1.1, "bpg"),
+        without(spread("webp"), "kodim07"),
+    ):
+        write_results(results, folder / f"{results.name}.json")
+    return folder

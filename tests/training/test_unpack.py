@@ -1,0 +1,217 @@
+"""Archives and pickles that nobody should trust."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semcomp.errors import DatasetError
+from semcomp.training.unpack import extract_tar, read_pickle
+from tests.support.archives import tar_of
+
+# Archives
+
+
+def link(name: str, kind: bytes, target: str) -> tuple[str, tarfile.TarInfo]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return name, info
+
+
+def unpack(archive: Path, folder: Path, limit_bytes: int = 10**6, limit_files: int = 10) -> None:
+    extract_tar(
+        archive,
+        folder,
+        wanted=lambda path: path.suffix != ".txt",
+        limit_bytes=limit_bytes,
+        limit_files=limit_files,
+    )
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_wanted_files_are_unpacked(tmp_path, name):
+    archive = tar_of(tmp_path / name, ("a/b/c.jpg", b"one"), ("a/d", b""), ("a/notes.txt", b"no"))
+    unpack(archive, tmp_path / "out")
+    found = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*")}
+    assert found == {"a", "a/b", "a/b/c.jpg", "a/d"}
+    assert (tmp_path / "out" / "a" / "b" / "c.jpg").read_bytes() == b"one"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "out"])
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (("../evil.jpg", b"x"), "outside its folder"),
+        (("a/../../evil.jpg", b"x"), "outside its folder"),
+        (("/tmp/semcomp-evil.jpg", b"x"), "outside its folder"),
+        (("a\\..\\..\\evil.jpg", b"x"), "outside its folder"),
+        (("C:evil.jpg", b"x"), "outside its folder"),
+        (("../evil.txt", b"x"), "outside its folder"),  # unwanted, yet a sign
+        (link("a/s", tarfile.SYMTYPE, "/etc"), "link or device"),
+        (link("a/h", tarfile.LNKTYPE, "/etc/passwd"), "link or device"),
+        (link("a/p", tarfile.FIFOTYPE, ""), "link or device"),
+        (link("a/d", tarfile.CHRTYPE, ""), "link or device"),
+        (("good.jpg", b"again"), "two files of one name"),
+        (("good.jpg/inside.jpg", b"x"), "two files of one name"),
+        (("large.jpg", b"x" * 2_000_000), "unpacks to more than"),
+        (("large.txt", b"x" * 2_000_000), "unpacks to more than"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_hostile_archives_leave_nothing(tmp_path, member, message, suffix):
+    home = tmp_path / "home"
+    home.mkdir()
+    archive = tar_of(home / f"a{suffix}", ("good.jpg", b"good"), member)
+    with pytest.raises(DatasetError, match=message):
+        unpack(archive, home / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+    assert [p.name for p in home.iterdir()] == [archive.name]
+    assert not Path("/tmp/semcomp-evil.jpg").exists()
+
+
+def test_a_link_cannot_be_walked_through(tmp_path):
+    archive = tar_of(
+        tmp_path / "a.tar", link("a", tarfile.SYMTYPE, str(tmp_path)), ("a/evil.jpg", b"x")
+    )
+    with pytest.raises(DatasetError, match="link or device"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "evil.jpg").exists()
+
+
+def test_another_process_was_quicker(tmp_path):
+    archive = tar_of(tmp_path / "a.tar", ("a.jpg", b"one"))
+    unpack(archive, tmp_path / "out")
+    unpack(archive, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "out"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    archive = tar_of(tmp_path / "a.tar", ("a.jpg", b"one"))
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DatasetError, match=r"cannot unpack .* SEMCOMP_CACHE_DIR"):
+        unpack(archive, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "out"]
+
+
+def test_many_files_are_refused(tmp_path):
+    archive = tar_of(tmp_path / "a.tar", *((f"{i}.jpg", b"") for i in range(11)))
+    with pytest.raises(DatasetError, match="more than 10 files"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_bomb_is_refused_while_it_unpacks(tmp_path):
+    archive = tmp_path / "a.tar.gz"
+    header = tarfile.TarInfo("bomb")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 50_000_000  # read to find a name
+    archive.write_bytes(gzip.compress(header.tobuf() + bytes(50_000_000), 1))
+    assert archive.stat().st_size < 10**6
+    with pytest.raises(DatasetError, match="unpacks to more than its limit"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_damaged_archives(tmp_path, suffix):
+    archive = tar_of(tmp_path / f"a{suffix}", ("a.jpg", os.urandom(5000)))
+    whole = archive.read_bytes()
+    for damaged in (whole[:2000], b"no archive" * 100, b""):
+        archive.write_bytes(damaged)
+        with pytest.raises(DatasetError, match="is damaged"):
+            unpack(archive, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+# Pickles
+
+
+class Evil:
+    """Runs a command where it is unpickled carelessly."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("echo run > evil",)
+
+
+class EvilArray(Evil):
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return eval, ("1",)
+
+
+@pytest.mark.parametrize("content", [Evil(), {b"data": Evil()}, {b"x": [EvilArray()]}])
+def test_a_pickle_runs_no_code(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "train"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DatasetError, match=r"asks for (posix|nt|builtins)\.(system|eval)"):
+        read_pickle(path)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_careless_reader_would_have_run_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(pickle.dumps(Evil()))
+    assert (tmp_path / "evil").read_text() == "run\n"
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_arrays_of_bytes_are_read(tmp_path, protocol):
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    content = {b"data": pixels, b"labels": [1, 2], b"names": [b"a"], "text": 5}
+    path = tmp_path / "train"
+    path.write_bytes(pickle.dumps(content, protocol))
+    if protocol == 5:  # arrays travel by another function there, which CIFAR's files never use
+        with pytest.raises(DatasetError, match=r"asks for numpy.*_frombuffer"):
+            read_pickle(path)
+        return
+    # Python 3 writes bytes by way of _codecs in protocol 2; Python 2, which wrote CIFAR, does not.
+    if protocol == 2:
+        path.write_bytes(pickle_of_python_2(pixels))
+        content = {b"data": pixels}
+    read = read_pickle(path)
+    np.testing.assert_array_equal(read["data"], pixels)
+    assert read.get("labels", [1, 2]) == [1, 2]
+    assert set(read) == {k.decode() if isinstance(k, bytes) else k for k in content}
+
+
+def pickle_of_python_2(pixels: np.ndarray) -> bytes:
+    """{"data": pixels} as Python 2 pickles it, with its 8-bit strings."""
+
+    def string(data: bytes) -> bytes:
+        return b"T" + len(data).to_bytes(4, "little") + data  # BINSTRING
+
+    dtype = b"cnumpy\ndtype\n" + string(b"u1") + b"K\x00K\x01\x87R(K\x03" + string(b"|")
+    dtype += b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    shape = b"".join(b"K" + bytes([side]) for side in pixels.shape) + b"\x86"
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + string(b"b")
+    array += b"\x87R(K\x01" + shape + dtype + b"\x89" + string(pixels.tobytes()) + b"tb"
+    return b"\x80\x02}" + string(b"data") + array + b"s."
+
+
+def test_the_hand_made_pickle_is_what_numpy_reads():
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    read = pickle.loads(pickle_of_python_2(pixels), encoding="bytes")
+    np.testing.assert_array_equal(read[b"data"], pixels)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps([1, 2]),
+        pickle.dumps({b"data": np.zeros(3, np.float32)}, 3),
+        pickle.dumps({b"data": np.array([{}, []], object)}, 3),
+        pickle.dumps({b"data": np.zeros((2, 3), np.uint8, "F")}, 3),
+        b"\x80\x02}T\xff\xff\xff\x7f",
+        b"\x80\x02\x85\x85.",
+        b"",
+        b"cnumpy\nndarray\n(I99999999999\ntR.",
+    ],
+)
+def test_other_pickles_are_refused(tmp_path, content):
+    path = tmp_path / "train"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="is not what it should be"):
+        read_pickle(path)
