@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help:
 	@echo 'make demo    create .venv, install, open the demo in a browser'
-	@echo 'make test    create .venv, install, run ruff, mypy and pytest'
+	@echo 'make test    create .venv, install, run ruff, import-linter, mypy and pytest'
 	@echo 'make setup   create .venv and install only'
 	@echo 'make format  let ruff format and mend the code'
 	@echo 'make clean   remove .venv and the caches'
@@ -30,6 +30,7 @@ demo: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 typecheck: $(STAMP)
 	$(BIN)/mypy
