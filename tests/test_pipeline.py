@@ -146,7 +146,8 @@ from pathlib import Path
 import numpy as np
 import torch
 torch.set_num_threads(int(sys.argv[2]))
-from semcomp import bitstream, decompress, pipeline, weights
+from semcomp import decompress, pipeline, weights
+from semcomp.coding import bitstream
 data = Path(sys.argv[1]).read_bytes()
 picture = decompress(data)
 assert "efficientnet_lite_pytorch" not in sys.modules, "the decoder needs no classifier"

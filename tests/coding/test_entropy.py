@@ -39,7 +39,7 @@ from tests.support.tables import (
     random_codes,
 )
 
-GOLDEN = ROOT / "tests" / "golden" / "entropy.bin"
+GOLDEN = ROOT / "tests" / "coding" / "golden" / "entropy.bin"
 QUANTIZER = quantizer_tables("entropy")
 CODER = EntropyCoder(QUANTIZER, context_tables("entropy"))
 FAIR = EntropyCoder(QUANTIZER, ContextTables.fair(SLOTS))

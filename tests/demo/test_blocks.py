@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from semcomp import geometry
 from semcomp.coding import bitstream
 from semcomp.demo.inspect import blocks, inspection
 from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
@@ -20,7 +21,6 @@ from semcomp.demo.sessions.decoding import Step
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import BitstreamError
-from semcomp.networks import runtime
 from semcomp.pipeline import Compressed, compress, decompress
 from semcomp.semantics.activation import user_map
 
@@ -87,7 +87,7 @@ def test_importance_comes_from_the_map_or_the_file(picture: np.ndarray) -> None:
 def test_every_iteration_is_what_a_cut_file_gives(
     packed: Compressed, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "TILE", tile)
+    monkeypatch.setattr(geometry, "TILE", tile)
     monkeypatch.setattr(inspection, "TILE", tile)
     found = inspect_file(packed.data)
     arrived = list(play(found))

@@ -156,7 +156,8 @@ def test_a_gpu_is_borrowed_for_the_model_s_work_only(with_spaces: Path) -> None:
         import sys
         sys.path.insert(0, sys.argv[1])
         import gradio as gr
-        from semcomp.demo import endpoints, events
+        from semcomp.demo.hosting import endpoints
+        from semcomp.demo.shared import events
         import spaces
         assert spaces.early, "spaces has to come before torch"
         import skimage.data
@@ -190,8 +191,10 @@ def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
         """
         import sys
         sys.path.insert(0, sys.argv[1])
-        from semcomp.demo import compress_events, endpoints, events
-        from leaderboard import page_decode
+        from semcomp.demo.compress import events as compress_events
+        from semcomp.demo.hosting import endpoints
+        from semcomp.demo.shared import events
+        from leaderboard.pages.board import decode as page_decode
         borrowing = (
             compress_events.decode_on_gpu, page_decode.decode_on_gpu, events.compare,
             endpoints.compress, endpoints.decompress, endpoints.explain, endpoints.score,

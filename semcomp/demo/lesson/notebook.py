@@ -108,7 +108,8 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ),
     (
         "code",
-        "from semcomp import bitstream, decompress\n\n"
+        "from semcomp import decompress\n"
+        "from semcomp.coding import bitstream\n\n"
         "data = look.semantic.data\n"
         "half = bitstream.parse(data).header.iterations // 2\n"
         "print(len(data), 'bytes;', len(bitstream.cut(data, half)), 'after', half, 'iterations')\n"
