@@ -1,12 +1,8 @@
 """Pictures from anywhere as uint8 RGB, and between uint8 HWC and float BCHW.
 
-Uploads are hostile until shown otherwise: sizes are checked from the header before a pixel is
-decoded, only common raster formats are opened, and every failure is an ImageError that names
-the problem.
+Files come in by `semcomp.picture_file`, which says what is opened and what is refused.
 """
 
-import struct
-import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,24 +10,20 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 from PIL.Image import Transpose
 
 from semcomp.errors import ImageError
 from semcomp.geometry import padded_size
 
-MAX_PIXELS = 50_000_000
-"""Largest width times height `load_image` accepts by default."""
-
-# Pillow would also open formats that start other programs (EPS), that hide a picture of another
-# size inside (ICO), or that decode before their size can be checked (JPEG XL's plugin).
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
-# What Pillow's decoders raise on damaged files, beside OSError.
-_DECODER_ERRORS = (
-    *(SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError),
-    *(MemoryError, RuntimeError, struct.error, zlib.error),
+from .picture_file import (
+    DECODER_ERRORS,
+    MAX_PIXELS,
+    check_size,
+    decode,
+    open_picture,
+    open_picture_file,
 )
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 # EXIF orientation -> how to turn the stored pixels upright (EXIF 2.32, tag 0x0112).
 _UPRIGHT = {
@@ -60,26 +52,24 @@ def load_image(
     exceeds 1, else as 0..255; 32-bit integers as 0..255 if none exceeds 255, else as 16 bits.
     Of an animation the first frame is taken. Colour profiles are ignored.
 
-    Raises ImageError if the source is missing, empty, truncated, of an unknown format, or too
-    large.
+    Raises ImageError if the source is missing, empty, truncated, of a format or TIFF compression
+    that is not read, or too large.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
         return _from_pillow(source, max_pixels)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _from_stream(BytesIO(source), max_pixels)
     if isinstance(source, str | Path):
-        try:
-            with Path(source).open("rb") as stream:
-                return _from_stream(stream, max_pixels)
-        except OSError as error:
-            raise ImageError(f"cannot read {source}: {error.strerror or error}") from error
+        with open_picture_file(source, max_pixels) as picture:
+            return _from_pillow(picture, max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        source = BytesIO(source)
     # A copy in memory, because Pillow seeks and the stream may be a pipe.
     data = source.read()
     if not isinstance(data, bytes):
         raise ImageError("the picture's file is open in text mode; open it in binary mode")
-    return _from_stream(BytesIO(data), max_pixels)
+    with open_picture(BytesIO(data), max_pixels) as picture:
+        return _from_pillow(picture, max_pixels)
 
 
 def to_tensor(image: NDArray[np.uint8]) -> torch.Tensor:
@@ -145,44 +135,9 @@ def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
-def _check_size(height: int, width: int, max_pixels: int) -> None:
-    if height < 1 or width < 1:
-        raise ImageError("the picture has no pixels")
-    if height * width > max_pixels:
-        raise ImageError(
-            f"the picture has {width} x {height} pixels, more than the {max_pixels} allowed; "
-            "scale it down first"
-        )
-
-
-def _from_stream(stream: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
-    if not stream.read(1):
-        raise ImageError("the picture's file is empty")
-    stream.seek(0)
-    Image.init()  # fills Image.OPEN with the formats this Pillow was built with
-    formats = [name for name in _FORMATS if name in Image.OPEN]
-    try:
-        picture = Image.open(stream, formats=formats)
-    except _BOMBS as error:
-        raise ImageError(
-            f"the picture has more than the {max_pixels} pixels allowed; scale it down first"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            "not a picture in a format this program reads; use PNG, JPEG, WebP, AVIF or TIFF"
-        ) from error
-    except (OSError, *_DECODER_ERRORS) as error:
-        raise ImageError(f"the picture's file is damaged: {error}") from error
-    with picture:
-        return _from_pillow(picture, max_pixels)
-
-
 def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
-    _check_size(picture.height, picture.width, max_pixels)
-    try:
-        picture.load()
-    except (OSError, *_DECODER_ERRORS) as error:
-        raise ImageError(f"the picture's file is damaged or cut short: {error}") from error
+    check_size(picture.height, picture.width, max_pixels)
+    decode(picture)
     upright = _upright(picture)
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
     if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
@@ -197,7 +152,7 @@ def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
 def _upright(picture: Image.Image) -> Image.Image:
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except (OSError, *_DECODER_ERRORS):
+    except DECODER_ERRORS:
         return picture  # damaged metadata should not cost the picture
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return picture if turn is None else picture.transpose(turn)
@@ -215,7 +170,7 @@ def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
         raise ImageError(f"expected an array (H, W) or (H, W, 1..4), got {array.shape}")
-    _check_size(array.shape[0], array.shape[1], max_pixels)
+    check_size(array.shape[0], array.shape[1], max_pixels)
     pixels = _to_bytes(array)
     if pixels.shape[2] in (1, 2):
         pixels = np.concatenate([pixels[..., :1].repeat(3, axis=2), pixels[..., 1:]], axis=2)

@@ -37,7 +37,8 @@ from semcomp.networks.runtime import decode_codes, encode_codes
 from semcomp.semantics.activation import SemanticMap, analyse
 
 from .coding import bitstream
-from .image import MAX_PIXELS, crop, load_image, pad_image, to_tensor
+from .image import crop, load_image, pad_image, to_tensor
+from .picture_file import MAX_PIXELS
 from .weights import Model, find_model, load_model
 
 Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from dataclasses import replace
@@ -261,6 +264,58 @@ def test_huge_pictures_are_refused_before_decoding() -> None:
     with pytest.raises(ImageError, match="pixels"):
         compress(bytes(bomb))
     assert time.perf_counter() - started < 1
+
+
+DECODE_DAMAGED = """
+import hashlib, random, sys, warnings
+from io import BytesIO
+import numpy as np
+from PIL import Image
+from semcomp.image import ImageError, load_image
+
+warnings.simplefilter("ignore")
+face = Image.fromarray(np.load(sys.argv[1]))
+files = []
+for format in ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF"):
+    files.append((face, format, {}))
+for compression in ("raw", "packbits", "tiff_lzw", "tiff_deflate", "jpeg", "group3", "group4"):
+    picture = face if compression in ("raw", "jpeg", "tiff_lzw") else face.convert("1")
+    files.append((picture, "TIFF", {"compression": compression}))
+for picture, format, options in files:
+    stream = BytesIO()
+    picture.save(stream, format, **options)
+    data, chance = stream.getvalue(), random.Random(0)
+    digest = hashlib.sha256()
+    for turn in range(60):
+        place, damaged = chance.randrange(len(data)), bytearray(data)
+        damaged[place] ^= 1 << chance.randrange(8)
+        for file in (bytes(damaged), data[:place]):
+            try:
+                digest.update(load_image(file, max_pixels=10_000).tobytes())
+            except ImageError:
+                digest.update(b"refused")
+    print(format, *options.values(), digest.hexdigest())
+"""
+
+
+def test_damaged_pictures_never_show_memory(face: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Pixels do not depend on what glibc fills fresh and freed memory with."""
+    np.save(tmp_path / "face.npy", face)
+    command = [sys.executable, "-c", DECODE_DAMAGED, str(tmp_path / "face.npy")]
+    # Without small caches that keep memory from being filled.
+    settings = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "PYTHONMALLOC": "malloc"}
+    first, second = (
+        subprocess.run(
+            command,
+            env={**os.environ, **settings, "MALLOC_PERTURB_": str(fill)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for fill in (165, 60)
+    )
+    assert len(first) == 17
+    assert first == second
 
 
 # arguments ------------------------------------------------------------------------------------

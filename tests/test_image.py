@@ -18,7 +18,7 @@ from PIL import Image
 from semcomp.errors import ImageError
 from semcomp.geometry import padded_size
 from semcomp.image import crop, load_image, pad_image, to_tensor, to_uint8
-from tests.support.pictures import RGB, encoded
+from tests.support.pictures import RGB, encoded, two_compressions
 from tests.support.strategies import images, sides
 
 
@@ -65,6 +65,16 @@ def test_odd_sizes(size: tuple[int, int], format: str):
     np.testing.assert_array_equal(load_image(encoded(picture, format, **options)), picture)
 
 
+@pytest.mark.parametrize(
+    "compression", ["raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate"]
+)
+def test_usual_tiff_compressions_open(compression: str, tmp_path: Path):
+    path = tmp_path / "picture.tiff"
+    path.write_bytes(encoded(Image.fromarray(RGB), "TIFF", compression=compression))
+    for source in (path, path.read_bytes()):
+        np.testing.assert_array_equal(load_image(source), RGB)
+
+
 @pytest.mark.parametrize("format", ["JPEG", "MPO", "AVIF", "GIF"])
 def test_lossy_formats_open(format: str):
     flat = Image.new("RGB", (24, 16), (200, 100, 50))
@@ -107,6 +117,33 @@ def test_truncated_file(format: str, part: float):
     data = encoded(Image.effect_noise((64, 64), 80).convert("RGB"), format)
     with pytest.raises(ImageError):
         load_image(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("compression", ["tiff_ccitt", "group3", "group4", "jpeg", "lzma", "zstd"])
+def test_rare_tiff_compressions_are_refused(compression: str):
+    """Of some of them libtiff decodes damaged files to memory that nobody wrote."""
+    mode = "L" if compression == "jpeg" else "1"
+    picture = Image.fromarray(RGB).convert(mode)
+    data = encoded(picture, "TIFF", compression=compression)
+    for source in (data, Image.open(BytesIO(data))):
+        with pytest.raises(ImageError, match=f"{compression}.*save it as PNG"):
+            load_image(source)
+
+
+def test_tiff_that_two_readers_see_differently_is_refused():
+    for data in (two_compressions(), encoded(Image.fromarray(RGB), "TIFF", big_tiff=True)):
+        with pytest.raises(ImageError, match="save it as PNG"):
+            load_image(data)
+
+
+def test_film_without_a_time_scale_says_so():
+    """Pillow divides by an AVIF's time scale."""
+    picture = Image.fromarray(RGB)
+    data = bytearray(encoded(picture, "AVIF", save_all=True, append_images=[picture]))
+    media = data.index(b"mdhd")
+    data[media + 24 : media + 28] = bytes(4)
+    with pytest.raises(ImageError, match="damaged"):
+        load_image(bytes(data))
 
 
 DAMAGEABLE = [

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from PIL import Image, UnidentifiedImageError
 
 from semcomp.errors import ImageError, SemcompError
-from semcomp.image import MAX_PIXELS, load_image
+from semcomp.image import load_image
+from semcomp.picture_file import MAX_PIXELS
 
 # What Pillow's decoders raise on damaged files.
 _DAMAGE = (

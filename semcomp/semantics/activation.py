@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.errors import SemanticError
+from semcomp.errors import ImageError, SemanticError
+from semcomp.picture_file import decode, open_picture_file
 
 from .classifiers import (
     DEFAULT_CLASSIFIER,
@@ -214,7 +215,8 @@ def check_accuracy(
         )
     top1 = top5 = 0
     for label, path in enumerate(paths):
-        with Image.open(path) as file:
+        with open_picture_file(path) as file:
+            decode(file)
             picture = file.convert("RGB")
         if short_side is not None and min(picture.size) < short_side:
             factor = short_side / min(picture.size)
@@ -239,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         classifier = load_classifier(options.classifier, options.device)
         result = check_accuracy(options.check, classifier=classifier, short_side=options.short_side)
-    except SemanticError as error:
+    except (SemanticError, ImageError) as error:
         parser.error(str(error))
     print(
         f"{classifier.name}: top-1 {result.top1 / result.total:.1%}, "

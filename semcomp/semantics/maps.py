@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.errors import SemanticError
+from semcomp.errors import ImageError, SemanticError
+from semcomp.picture_file import decode, open_picture_file
 
 CELL = 32
 """Pixels per map value, each way, unless asked otherwise: the stride of EfficientNet-Lite."""
@@ -100,18 +101,12 @@ def upsample_grey(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[n
 def _from_file(path: str | Path) -> NDArray[np.float32]:
     """Importance 0..255, float32 (h, w), painted in a picture file."""
     try:
-        with Image.open(path) as file:
-            pixels, mode = file.width * file.height, file.mode
-            if pixels <= MAX_MAP_PIXELS:
-                file.load()
-                picture = file.copy()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with open_picture_file(path, MAX_MAP_PIXELS) as file:
+            decode(file)
+            picture = file.copy()
+    except ImageError as error:
         raise SemanticError(f"cannot read the map {path}: {error}") from error
-    if pixels > MAX_MAP_PIXELS:
-        raise SemanticError(
-            f"the map {path} has {pixels} pixels, more than {MAX_MAP_PIXELS}: paint a smaller "
-            "one, it is stretched over the picture"
-        )
+    mode = picture.mode
     if mode.startswith("I;16"):
         return np.asarray(picture, np.float32) / np.float32(257)
     if mode in ("I", "F"):

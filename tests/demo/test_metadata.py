@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from semcomp.demo.sessions import metadata
 from semcomp.errors import ImageError
 from semcomp.image import load_image
+from tests.support.pictures import RGB, encoded, two_compressions
 
 SECRET = b"52 deg 31 min north, by a camera of somebody"
 
@@ -93,6 +94,23 @@ def test_a_picture_cut_short_is_not_mended(kind: str) -> None:
         load_image(cut)
     with pytest.raises(ImageError):
         load_image(cut if clean is None else clean)
+
+
+def test_a_picture_that_decodes_to_memory_is_not_written_anew() -> None:
+    fax = encoded(Image.fromarray(RGB).convert("1"), "TIFF", compression="group4")
+    for data in (fax, two_compressions()):
+        assert metadata.stripped(data) is None
+
+
+def test_the_orientation_of_a_huge_picture_is_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pillow decodes a whole PNG to find its EXIF."""
+    data = bytearray(encoded(Image.fromarray(RGB)))
+    data[16:24] = struct.pack(">II", 13_000, 13_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("decoded"))
+    metadata.stripped(bytes(data))
 
 
 def test_a_picture_with_garbage_between_its_parts_is_written_anew() -> None:

@@ -82,12 +82,16 @@ class TestUserMap:
         path.write_bytes(path.read_bytes()[:50])
         with pytest.raises(SemanticError, match="cannot read the map"):
             user_map(path, 64, 64)
+        for name, options in (("fax.tiff", {"compression": "group4"}), ("map.eps", {})):
+            Image.new("1" if options else "L", (64, 64)).save(tmp_path / name, **options)
+            with pytest.raises(SemanticError, match=r"cannot read the map.*PNG"):
+                user_map(tmp_path / name, 64, 64)
         Image.fromarray(np.zeros((64, 64), np.int32)).save(tmp_path / "deep.tiff")
         with pytest.raises(SemanticError, match="32-bit"):
             user_map(tmp_path / "deep.tiff", 64, 64)
         monkeypatch.setattr("semcomp.semantics.maps.MAX_MAP_PIXELS", 100)
         Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
-        with pytest.raises(SemanticError, match="paint a smaller one"):
+        with pytest.raises(SemanticError, match="more than the 100 allowed; scale it down"):
             user_map(path, 64, 64)
 
     def test_bad_sizes(self):

@@ -18,13 +18,8 @@ from PIL import ExifTags, Image
 
 from semcomp.errors import ImageError
 from semcomp.image import load_image
+from semcomp.picture_file import DECODER_ERRORS, open_picture
 
-# What Pillow raises on a damaged file or a damaged tag.
-_UNREADABLE = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
-    *(OverflowError, MemoryError, RuntimeError, struct.error, zlib.error),
-)
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _PNG = b"\x89PNG\r\n\x1a\n"
 # What a decoder needs; every other ancillary chunk is left out.
 _PNG_KEPT = {
@@ -149,11 +144,10 @@ def _webp(data: bytes) -> bytes:
 
 def _orientation(data: bytes) -> int:
     """The EXIF orientation, 1 (upright) to 8; 1 where it is missing or unreadable."""
-    Image.init()  # fills Image.OPEN
     try:
-        with Image.open(BytesIO(data), formats=["JPEG", "PNG", "WEBP"]) as picture:
+        with open_picture(BytesIO(data)) as picture:
             value = picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except (*_UNREADABLE, *_BOMBS):
+    except (ImageError, *DECODER_ERRORS):
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from semcomp.files import picture_files
 from semcomp.geometry import CELL, ITERATIONS
+from semcomp.picture_file import decode, open_picture_file
 
 HOLD_OUT_EVERY = 26
 """Every 26th picture is kept for validation: 50 of 1,300."""
@@ -35,7 +35,8 @@ def load_pictures(paths: list[Path], minimum: int) -> list[np.ndarray]:
     """Pictures as uint8 (H, W, 3); those with a side under `minimum` pixels are left out."""
     pictures = []
     for path in paths:
-        with Image.open(path) as picture:
+        with open_picture_file(path) as picture:
+            decode(picture)
             pictures.append(np.asarray(picture.convert("RGB")))
     return _at_least(pictures, minimum)
 
