@@ -13,6 +13,8 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.threads
 
+from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gradio, see there
+
 import gradio as gr
 
 from leaderboard.codecs import CODECS
@@ -25,7 +27,7 @@ from leaderboard.pages.submit import tab as submit_page
 from semcomp.demo.batch import tab as tab_batch
 from semcomp.demo.compress import tab as tab_compress
 from semcomp.demo.compress import warm
-from semcomp.demo.hosting import endpoints, health, turns
+from semcomp.demo.hosting import endpoints, health, turns, uploads
 from semcomp.demo.hosting import mcp as tools
 from semcomp.demo.hosting.limits import Limits
 from semcomp.demo.hosting.settings import Settings, SettingsError
@@ -85,6 +87,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
     page.queue(api_open=False, default_concurrency_limit=8)
     files = privacy.Files(page)
     turns.TurnQueue(page, Limits(settings), files)
+    uploads.guard(page)
     with page:
         privacy.watch_leaving(page, files.left)
     return page.launch(

@@ -1,7 +1,7 @@
-"""The one way in for picture files, without torch: what is open_picture, and what is refused.
+"""The one way in for picture files, without torch: what is opened, and what is refused.
 
 Files are hostile until shown otherwise: sizes are checked from the header before a pixel is
-decoded, only common raster formats are open_picture, and every failure is an ImageError that names
+decoded, only common raster formats are opened, and every failure is an ImageError that names
 the problem.
 """
 

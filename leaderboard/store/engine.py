@@ -6,9 +6,11 @@ time, from their first statement; PostgreSQL: row by row).
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +106,19 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _private_file(path: Path) -> None:
-    """Make the file, which will hold contacts, readable by its owner alone."""
+    """Make the file, which will hold contacts, readable by its owner alone, unless it is there.
+
+    One that is there is not opened: closing it would drop the locks that this process holds on it
+    (POSIX), and another process could then delete the log under a board in use.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            new = os.open(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.close(new)
+        if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+            problem = errno.EISDIR if path.is_dir() else errno.EACCES
+            raise OSError(problem, os.strerror(problem))
     except OSError as error:
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         reason = "a file is where its folder should be" if in_the_way else error.strerror or error

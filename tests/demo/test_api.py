@@ -255,7 +255,8 @@ def test_a_file_too_large_is_named(
 
 
 def test_addresses_inside_are_not_fetched(client: Client) -> None:
-    for address in ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png"):
+    nul = "http://127.0.0.1:1/gradio_api/file=a%00b.png"
+    for address in ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png", nul):
         with pytest.raises(ValidationError, match=r"picture: cannot fetch .*upload"):
             client.predict(handle_file(address), level=2, api_name="/compress")
 

@@ -13,10 +13,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import safehttpx
-from gradio.utils import get_upload_folder, is_in_or_equal
 
 from semcomp.demo.shared import results
 from semcomp.errors import SemcompError
+
+from .uploads import kept
 
 TIMEOUT = 20.0
 """Seconds the other server may take to send the file."""
@@ -96,6 +97,5 @@ def _own_file(address: str) -> str | None:
     path = unquote(urlsplit(address).path)
     if _OURS not in path:
         return None
-    named = Path(path.split(_OURS, 1)[1]).resolve()
-    folder = Path(get_upload_folder()).resolve()
-    return str(named) if named.is_file() and is_in_or_equal(named, folder) else None
+    named = kept(path.split(_OURS, 1)[1])
+    return str(named) if named and named.is_file() else None

@@ -13,7 +13,8 @@ import gradio.mcp
 from anyio.to_thread import run_sync
 
 from semcomp.demo.sessions import metadata
-from semcomp.demo.sessions.privacy import paths
+
+from . import uploads
 
 
 class Tools(gradio.mcp.GradioMCPServer):
@@ -25,9 +26,14 @@ class Tools(gradio.mcp.GradioMCPServer):
         return {self.tool_prefix + endpoint.strip("/"): endpoint for endpoint in found}
 
     def convert_strings_to_filedata(self, value: Any, filedata_positions: Any) -> Any:
-        """Files out of strings; what was sent as `data:` is swept like an upload, and cleaned."""
+        """Files out of strings; what was sent as `data:` is swept like an upload, and cleaned.
+
+        Checked here already: Gradio passes the rest on as a client that uploads what is named.
+        """
+        uploads.check(value)
         made = super().convert_strings_to_filedata(value, filedata_positions)
-        local = [path for path in paths(made) if Path(path).is_file()]
+        named = (path for path in uploads.paths(made) if "://" not in path)
+        local = [path for path in named if Path(path).is_file()]
         self.blocks.upload_file_set.update(local)
         metadata.strip_all(map(Path, local))
         return made

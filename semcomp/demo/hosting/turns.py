@@ -8,7 +8,6 @@ progress report when its visitor is gone or its time is over, and tells
 
 import inspect
 import time
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import gradio as gr
@@ -18,14 +17,14 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.helpers import TrackedIterable
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
-from gradio.utils import get_upload_folder
 
-from semcomp.demo.sessions.privacy import Files, paths
+from semcomp.demo.sessions.privacy import Files
 from semcomp.demo.shared.components import MODEL
 
 from . import links
 from .address import address_of
 from .limits import Limits, TooLong, Waiting
+from .uploads import kept, paths
 
 _MODEL = str(MODEL["concurrency_id"])
 _Pushed = tuple[
@@ -141,8 +140,7 @@ class TurnQueue(Queue):
 
 def _size(data: Any) -> int:
     """Bytes of the largest upload among an event's inputs, 0 if there is none."""
-    folder = Path(get_upload_folder()).resolve()
-    named = [path for path in map(Path, paths(data)) if path.resolve().is_relative_to(folder)]
+    named = filter(None, map(kept, paths(data)))
     return max((path.stat().st_size for path in named if path.is_file()), default=0)
 
 

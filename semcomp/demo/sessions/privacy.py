@@ -9,12 +9,13 @@ on arrival, see `semcomp.demo.sessions.metadata`.
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+
+from semcomp.demo.hosting.uploads import kept, paths
 
 from . import metadata
 
@@ -45,8 +46,7 @@ class Files:
         """Note the files named in an event's inputs or outputs; those no session had before."""
         if session is None:
             return []  # a call without a session: its files go by age
-        folder = Path(get_upload_folder()).resolve()
-        found = {path for path in map(Path, paths(data)) if path.resolve().is_relative_to(folder)}
+        found = {Path(path) for path in paths(data) if kept(path)}
         found -= self._own()
         if not found:
             return []
@@ -87,16 +87,3 @@ def watch_leaving(page: gr.Blocks, left: Callable[[str | None], None]) -> None:
         left(request.session_hash)
 
     page.unload(leave)
-
-
-def paths(data: Any) -> Iterator[str]:
-    """Every `path` of a file anywhere in an event's data."""
-    if isinstance(data, dict):
-        path = data.get("path")
-        if isinstance(path, str) and path and "://" not in path:
-            yield path
-        for value in data.values():
-            yield from paths(value)
-    elif isinstance(data, list | tuple):
-        for value in data:
-            yield from paths(value)

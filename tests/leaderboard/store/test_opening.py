@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -71,6 +72,29 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         (tmp_path / "locked").mkdir(mode=0o500)
         with pytest.raises(StoreError, match="Permission denied; make the folder writable"):
             open_store(f"sqlite:///{tmp_path}/locked/board.sqlite3")
+
+
+def test_a_new_file_is_its_owner_s_alone_wherever_a_link_leads(tmp_path):
+    (tmp_path / "board.sqlite3").symlink_to(tmp_path / "real.sqlite3")
+    open_store(f"sqlite:///{tmp_path}/board.sqlite3").close()
+    assert stat.S_IMODE((tmp_path / "real.sqlite3").stat().st_mode) == 0o600
+
+
+def test_opening_a_board_once_more_leaves_it_locked(tmp_path):
+    """Else the next process that closes the board deletes the log that this one writes."""
+    path = tmp_path / "board.sqlite3"
+    stores = [open_store(f"sqlite:///{path}") for _ in range(2)]
+    code = (
+        f"from leaderboard.store.database import open_store; open_store('sqlite:///{path}').close()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+    assert path.with_name(f"{path.name}-wal").exists()
+    assert send(stores[0], tmp_path).entry.id == 1
+    for store in stores:
+        store.close()
+    store = open_store(f"sqlite:///{path}")
+    assert store.entry(1).id == 1
+    store.close()
 
 
 def test_a_file_that_is_no_database(tmp_path):
