@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semcomp import geometry
 from semcomp.geometry import BITS, HALO, ITERATIONS, MARGIN, TILE, Window, active_window, tiles
 from semcomp.image import to_uint8
 from semcomp.networks import runtime
@@ -166,8 +167,8 @@ def test_state_coarser_than_cells_is_refused():
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "TILE", 64)
-    monkeypatch.setattr(runtime, "HALO", 32)
+    monkeypatch.setattr(geometry, "TILE", 64)
+    monkeypatch.setattr(geometry, "HALO", 32)
 
 
 def test_tiles_do_not_change_open_loop_codes(
@@ -183,9 +184,9 @@ def test_tiles_do_not_change_open_loop_codes(
 def test_halos_hide_the_seams(codec: EmbeddedCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = encode_codes(codec, picture(144, 112), np.full((18, 14), 3))
     tiled = decode_codes(codec, codes, CPU).astype(int)
-    monkeypatch.setattr(runtime, "HALO", 0)
+    monkeypatch.setattr(geometry, "HALO", 0)
     bare = decode_codes(codec, codes, CPU).astype(int)
-    monkeypatch.setattr(runtime, "TILE", TILE)
+    monkeypatch.setattr(geometry, "TILE", TILE)
     whole = decode_codes(codec, codes, CPU).astype(int)
     assert np.abs(whole - tiled).max() <= 1
     assert np.abs(whole - bare).max() > 2
