@@ -1,7 +1,7 @@
 """Image quality on 8-bit RGB: PSNR, MS-SSIM, SSIM and its semantic weighting SI-SSIM.
 
 Every function takes the reference and the distorted picture as uint8 (H, W, 3) arrays of one size
-and raises MetricError for anything else. The same code scores every codec (DESIGN section 7).
+and raises MetricError for anything else. The same code scores every codec (docs/architecture).
 """
 
 import math
@@ -114,7 +114,7 @@ def si_ssim(
 def si_ssim_blocks(
     reference: NDArray[np.uint8], distorted: NDArray[np.uint8], importance: NDArray[np.generic]
 ) -> float:
-    """Σ L_i · mean SSIM of block i (DESIGN section 2); `si_ssim` if g is constant in each block.
+    """Σ L_i · mean SSIM of block i; `si_ssim` if g is constant in each block.
 
     importance: (hb, wb), V_i >= 0 of each 8x8 block, of the picture or of its padding to 16
     pixels; blocks outside the picture are left out and border blocks average what they have.

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,24 +114,29 @@ def test_nothing_stray_at_the_top() -> None:
     assert not stray, f"place these in a folder or add them to TOP_LEVEL: {stray}"
 
 
-def readme_commands() -> list[list[str]]:
-    """The README's shell commands, one list of words each, without comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+"""What people read."""
+
+
+def documented_commands() -> list[list[str]]:
+    """The pages' shell commands, one list of words each, without comments."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_readme_make_targets_exist() -> None:
+def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {word for words in readme_commands() if words[0] == "make" for word in words[1:]}
+    named = {word for words in documented_commands() if words[0] == "make" for word in words[1:]}
     assert {"demo", "test"} <= named <= targets
 
 
 @pytest.mark.parametrize(
     "words",
-    [pytest.param(w, id=" ".join(w[2:5])) for w in readme_commands() if w[1:2] == ["-m"]],
+    [pytest.param(w, id=" ".join(w[2:5])) for w in documented_commands() if w[1:2] == ["-m"]],
 )
-def test_readme_python_commands_exist(
+def test_documented_python_commands_exist(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, *rest = words[2:]
@@ -153,3 +159,14 @@ def test_readme_python_commands_exist(
     options = {word.split("=")[0] for word in rest if word.startswith("--")}
     missing = sorted(option for option in options if option not in help_text)
     assert not missing, f"{package} {subcommands} does not offer {missing}"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing, f"{page.name} links to {missing}"

@@ -95,7 +95,7 @@ def uniform_levels(level: float, hb: int, wb: int) -> NDArray[np.uint8]:
     """Every block ⌊K̄⌋, with what a fractional K̄ adds spread evenly in raster order.
 
     Returns uint8 (hb, wb), 0..24, whose sum is exactly ``budget(level, hb * wb)``: the George
-    baseline (DESIGN section 2).
+    baseline.
     """
     n = hb * wb
     return _even_split(budget(level, n), n).astype(np.uint8).reshape(hb, wb)
@@ -175,7 +175,7 @@ def rd_levels(
     *,
     minimum: int = 1,
 ) -> NDArray[np.uint8]:
-    """Levels that make Σ L_i·D_i(K_i) small under Σ R_i(K_i) <= budget (DESIGN section 2, `rd`).
+    """Levels that make Σ L_i·D_i(K_i) small under Σ R_i(K_i) <= budget (`rd` in docs/architecture).
 
     distortion: float (N, K + 1), D_i(k) of block i after k = 0..K iterations, K <= 24, any unit.
     rate: float (N, K + 1), R_i(k) >= 0 in levels or coded bits, never falling along k.

@@ -1,4 +1,4 @@
-"""Tests of what programs get: the README's examples, the tools, limits, health, forgotten files."""
+"""Tests of what programs get: docs/api's examples, the tools, limits, health, forgotten files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from semcomp.demo.hosting.turns import TurnQueue
 from semcomp.demo.shared import work
 from tests import ROOT
 
-README_ADDRESS = "http://127.0.0.1:7860"
+EXAMPLE_ADDRESS = "http://127.0.0.1:7860"
 SECRET = "a place nobody is to know"
 TOOLS = {"compress", "decompress", "explain", "score"}
 
@@ -96,20 +96,20 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def snippets() -> list[str]:
-    """The README's Python examples that use a running demo."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The Python examples of docs/api, which use a running demo."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     found = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    return [code for code in found if README_ADDRESS in code]
+    return [code for code in found if EXAMPLE_ADDRESS in code]
 
 
-def test_the_readme_has_examples_for_both_clients() -> None:
+def test_there_are_examples_for_both_clients() -> None:
     text = "".join(snippets())
     assert "gradio_client" in text and "mcp.client" in text
     assert {f'api_name="/{name}"' for name in TOOLS} <= set(re.findall(r'api_name="/\w+"', text))
 
 
 @pytest.mark.parametrize("code", snippets(), ids=range(len(snippets())))
-def test_the_readme_s_examples_run(
+def test_the_examples_run(
     code: str,
     url: str,
     photo: Path,
@@ -118,7 +118,7 @@ def test_the_readme_s_examples_run(
 ) -> None:
     monkeypatch.chdir(photo.parent)
     # As a program of its own would be run.
-    exec(compile(code.replace(README_ADDRESS, url), "README.md", "exec"), {"__name__": "__main__"})
+    exec(compile(code.replace(EXAMPLE_ADDRESS, url), "api.md", "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
     for promised in re.findall(r"print\(error\)  # (.*)", code):
         assert promised in printed

@@ -20,6 +20,7 @@ from tests import ROOT
 from tests.test_layout import pyproject
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
 DOCKERFILE = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
 
 
@@ -77,7 +78,7 @@ def test_the_container_listens_where_it_says_and_is_asked_there() -> None:
     ast.parse(command[2])
     assert f"http://127.0.0.1:{port}/health" in command[2]
     assert json.loads(instructions("CMD")[-1]) == ["python", space_head()["app_file"]]
-    assert f"docker run -p {port}:{port}" in README
+    assert f"docker run -p {port}:{port}" in PAGE
 
 
 def test_the_container_runs_as_nobody_special_and_keeps_one_folder() -> None:
@@ -216,8 +217,8 @@ def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
 
 
 def documented() -> dict[str, str]:
-    """Variables of the README's table of settings, with what it says of their default."""
-    rows = re.findall(r"^\| `(SEMCOMP_\w+)` \| (.*?) \|", README, flags=re.MULTILINE)
+    """Variables of the page's table of settings, with what it says of their default."""
+    rows = re.findall(r"^\| `(SEMCOMP_\w+)` \| (.*?) \|", PAGE, flags=re.MULTILINE)
     return dict(rows)
 
 

@@ -86,7 +86,7 @@ class Settings:
 
     @classmethod
     def variables(cls) -> dict[str, tuple[int, str]]:
-        """Name of each variable, with its default and its meaning: what the README lists."""
+        """Name of each variable, with its default and its meaning: what docs/hosting lists."""
         return {
             str(one.metadata["variable"]): (int(str(one.default)), str(one.metadata["meaning"]))
             for one in fields(cls)
