@@ -1,10 +1,12 @@
-"""Files: pictures of a folder, and writing whole or not at all."""
+"""Files: the cache, pictures of a folder, and writing whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+
+from semcomp.errors import SemcompError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout that this package is run from."""
@@ -13,6 +15,24 @@ ASSETS = ROOT / "assets"
 
 PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
 """What a folder's pictures end in."""
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `SEMCOMP_CACHE_DIR`, else `~/.cache/semcomp` (XDG_CACHE_HOME).
+
+    Raises SemcompError where neither names a folder and the user has no home.
+    """
+    if named := os.environ.get("SEMCOMP_CACHE_DIR"):
+        folder, below = named, ""
+    else:
+        folder, below = os.environ.get("XDG_CACHE_HOME") or "~/.cache", "semcomp"
+    try:
+        return Path(folder).expanduser() / below
+    except RuntimeError as error:
+        raise SemcompError(
+            f"no folder for downloads: {folder} cannot be found without a home folder; name one "
+            "with SEMCOMP_CACHE_DIR"
+        ) from error
 
 
 def picture_files(folder: Path) -> list[Path]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,15 +28,6 @@ class _Interrupted(Exception):
 
 class _Unreachable(_Interrupted):
     """No connection, or an answer that another try would not change."""
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `SEMCOMP_CACHE_DIR`, else `~/.cache/semcomp` (XDG_CACHE_HOME)."""
-    named = os.environ.get("SEMCOMP_CACHE_DIR")
-    if named:
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "semcomp"
 
 
 def sha256_of(path: Path) -> str:

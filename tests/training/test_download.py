@@ -13,7 +13,7 @@ import pytest
 
 from semcomp.errors import DatasetError
 from semcomp.training import download
-from semcomp.training.download import cache_folder, fetch, sha256_of
+from semcomp.training.download import fetch, sha256_of
 
 CONTENT = bytes(range(256)) * 1000
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -216,17 +216,6 @@ def test_two_at_once(server, tmp_path):
     ):
         get(server.url, target)
     assert get(server.url, target) == target
-
-
-def test_where_downloads_are_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEMCOMP_CACHE_DIR", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("SEMCOMP_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "semcomp"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "semcomp"
 
 
 def test_sum_of_a_file(tmp_path):

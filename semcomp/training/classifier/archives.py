@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from semcomp.files import PICTURE_SUFFIXES
-from semcomp.training.download import cache_folder, fetch
+from semcomp.files import PICTURE_SUFFIXES, cache_folder
+from semcomp.training.download import fetch
 from semcomp.training.unpack import extract_tar
 
 
