@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from semcomp.training.classifier.datasets import LabelledPictures
+from semcomp.training.classifier.data import LabelledPictures
 
 SHAPES = ("disc", "square", "triangle")
 SIDE = 32

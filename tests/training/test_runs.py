@@ -144,7 +144,7 @@ def test_data_sets_by_name_train_the_paper_recipe(tmp_path, monkeypatch) -> None
             return [picture(32, seed) for seed in range(4)]
 
     monkeypatch.setattr(
-        "semcomp.training.classifier.datasets.load_dataset", lambda name, split, report: Cifar()
+        "semcomp.training.classifier.data.load_dataset", lambda name, split, report: Cifar()
     )
     pictures, held_out = training_pictures("cifar-100", 32)
     assert len(pictures) == 4 and held_out.shape == (4, 3, 32, 32)

@@ -18,7 +18,7 @@ from semcomp.semantics.activation import Accuracy
 from semcomp.training import curves
 
 from .curve import draw_accuracy
-from .datasets import load_dataset
+from .data import load_dataset
 from .export import dry_run, export_classifier
 from .options import ClassifierOptions, learning_rate, resumed_options
 from .trainer import ClassifierTrainer, read_checkpoint

@@ -21,8 +21,7 @@ from semcomp.semantics.activation import Accuracy
 from semcomp.semantics.classifiers import Vgg16Gap
 from semcomp.training.codec.checkpoint import write_state
 
-from .batches import Batches
-from .datasets import LabelledPictures
+from .data import Batches, LabelledPictures
 from .options import ClassifierOptions, learning_rate
 
 

@@ -17,7 +17,7 @@ from semcomp.picture_file import decode, open_picture_file
 HOLD_OUT_EVERY = 26
 """Every 26th picture is kept for validation: 50 of 1,300."""
 NAMED = ("cifar-100", "caltech-256")
-"""Data sets that `semcomp.training.classifier.datasets` fetches."""
+"""Data sets that `semcomp.training.classifier.data` fetches."""
 VALIDATION_SIDE, VALIDATION_CROPS = 192, 24
 
 
@@ -46,12 +46,12 @@ def training_pictures(
 ) -> tuple[list[np.ndarray], Tensor]:
     """Training pictures with both sides of at least `crop`, and centre crops of held-out ones.
 
-    source: a folder, or a data set by name (`semcomp.training.classifier.datasets`), whose official
+    source: a folder, or a data set by name (`semcomp.training.classifier.data`), whose official
     test part is then held out. The crops have 192 pixels, or fewer where all pictures are smaller.
     Raises FileNotFoundError, or DatasetError for a data set that cannot be had.
     """
     if not Path(source).is_dir() and source in NAMED:
-        from semcomp.training.classifier.datasets import load_dataset
+        from semcomp.training.classifier.data import load_dataset
 
         pictures = load_dataset(source, "train", report=report).pictures()
         held_out = load_dataset(source, "test", report=report).pictures(4 * VALIDATION_CROPS)

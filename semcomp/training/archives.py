@@ -1,6 +1,6 @@
-"""Archives and pickles from elsewhere, opened without trusting them.
+"""Published archives of labelled pictures: fetched, unpacked and read without trusting them.
 
-Their hashes are checked before; this keeps even a file that someone put there by hand from
+Their hashes are checked; beyond that even a file that someone put there by hand is kept from
 writing outside its folder, filling the disk, or running code.
 """
 
@@ -12,19 +12,116 @@ import io
 import pickle
 import shutil
 import struct
+import sys
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 import numpy as np
+import pooch
 from numpy.typing import NDArray
 
 from semcomp.errors import DatasetError
+from semcomp.files import PICTURE_SUFFIXES, cache_folder
 
-from .download import CHUNK
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+RETRIES = 2
+"""Further tries where a connection breaks; each starts from the beginning."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published archive and the page that describes it.
+
+    unpacked: most bytes to unpack it to. files: most members.
+    """
+
+    url: str
+    page: str
+    sha256: str
+    unpacked: int
+    files: int
+    note: str
+
+    def folder(self, name: str, report: Callable[[str], None]) -> Path:
+        """Its contents under the cache, fetched and unpacked on the first call.
+
+        Raises DatasetError; see `fetch` and `extract_tar`.
+        """
+        home = cache_folder() / name
+        contents = home / "contents"
+        if contents.is_dir():
+            return contents
+        archive = home / PurePosixPath(self.url).name
+        fetch(self.url, archive, self.sha256, self.page)
+        report(f"unpacking {archive}")
+        extract_tar(
+            archive,
+            contents,
+            wanted=lambda path: path.suffix.lower() in PICTURE_SUFFIXES or not path.suffix,
+            limit_bytes=self.unpacked,
+            limit_files=self.files,
+        )
+        return contents
+
+
+# The SHA-256 sums belong to the files with the published MD5 sums eb9058c3a382ffc7106e4002c42a8d85
+# (CIFAR-100's page) and 67b4f42ca05d46448c6bb8ecd2220f6d (Caltech's record).
+ARCHIVES = {
+    "cifar-100": Archive(
+        url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        page="https://www.cs.toronto.edu/~kriz/cifar.html",
+        sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        unpacked=250_000_000,
+        files=20,
+        note="CIFAR-100 (Krizhevsky 2009), for research use; official division",
+    ),
+    "caltech-256": Archive(
+        url="https://data.caltech.edu/records/nyy15-4j048/files/256_ObjectCategories.tar",
+        page="https://data.caltech.edu/records/nyy15-4j048",
+        sha256="08ff01b03c65566014ae88eb0490dbe4419fc7ac4de726ee1163e39fd809543e",
+        unpacked=1_500_000_000,
+        files=40_000,
+        note="Caltech-256 (Griffin, Holub, Perona 2007), CC BY 4.0, without the clutter class",
+    ),
+}
+
+
+def fetch(url: str, target: Path, sha256: str, page: str) -> None:
+    """Download `target` if it is not there; it appears whole, with this SHA-256, or not at all.
+
+    page: where the file is described. Raises DatasetError without a network, for a wrong hash and
+    where nothing can be written; the message says where to put the file by hand.
+    """
+    by_hand = (
+        f"Or fetch it by other means and put it at {target} (SHA-256 {sha256}). It is described "
+        f"at {page}."
+    )
+    if target.exists() and pooch.file_hash(str(target)) != sha256:
+        raise DatasetError(  # not replaced: what someone put there is theirs
+            f"{target} is damaged or another file: its SHA-256 is not {sha256}. Remove it, then "
+            f"run this again with a network. {by_hand}"
+        )
+    source = pooch.Pooch(
+        target.parent,
+        base_url="",
+        registry={target.name: f"sha256:{sha256}"},
+        urls={target.name: url},
+        retry_if_failed=RETRIES,
+    )
+    bar = sys.stderr.isatty()
+    try:
+        source.fetch(target.name, downloader=pooch.HTTPDownloader(bar, chunk_size=CHUNK))
+    except (OSError, ValueError) as error:  # connection or disk (requests' are OSErrors); hash
+        raise DatasetError(
+            f"cannot fetch {url} to {target}: {error}. Downloads go to the folder "
+            f"SEMCOMP_CACHE_DIR. {by_hand}"
+        ) from error
 
 
 def extract_tar(

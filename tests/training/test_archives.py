@@ -1,21 +1,169 @@
-"""Archives and pickles that nobody should trust."""
+"""Archives: downloads from a server of their own, and contents that nobody should trust."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import pickle
+import socket
 import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from semcomp.errors import DatasetError
-from semcomp.training.unpack import extract_tar, read_pickle
+from semcomp.training.archives import RETRIES, extract_tar, fetch, read_pickle
 from tests.support.archives import tar_of
 
-# Archives
+# Downloads
+
+CONTENT = bytes(range(256)) * 10_000
+SUM = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT in the way its fields say."""
+
+    cut = 0  # so many answers end in the middle
+    status = 200
+    announce = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/data.tar"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        server = self.server
+        server.asked.append(self.path)
+        if server.status != 200:
+            self.send_error(server.status)
+            return
+        self.send_response(200)
+        if server.announce:
+            self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        body = CONTENT
+        if server.cut > 0:
+            server.cut -= 1
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def get(url: str, target: Path, sha256: str = SUM) -> None:
+    fetch(url, target, sha256, "https://example.org/data")
+
+
+def test_a_file_comes_once(server, tmp_path):
+    target = tmp_path / "new" / "data.tar"
+    get(server.url, target)
+    assert target.read_bytes() == CONTENT
+    get(server.url, target)
+    assert server.asked == ["/data.tar"]
+    assert [path.name for path in target.parent.iterdir()] == ["data.tar"]
+
+
+def test_a_file_without_announced_size(server, tmp_path):
+    server.announce = False
+    get(server.url, tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("announce", [True, False])
+def test_another_file_is_thrown_away(server, tmp_path, announce):
+    server.announce = announce  # if not, half a file looks like another one
+    server.cut = 0 if announce else 99
+    target = tmp_path / "data.tar"
+    with pytest.raises(DatasetError, match="does not match the known hash") as caught:
+        get(server.url, target, "0" * 64 if announce else SUM)
+    assert str(target) in str(caught.value) and "by other means" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_transfer_starts_again(server, tmp_path):
+    server.cut = RETRIES
+    get(server.url, tmp_path / "data.tar")
+    assert (tmp_path / "data.tar").read_bytes() == CONTENT
+    assert len(server.asked) == RETRIES + 1
+
+
+def test_a_broken_transfer_leaves_nothing(server, tmp_path):
+    server.cut = RETRIES + 1
+    with pytest.raises(DatasetError, match="cannot fetch"):
+        get(server.url, tmp_path / "data.tar")
+    assert not list(tmp_path.iterdir())
+    get(server.url, tmp_path / "data.tar")
+    assert (tmp_path / "data.tar").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_missing_and_broken_servers(server, tmp_path, status):
+    server.status = status
+    with pytest.raises(DatasetError, match=f"cannot fetch.*{status}"):
+        get(server.url, tmp_path / "data.tar")
+
+
+def test_no_network(server, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/data.tar"
+    target = tmp_path / "data.tar"
+    with pytest.raises(DatasetError, match="cannot fetch") as caught:
+        get(url, target)
+    text = str(caught.value)
+    assert f"put it at {target}" in text and SUM in text and url in text
+
+
+def test_a_proxy_is_asked(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    get("http://nowhere.invalid/data.tar", tmp_path / "data.tar")
+    assert server.asked == ["http://nowhere.invalid/data.tar"]
+
+
+def test_a_file_put_there_by_hand(tmp_path):
+    target = tmp_path / "data.tar"
+    target.write_bytes(CONTENT)
+    get("http://127.0.0.1:9/", target)
+    target.write_bytes(CONTENT[:-1])
+    with pytest.raises(DatasetError, match="Remove it"):
+        get("http://127.0.0.1:9/", target)
+    assert target.exists()  # what the user put there is the user's
+
+
+def test_a_folder_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatasetError, match="SEMCOMP_CACHE_DIR"):
+        get(server.url, tmp_path / "file" / "data.tar")
+
+
+# Contents
 
 
 def link(name: str, kind: bytes, target: str) -> tuple[str, tarfile.TarInfo]:
