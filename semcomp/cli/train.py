@@ -77,9 +77,9 @@ def train_codec(
     import torch
 
     from semcomp.networks.codec import PRESETS
+    from semcomp.training.codec.options import options_from, parse_setting
     from semcomp.training.codec.parallel import training_device
-    from semcomp.training.codec.recipes import options_from, parse_setting
-    from semcomp.training.codec.trainer import train
+    from semcomp.training.codec.run import train
 
     if preset is not None and preset not in PRESETS:
         raise typer.BadParameter(f"no preset {preset!r}: use {', '.join(PRESETS)}")
@@ -147,8 +147,8 @@ def train_ablation(
     import torch
 
     from semcomp.training.codec.ablation import VARIANTS, Budget, run_ablation
+    from semcomp.training.codec.options import options_from, parse_setting
     from semcomp.training.codec.parallel import training_device
-    from semcomp.training.codec.recipes import options_from, parse_setting
 
     names = list(VARIANTS) if variants is None else [name.strip() for name in variants.split(",")]
     try:

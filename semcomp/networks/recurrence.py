@@ -66,7 +66,7 @@ def backward_cell(
 
 
 class Cells:
-    """The two functions above, or compiled ones (`semcomp.training.codec.compiled`)."""
+    """The two functions above, or compiled ones (`semcomp.training.codec.parallel`)."""
 
     forward: Callable[..., None] = staticmethod(forward_cell)
     backward: Callable[..., None] = staticmethod(backward_cell)

@@ -42,3 +42,20 @@ def options(folder: Path | str = "", **changes) -> TrainOptions:
     """Two steps of the preset `tiny`."""
     plain = TrainOptions("tiny", str(folder), work=8, crop=32, lr=1e-2, steps=2)
     return dataclasses.replace(plain, **changes)
+
+
+def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A random walk in both directions, like a natural picture's spectrum: uint8 (H, W, 3)."""
+    rng = np.random.default_rng(seed)
+    walk = rng.normal(size=(height, width, 1)).cumsum(0).cumsum(1)
+    walk = walk + 0.3 * rng.normal(size=(height, width, 3)).cumsum(1)
+    walk = (walk - walk.min()) / np.ptp(walk) * 255 + rng.normal(0, 3, (height, width, 3))
+    return np.clip(walk, 0, 255).astype(np.uint8)
+
+
+def write_pictures(folder: Path, count: int, side: int) -> None:
+    for index in range(count):
+        Image.fromarray(smooth_picture(side, side, index)).save(folder / f"{index:03}.png")
+
+
+PICTURES = [smooth_picture(96, 128, seed) for seed in range(6)]

@@ -1,12 +1,9 @@
-"""From a trained classifier to weights that can be shipped, and what a run will take."""
+"""From a trained classifier to weights that can be shipped, with their card."""
 
 from __future__ import annotations
 
 import copy
 import json
-import math
-import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ from torch import Tensor
 from semcomp.files import write_file
 from semcomp.parts import write_parts
 from semcomp.semantics.classifiers import Vgg16Gap
-from semcomp.training.codec.export import current_commit
+from semcomp.training.outputs import current_commit
 
 from .options import ClassifierOptions
 from .trainer import ClassifierTrainer, Score
@@ -127,49 +124,3 @@ def card_text(card: dict[str, Any]) -> str:
     }
     lines = [f"# {card['name']}", "", "| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {text} |" for name, text in rows.items()), ""])
-
-
-def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:
-    """What the run would take, from a few steps that change the trainer: do not go on with it."""
-    before = trainer.step
-    start = time.monotonic()
-    warm, warm_steps = start, 0
-    for pixels, labels in trainer.batches.epoch(0):
-        float(trainer.train_step(pixels, labels))  # waits for the device
-        if trainer.step - before == 1:
-            warm, warm_steps = time.monotonic(), 1
-        if time.monotonic() - start > seconds:
-            break
-    steps = trainer.step - before
-    per_step = (time.monotonic() - warm) / max(1, steps - warm_steps)
-    if steps == 1:
-        per_step = time.monotonic() - start
-    epoch = per_step * len(trainer.batches)
-    options = trainer.options
-    fit = ""
-    if math.isfinite(options.minutes):
-        fit = f"; {min(options.minutes * 60 / epoch, options.epochs):.1f} fit into the time box"
-    return "\n".join(
-        [
-            f"network    {sum(p.numel() for p in trainer.network.parameters()):,} parameters, "
-            f"{len(trainer.network.class_names)} classes",
-            f"pictures   {trainer.pictures:,}, crops of {trainer.crop}, batches of "
-            f"{options.batch}, {len(trainer.batches):,} steps per epoch",
-            f"memory     {_memory(trainer.device) / 2**20:,.0f} MiB at most, on {trainer.device}",
-            f"speed      {1 / per_step:.2f} steps per second",
-            f"time       {epoch / 60:.1f} minutes per epoch, {options.epochs * epoch / 3600:.2f} "
-            f"hours for {options.epochs} epochs{fit}",
-        ]
-    )
-
-
-def _memory(device: torch.device) -> int:
-    """Largest use of memory so far in bytes: the GPU's by tensors, else the process's."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,25 +1,28 @@
-"""The classifier's training loop: time-boxed, logged, stopped and continued without a trace."""
+"""A training run of the classifier: time-boxed, logged, stopped and continued without a trace."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semcomp.errors import TrainingError
-from semcomp.files import write_file
 from semcomp.semantics.activation import Accuracy
-from semcomp.training import curves
+from semcomp.training.outputs import (
+    Report,
+    append_row,
+    curves_available,
+    cut_rows,
+    draw_accuracy,
+    duration,
+    peak_memory,
+)
 
-from .curve import draw_accuracy
 from .data import load_dataset
-from .export import dry_run, export_classifier
+from .export import export_classifier
 from .options import ClassifierOptions, learning_rate, resumed_options
 from .trainer import ClassifierTrainer, read_checkpoint
 
@@ -27,8 +30,6 @@ CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
 CHECKPOINT_SECONDS = 240.0
 """A kill costs at most this much work."""
-COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", "train_top1", "top1", "top5")
-"""Of log.csv: loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures."""
 
 
 def run(
@@ -37,7 +38,7 @@ def run(
     *,
     resume: Path | None = None,
     dry: bool = False,
-    report: Callable[[str], None] = print,
+    report: Report = print,
 ) -> None:
     """`python -m semcomp train classifier`: data, training, weights with card and curve in `out`.
 
@@ -68,7 +69,7 @@ def run(
     )
     train_classifier(trainer, out, report)
     card = export_classifier(trainer, out)
-    if curves.available() and (out / LOG).exists():
+    if curves_available() and (out / LOG).exists():
         draw_accuracy(out / LOG, out / "curve.png")
     if trainer.step < trainer.total_steps:
         report(
@@ -78,9 +79,7 @@ def run(
     report(f"wrote {out}, sha256 {card['sha256']}")
 
 
-def train_classifier(
-    trainer: ClassifierTrainer, out: Path, report: Callable[[str], None] = print
-) -> None:
+def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = print) -> None:
     """Train to the last epoch or for `options.minutes`; writes `checkpoint.pt` and `log.csv`.
 
     A run that a time box or a kill has stopped is continued by a trainer that has loaded its
@@ -89,7 +88,7 @@ def train_classifier(
     """
     out.mkdir(parents=True, exist_ok=True)
     log = out / LOG
-    _cut_log(log, trainer.step)
+    cut_rows(log, trainer.step)
     options, epoch_steps = trainer.options, len(trainer.batches)
     start, earlier, first_step = time.monotonic(), trainer.seconds, trainer.step
     saved = shown = start
@@ -97,7 +96,7 @@ def train_classifier(
 
     def left() -> str:
         per_step = (time.monotonic() - start) / max(1, trainer.step - first_step)
-        return _clock((trainer.total_steps - trainer.step) * per_step) + " left"
+        return duration((trainer.total_steps - trainer.step) * per_step) + " left"
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         while trainer.step < trainer.total_steps and time.monotonic() < end:
@@ -127,7 +126,10 @@ def train_classifier(
 
 
 def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
-    """Measure, add a row to the log, begin a new count."""
+    """Measure, add a row to the log, begin a new count.
+
+    Of the row, loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures.
+    """
     score = trainer.evaluate()
     trainer.accuracy = Accuracy(score.top1, score.top5, score.total)
     loss, top1 = (trainer.running / len(trainer.batches)).tolist()
@@ -148,28 +150,8 @@ def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
         "top1": score.share(score.top1),
         "top5": score.share(score.top5),
     }
-    with log.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerow(row)
+    append_row(log, row)
     return row
-
-
-def _cut_log(log: Path, step: int) -> None:
-    """Drop rows after `step`: they belong to work that a kill has undone."""
-    if not log.exists():
-        return
-    try:
-        with log.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    except (KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{log} is no log of such a run: move it away") from error
-    write_file(log, text.getvalue().encode())
 
 
 def _accuracy(accuracy: Accuracy | None) -> str:
@@ -179,6 +161,36 @@ def _accuracy(accuracy: Accuracy | None) -> str:
     return f"held-out top-1 {top1:.1%}, top-5 {top5:.1%}"
 
 
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:
+    """What the run would take, from a few steps that change the trainer: do not go on with it."""
+    before = trainer.step
+    start = time.monotonic()
+    warm, warm_steps = start, 0
+    for pixels, labels in trainer.batches.epoch(0):
+        float(trainer.train_step(pixels, labels))  # waits for the device
+        if trainer.step - before == 1:
+            warm, warm_steps = time.monotonic(), 1
+        if time.monotonic() - start > seconds:
+            break
+    steps = trainer.step - before
+    per_step = (time.monotonic() - warm) / max(1, steps - warm_steps)
+    if steps == 1:
+        per_step = time.monotonic() - start
+    epoch = per_step * len(trainer.batches)
+    options = trainer.options
+    fit = ""
+    if math.isfinite(options.minutes):
+        fit = f"; {min(options.minutes * 60 / epoch, options.epochs):.1f} fit into the time box"
+    return "\n".join(
+        [
+            f"network    {sum(p.numel() for p in trainer.network.parameters()):,} parameters, "
+            f"{len(trainer.network.class_names)} classes",
+            f"pictures   {trainer.pictures:,}, crops of {trainer.crop}, batches of "
+            f"{options.batch}, {len(trainer.batches):,} steps per epoch",
+            f"memory     {peak_memory(trainer.device) / 2**20:,.0f} MiB at most, on "
+            f"{trainer.device}",
+            f"speed      {1 / per_step:.2f} steps per second",
+            f"time       {epoch / 60:.1f} minutes per epoch, {options.epochs * epoch / 3600:.2f} "
+            f"hours for {options.epochs} epochs{fit}",
+        ]
+    )

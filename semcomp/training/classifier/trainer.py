@@ -19,7 +19,7 @@ from torch.nn import functional
 from semcomp.errors import TrainingError
 from semcomp.semantics.activation import Accuracy
 from semcomp.semantics.classifiers import Vgg16Gap
-from semcomp.training.codec.checkpoint import write_state
+from semcomp.training.outputs import write_state
 
 from .data import Batches, LabelledPictures
 from .options import ClassifierOptions, learning_rate

@@ -22,13 +22,11 @@ from semcomp.errors import TrainingError
 from semcomp.files import write_file
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.networks.recurrence import ConvLSTM
+from semcomp.training.outputs import Report
 
 from . import checkpoint
-from .data import training_pictures
-from .log import Report
-from .options import TrainOptions
-from .pool import PicturePool
-from .recipes import differences
+from .data import PicturePool, training_pictures
+from .options import TrainOptions, differences
 from .trainer import Trainer, config_for, tables_for
 from .validation import validate
 

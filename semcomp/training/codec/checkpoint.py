@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,11 @@ from torch import Tensor, nn
 from semcomp.errors import TrainingError
 from semcomp.networks.codec import PRESETS
 from semcomp.networks.quantizer import QuantizerTables
+from semcomp.training.outputs import write_state
 
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .trainer import Trainer
 
 Weights = dict[str, Tensor]
-
-
-def write_state(state: dict[str, Any], path: Path) -> None:
-    """Write what `torch.load` reads; a kill while writing leaves the file of before."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
 
 
 def save(trainer: Trainer, path: Path) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-from .log import duration
-from .options import CURRICULA
-from .pool import PicturePool
-from .recipes import differences
+from semcomp.training.outputs import duration, peak_memory
 
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .data import PicturePool
+from .options import CURRICULA, differences
+from .trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,10 @@ def measure(trainer: Trainer, pool: PicturePool, seconds: float = 8.0) -> Cost:
         time_of_step += share * spent / steps
     blocks = options.work * (options.crop // 8) ** 2
     return Cost(
-        sum(p.numel() for p in trainer.codec.parameters()), _peak(device), 1 / time_of_step, blocks
+        sum(p.numel() for p in trainer.codec.parameters()),
+        peak_memory(device),
+        1 / time_of_step,
+        blocks,
     )
 
 
@@ -58,13 +56,6 @@ def _now(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.monotonic()
-
-
-def _peak(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def describe(trainer: Trainer, pool: PicturePool, cost: Cost, steps: int) -> list[str]:

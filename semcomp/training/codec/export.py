@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from semcomp.coding.entropy import ContextTables
 from semcomp.networks.codec import Codec, CodecConfig
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
+from semcomp.training.outputs import current_commit
 from semcomp.weights import load_contexts, save_model
 
 from .checkpoint import read
@@ -92,18 +92,3 @@ def fit_tables(
 
 def _slots(contexts: ContextTables) -> int:
     return len(contexts.w1)
-
-
-def current_commit() -> str:
-    """The checkout's commit, or "unknown"."""
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return result.stdout.strip()

@@ -26,6 +26,7 @@ FLOOR = 1e-3
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # a validation may be the first to ask, training the next
 def _band(size: int, stride: int, device: torch.device) -> Tensor:
     """Gaussian windows as rows of a matrix (windows, size)."""
     offsets = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2

@@ -1,38 +1,27 @@
-"""Trainer of the codec: one loop, time-boxed, resumable."""
+"""The codec's trainer: network, averaged weights, optimizer, and one step of them."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from semcomp.errors import TrainingError
 from semcomp.networks.codec import PRESETS, CodecConfig
 from semcomp.networks.one_pass import OnePassCodec
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
 
-from . import checkpoint
-from .compiled import use_compiled_cells
-from .data import random_importance, random_levels, training_pictures
+from .data import PicturePool, random_importance, random_levels
 from .design import design_quantizer, sample_blocks
-from .dry_run import describe, measure
-from .log import Progress, Report
 from .losses import loss_of
 from .options import TrainOptions, iterations_for
 from .parallel import Processes
-from .pool import PicturePool
 from .unroll import at_own_iterations, unroll
-from .validation import validate
-from .write import write_progress
 
 
 def config_for(options: TrainOptions) -> CodecConfig:
@@ -157,129 +146,6 @@ class Trainer:
         return at_own_iterations(self.codec, image, levels, own)
 
 
-def start(
-    options: TrainOptions,
-    pictures: Sequence[np.ndarray],
-    *,
-    resume: Path | None = None,
-    warm_start: Path | None = None,
-    tables: Path | None = None,
-    processes: Processes | None = None,
-    report: Report = print,
-) -> Trainer:
-    """A trainer from scratch, continuing `resume`, or with weights taken from `warm_start`.
-
-    tables: take the quantizer from this checkpoint or folder instead of designing one.
-    """
-    if resume is not None:
-        state = checkpoint.read(resume)
-        trainer = Trainer(options, QuantizerTables(**state["tables"]), processes)
-        checkpoint.resume(trainer, state)
-        return trainer
-    if tables is not None:
-        quantizer = QuantizerTables(**checkpoint.read(tables)["tables"])
-    else:
-        quantizer = tables_for(config_for(options), pictures, options.seed)
-    trainer = Trainer(options, quantizer, processes)
-    if warm_start is not None:
-        left = checkpoint.warm_start(trainer, checkpoint.read(warm_start))
-        report(f"weights from {warm_start}" + (f", but not {', '.join(left)}" if left else ""))
-    return trainer
-
-
-def train(
-    options: TrainOptions,
-    out: Path,
-    resume: Path | None = None,
-    report: Report = print,
-    *,
-    warm_start: Path | None = None,
-    tables: Path | None = None,
-    dry_run: bool = False,
-) -> Trainer:
-    """Train for `options.minutes`; writes `out/checkpoint.pt`, `out/log.csv` and `out/curve.png`.
-
-    resume, warm_start, tables: see `start`. dry_run: only measure and report what it would cost.
-    Under `torchrun` the first process validates, writes and reports.
-    """
-    options.check()
-    processes = Processes()
-    device = processes.device(torch.device(options.device))
-    options = dataclasses.replace(options, device=str(device))
-    processes.open(device)
-    say = report if processes.first else _silent
-    pictures, validation = training_pictures(options.data, options.crop, say)
-    validation = validation.to(device)
-    pool = PicturePool(pictures, device, options.scales, options.crop)
-    if options.importance == "cam":
-        pool.weigh(say)
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-        # The bits of training are those of files: the transform runs in full fp32.
-        torch.backends.cudnn.allow_tf32 = False
-    if options.compile:
-        gates = torch.bfloat16 if options.precision == "bf16" else torch.float32
-        use_compiled_cells(device, gates, say)
-    trainer = start(
-        options,
-        pictures,
-        resume=resume,
-        warm_start=warm_start,
-        tables=tables,
-        processes=processes,
-        report=say,
-    )
-    last_step = options.steps_for(len(pictures))
-    if dry_run:
-        for line in describe(trainer, pool, measure(trainer, pool), last_step):
-            say(line)
-        processes.close()
-        return trainer
-
-    budget = options.minutes * 60
-    # A schedule starts with this call, unless several calls share one.
-    shared = options.total_minutes > 0
-    whole = options.total_minutes * 60 or budget
-    seconds_before, scheduled_before = trainer.seconds, trainer.scheduled if shared else 0.0
-    first_step, base_step = trainer.step, 0 if options.epochs else trainer.step
-    losses: list[Tensor] = []
-    next_validation = 0.0
-    progress = Progress(processes.first)
-    began = time.monotonic()
-    while True:
-        # All processes follow the first one's clock.
-        elapsed = processes.agree(time.monotonic() - began, device)
-        trainer.seconds = seconds_before + elapsed
-        trainer.scheduled = scheduled_before + elapsed
-        by_steps = (trainer.step - base_step) / last_step if last_step else 0.0
-        done = max(elapsed / budget if budget else 1.0, by_steps)
-        left = elapsed / done - elapsed if done else math.nan
-        if elapsed >= next_validation or done >= 1:
-            progress.clear()
-            mean = float(torch.stack(losses).mean()) if losses else math.nan
-            if losses and not math.isfinite(mean):
-                raise TrainingError(
-                    f"the loss is {mean} at step {trainer.step}: resume {out / 'checkpoint.pt'} "
-                    "with a lower learning rate (--lr)"
-                )
-            if processes.first:
-                trainer.validation = validate(trainer.average, validation)
-                write_progress(trainer, out, mean, say, left)
-            losses = []
-            next_validation = elapsed + options.validate_minutes * 60
-        if done >= 1:
-            processes.close()
-            return trainer
-        passed = by_steps if last_step else trainer.scheduled / whole
-        losses.append(trainer.train_step(pool, options.speed(passed)))
-        rate = (trainer.step - first_step) / max(time.monotonic() - began, 1e-3)
-        progress.update(done, f"{trainer.step} steps, {rate:.2f} per second", left)
-
-
 def _same(value: Tensor) -> Tensor:
     """The mean over all processes of what only this one has a term for."""
     return value
-
-
-def _silent(line: str) -> None:
-    """What a process says that is not the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import math
 from pathlib import Path
@@ -14,31 +15,18 @@ from semcomp.errors import TrainingError
 from semcomp.networks.codec import CodecConfig
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.training.codec import checkpoint
-from semcomp.training.codec.data import training_pictures
-from semcomp.training.codec.log import read_rows
-from semcomp.training.codec.pool import PicturePool
-from semcomp.training.codec.recipes import options_from
-from semcomp.training.codec.trainer import Trainer, start, train
-from tests.support.small_runs import add_tiny_presets, options, picture, picture_folder
-from tests.support.tables import quantizer_tables
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return picture_folder(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_tiny_presets(monkeypatch)
-
-
-@pytest.fixture
-def tables() -> QuantizerTables:
-    return quantizer_tables("runs")
-
-
-# Runs
+from semcomp.training.codec.data import (
+    HOLD_OUT_EVERY,
+    PicturePool,
+)
+from semcomp.training.codec.run import start, train
+from semcomp.training.codec.trainer import Trainer
+from semcomp.training.outputs import read_rows
+from tests.support.small_runs import (
+    options,
+    picture,
+    write_pictures,
+)
 
 
 def test_run_leaves_checkpoint_log_curve_and_parts(folder: Path, tmp_path: Path) -> None:
@@ -62,6 +50,25 @@ def test_run_leaves_checkpoint_log_curve_and_parts(folder: Path, tmp_path: Path)
     again = train(options(folder), tmp_path / "more", out / "weights", lines.append)
     assert again.step == 4
     assert math.isnan(float(read_rows(out / "log.csv")[0]["loss"]))
+
+
+def test_train_leaves_a_checkpoint_and_a_log(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    write_pictures(data, HOLD_OUT_EVERY // 2 + 1, 192)
+    chosen = options(data, steps=0, minutes=0.01)
+    lines: list[str] = []
+    trainer = train(chosen, out, report=lines.append)
+    assert trainer.step > 0
+    resumed = train(chosen, out, resume=out / "checkpoint.pt", report=lines.append)
+    assert resumed.step > trainer.step
+    assert resumed.seconds > trainer.seconds
+    assert any(" 24:" in line for line in lines)
+    with (out / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [0, trainer.step, trainer.step, resumed.step]
+    state = torch.load(out / "checkpoint.pt", weights_only=False)
+    assert state["step"] == resumed.step
 
 
 def test_schedule_over_several_calls(folder: Path, tmp_path: Path) -> None:
@@ -111,45 +118,7 @@ def test_damaged_checkpoints_are_named(tmp_path: Path, content: bytes) -> None:
         checkpoint.read(path)
 
 
-@pytest.mark.parametrize("preset", ["tiny", "tiny-one-pass"])
-def test_resumed_steps_equal_uninterrupted_ones_with_every_option(
-    preset: str, tables: QuantizerTables, tmp_path: Path
-) -> None:
-    chosen = options(
-        preset=preset, importance="smooth", ssim_weight=0.5, ms_ssim_weight=0.5,
-        detail=0.5, transposes=True, precision="bf16", masked=0.25,
-    )  # fmt: skip
-    if preset == "tiny":
-        chosen = dataclasses.replace(chosen, priming=1, gain=True)
-    pool = PicturePool([picture(48, seed) for seed in range(3)], scales=(0.75,), minimum=32)
-    whole, first, resumed = (Trainer(chosen, tables) for _ in range(3))
-    losses = [float(whole.train_step(pool, 1.0)) for _ in range(4)]
-    assert losses[:2] == [float(first.train_step(pool, 1.0)) for _ in range(2)]
-    checkpoint.save(first, tmp_path / "checkpoint.pt")
-    checkpoint.resume(resumed, checkpoint.read(tmp_path / "checkpoint.pt"))
-    assert [float(resumed.train_step(pool, 1.0)) for _ in range(2)] == losses[2:]
-    for name, tensor in whole.average.state_dict().items():
-        assert torch.equal(tensor, resumed.average.state_dict()[name])
-
-
 def test_a_loss_that_is_not_finite_stops_the_run(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="lower learning rate"):
         train(options(folder, lr=math.inf, steps=4, warmup=1), tmp_path, report=lambda line: None)
     assert checkpoint.read(tmp_path / "checkpoint.pt")["step"] == 0
-
-
-def test_data_sets_by_name_train_the_paper_recipe(tmp_path, monkeypatch) -> None:
-    class Cifar:
-        def pictures(self, limit: int | None = None) -> list[np.ndarray]:
-            return [picture(32, seed) for seed in range(4)]
-
-    monkeypatch.setattr(
-        "semcomp.training.classifier.data.load_dataset", lambda name, split, report: Cifar()
-    )
-    pictures, held_out = training_pictures("cifar-100", 32)
-    assert len(pictures) == 4 and held_out.shape == (4, 3, 32, 32)
-    recipe = options_from("paper", {"preset": "tiny-paper", "epochs": 32, "minutes": math.inf})
-    lines: list[str] = []
-    trainer = train(recipe, tmp_path, report=lines.append)
-    assert trainer.step == 32 * 4 / 32
-    assert trainer.optimizer.param_groups[0]["lr"] < 0.01
