@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from semcomp.networks.codec import PRESETS, CodecConfig
-from semcomp.networks.one_pass import OnePassCodec
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
@@ -72,7 +71,7 @@ class Trainer:
     def crops(self, iterations: int) -> int:
         """Crops of a step, all processes together."""
         world = self.processes.count
-        passes = 1 if isinstance(self.codec, OnePassCodec) else iterations
+        passes = 1 if self.codec.one_pass else iterations
         return max(1, self.options.work // passes // world) * world
 
     def batch(self, pool: PicturePool, iterations: int) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -104,7 +103,7 @@ class Trainer:
             iterations = iterations_for(self.step, self.rng, options.curriculum)
         image, levels, weight = self.batch(pool, iterations)
         mean = self.processes.mean
-        if isinstance(self.codec, OnePassCodec):
+        if self.codec.one_pass:
             # Every crop is a term of its own: nothing in its logarithms to share.
             pictures = self.one_pass(image, levels, iterations)[:, None]
             image, mean = image[:, None], _same
@@ -138,7 +137,6 @@ class Trainer:
 
     def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
         """This process's crops after numbers of iterations drawn for each: (B, 3, H, W)."""
-        assert isinstance(self.codec, OnePassCodec)
         count = self.crops(iterations)
         drawn = self.rng.integers(1, iterations + 1, count)
         drawn[: count // 8] = iterations  # level maps in full, too

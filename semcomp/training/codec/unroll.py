@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -101,17 +102,20 @@ def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tens
 
     Returns the reconstructions after 1, 2, ... iterations: (iterations, B, 3, H, W).
     """
-    if isinstance(codec, EmbeddedCodec):
-        bits, linear = linear_path(codec.quantizer, image, levels, iterations)
-        units: list[LSTMState | None] = list(codec.start(image)[1].units)
-        pictures = codec.reconstruct(0, bits.flatten(0, 1), linear.flatten(0, 1), units, iterations)
-        return pictures.view(iterations, *image.shape)
-    if isinstance(codec, OnePassCodec):
-        _, linear = linear_path(codec.quantizer, image, levels, iterations)
+    if codec.linear_path is None:
+        return torch.stack(step_by_step(codec, image, levels, iterations))
+    bits, linear = linear_path(codec.linear_path, image, levels, iterations)
+    if codec.one_pass:
         reached = _reached(levels, torch.arange(1, iterations + 1, device=levels.device)[:, None])
-        pictures = codec.reconstruct(linear.flatten(0, 1), reached.flatten(0, 1))
-        return pictures.view(iterations, *image.shape)
-    return torch.stack(step_by_step(codec, image, levels, iterations))
+        pictures = cast(OnePassCodec, codec).reconstruct(
+            linear.flatten(0, 1), reached.flatten(0, 1)
+        )
+    else:
+        units: list[LSTMState | None] = list(codec.start(image)[1].units)
+        pictures = cast(EmbeddedCodec, codec).reconstruct(
+            0, bits.flatten(0, 1), linear.flatten(0, 1), units, iterations
+        )
+    return pictures.view(iterations, *image.shape)
 
 
 def _reached(levels: Tensor, iterations: Tensor) -> Tensor:
@@ -119,30 +123,29 @@ def _reached(levels: Tensor, iterations: Tensor) -> Tensor:
     return torch.minimum(levels[:, 0].long(), iterations[..., None, None])
 
 
-def at_own_iterations(
-    codec: OnePassCodec, image: Tensor, levels: Tensor, iterations: Tensor
-) -> Tensor:
+def at_own_iterations(codec: Codec, image: Tensor, levels: Tensor, iterations: Tensor) -> Tensor:
     """Every picture of a batch after a number of iterations of its own: (B, 3, H, W).
 
-    iterations: int64 (B,), from 1 on. A codec in one pass learns from as many different pictures as
-    the step has passes, instead of from a few pictures at every level.
+    codec: one in one pass, which so learns from as many different pictures as the step has passes,
+    instead of from a few pictures at every level. iterations: int64 (B,), from 1 on.
     """
-    _, linear = linear_path(codec.quantizer, image, levels, int(iterations.max()))
+    one_pass = cast(OnePassCodec, codec)
+    _, linear = linear_path(one_pass.quantizer, image, levels, int(iterations.max()))
     own = linear[iterations - 1, torch.arange(len(image), device=image.device)]
     own = own.contiguous(memory_format=torch.channels_last)
-    return codec.reconstruct(own, _reached(levels, iterations))
+    return one_pass.reconstruct(own, _reached(levels, iterations))
 
 
-def after(codec: Codec, image: Tensor, levels: Tensor, shown: Sequence[int]) -> dict[int, Tensor]:
+def after(codec: Codec, image: Tensor, levels: Tensor, counts: Sequence[int]) -> dict[int, Tensor]:
     """The pictures after some numbers of iterations, each (B, 3, H, W), as files would give them.
 
     A codec in one pass makes no others on the way.
     """
-    if isinstance(codec, OnePassCodec):
-        count = torch.ones(len(image), dtype=torch.int64, device=image.device)
-        return {k: at_own_iterations(codec, image, levels, k * count) for k in sorted(shown)}
-    pictures = step_by_step(codec, image, levels, max(shown))
-    return {k: pictures[k - 1] for k in sorted(shown)}
+    if codec.one_pass:
+        one = torch.ones(len(image), dtype=torch.int64, device=image.device)
+        return {k: at_own_iterations(codec, image, levels, k * one) for k in sorted(counts)}
+    pictures = step_by_step(codec, image, levels, max(counts))
+    return {k: pictures[k - 1] for k in sorted(counts)}
 
 
 def step_by_step(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> list[Tensor]:
