@@ -17,7 +17,6 @@ from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
 from semcomp.cli.tour import tour
 from semcomp.cli.train import train_app
-from semcomp.cli.train_classifier import train_classifier
 
 from .errors import SemcompError
 from .threads import use_one_blas_thread
@@ -37,7 +36,6 @@ app.command()(explain)
 app.command()(bench)
 app.command()(load)
 app.command()(tour)
-train_app.command("classifier")(train_classifier)
 app.add_typer(train_app, name="train")
 
 

@@ -1,4 +1,4 @@
-"""Commands that make weights: train codec, train classifier, train entropy.
+"""Commands that make weights: train codec, ablation, entropy, classifier.
 
 Like those of `__main__.py` they import what they need themselves.
 """
@@ -12,6 +12,10 @@ from typing import Annotated
 import typer
 
 train_app = typer.Typer(no_args_is_help=True, help="Train the codec and the classifier.")
+
+Device = Annotated[str | None, typer.Option(help="cpu or cuda")]
+Threads = Annotated[int, typer.Option(help="CPU threads; 0: torch decides")]
+say = partial(print, flush=True)
 
 
 @train_app.command("codec")
@@ -45,8 +49,8 @@ def train_codec(
     seed: Annotated[
         int | None, typer.Option(help="seed of weights, crops and level maps [default: 0]")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 0,
+    device: Device = None,
+    threads: Threads = 0,
     precision: Annotated[
         str | None, typer.Option(help="of the networks: fp32 or bf16 [default: fp32]")
     ] = None,
@@ -111,7 +115,7 @@ def train_codec(
         options,
         out,
         resume,
-        lambda line: print(line, flush=True),
+        say,
         warm_start=warm_start,
         tables=tables,
         dry_run=dry_run,
@@ -136,8 +140,8 @@ def train_ablation(
     ] = None,
     seconds: Annotated[float, typer.Option(help="of each variant; CPU seconds on a CPU")] = 300.0,
     steps: Annotated[int, typer.Option(help="of each variant, instead of seconds")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides")] = 1,
+    device: Device = None,
+    threads: Threads = 1,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="an option of all variants"),
@@ -160,8 +164,7 @@ def train_ablation(
     if threads:
         torch.set_num_threads(threads)
     budget = Budget(seconds, steps)
-    report = partial(print, flush=True)
-    table = run_ablation(base, out, names, budget, start, report, scratch=scratch)
+    table = run_ablation(base, out, names, budget, start, say, scratch=scratch)
     print(table.read_text(encoding="utf-8"))
 
 
@@ -188,6 +191,98 @@ def train_entropy(
         pictures=pictures,
         steps=steps,
         reuse=not refit,
-        report=lambda line: print(line, flush=True),
+        report=say,
     )
     print(f"wrote {out}, sha256 {digest}")
+
+
+@train_app.command("classifier")
+def train_classifier(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="caltech-256, cifar-100, or a folder with a sub-folder of pictures for each "
+            "class [default: caltech-256]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for checkpoint, log, weights and card [default: vgg16-gap, or the "
+            "checkpoint's]"
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="checkpoint.pt to continue; its options are kept")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="[default: 100]")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="stop after this time; --resume goes on")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option(help="share of VGG16's channels [default: 1]")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="pictures per step [default: 64]")] = None,
+    crop: Annotated[
+        int | None, typer.Option(help="side of the crops [default: 224, or the pictures' own]")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="first rate [default: 0.01]")] = None,
+    final_lr: Annotated[float | None, typer.Option(help="last rate [default: 0.0002]")] = None,
+    warmup: Annotated[
+        float | None, typer.Option(help="epochs in which the rate rises [default: 1]")
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option(help="largest norm of the gradients, 0: any [default: 1]")
+    ] = None,
+    batch_norm: Annotated[
+        bool | None, typer.Option("--batch-norm/--no-batch-norm", help="[default: on]")
+    ] = None,
+    augment: Annotated[
+        bool | None, typer.Option("--augment/--no-augment", help="random crops [default: on]")
+    ] = None,
+    bf16: Annotated[
+        bool | None, typer.Option("--bf16/--no-bf16", help="half precision on a GPU [default: on]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="of weights, order, crops [default: 0]")] = None,
+    memory_gib: Annotated[
+        float | None, typer.Option(help="memory for decoded pictures [default: 2]")
+    ] = None,
+    device: Device = None,
+    threads: Threads = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what memory and time it would take")
+    ] = False,
+) -> None:
+    """Train the paper's VGG16-like classifier, whose activation maps say what is important."""
+    import torch
+
+    from semcomp.training.classifier.run import run
+    from semcomp.weights import resolve_device
+
+    if threads:
+        torch.set_num_threads(threads)
+    given = {
+        "data": data,
+        "epochs": epochs,
+        "minutes": minutes,
+        "width": width,
+        "batch": batch,
+        "crop": crop,
+        "lr": lr,
+        "final_lr": final_lr,
+        "warmup": warmup,
+        "clip": clip,
+        "batch_norm": batch_norm,
+        "augment": augment,
+        "bf16": bf16,
+        "seed": seed,
+        "memory_gib": memory_gib,
+        "device": str(resolve_device(device)),
+    }
+    run(
+        {name: value for name, value in given.items() if value is not None},
+        out or (resume.parent if resume else Path("vgg16-gap")),
+        resume=resume,
+        dry=dry_run,
+        report=say,
+    )

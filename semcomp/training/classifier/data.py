@@ -174,8 +174,8 @@ def _caltech_256(split: Split, report: Callable[[str], None]) -> LabelledPicture
         for name, paths in groups.items()
         if not name.endswith(".clutter")
     }
-    found = _grouped("caltech-256", groups, split)
-    return replace(found, note=ARCHIVES["caltech-256"].note)
+    pictures = _grouped("caltech-256", groups, split)
+    return replace(pictures, note=ARCHIVES["caltech-256"].note)
 
 
 def _folder(folder: Path, split: Split) -> LabelledPictures:
@@ -213,20 +213,20 @@ def _named_groups(folder: Path) -> dict[str, list[Path]]:
 
     With all 1,000 classes of ImageNet, these have the names that the packaged classifiers use.
     """
-    found: dict[str, list[Path]] = defaultdict(list)
+    groups: dict[str, list[Path]] = defaultdict(list)
     titles: dict[str, str] = {}
     for path in sorted(folder.iterdir()):
         match = _SYNSET.fullmatch(path.stem)
         if match and path.suffix.lower() in PICTURE_SUFFIXES:
-            found[match[1]].append(path)
+            groups[match[1]].append(path)
             titles.setdefault(match[1], match[2].replace("_", " "))
-    synsets = sorted(found)
+    synsets = sorted(groups)
     names = [titles[synset] for synset in synsets]
     if len(synsets) == len(imagenet_classes()):
         names = list(imagenet_classes())
     elif len({n.casefold() for n in names}) < len(names):
         names = [f"{titles[synset]} ({synset})" for synset in synsets]
-    return {name: found[synset] for name, synset in zip(names, synsets, strict=True)}
+    return {name: groups[synset] for name, synset in zip(names, synsets, strict=True)}
 
 
 def _grouped(name: str, groups: dict[str, list[Path]], split: Split) -> LabelledPictures:
@@ -295,7 +295,7 @@ class Batches:
         self._seed = seed
         self._augment = augment
         self._jitter = jitter
-        self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._decoded: dict[int, NDArray[np.uint8]] = {}
         self._room = memory
         self._lock = threading.Lock()
         self._threads = threads or min(16, os.cpu_count() or 1)
@@ -347,9 +347,9 @@ class Batches:
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         """A picture, reduced to the size that the largest zoom needs."""
-        kept = self._kept.get(index)
-        if kept is not None:
-            return kept
+        picture = self._decoded.get(index)
+        if picture is not None:
+            return picture
         picture = self._pictures.picture(index)
         if isinstance(self._pictures.items, np.ndarray):  # in memory already
             return picture
@@ -359,9 +359,9 @@ class Batches:
             reduced = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
             picture = np.asarray(reduced)
         with self._lock:
-            if self._room >= picture.nbytes and index not in self._kept:
+            if self._room >= picture.nbytes and index not in self._decoded:
                 self._room -= picture.nbytes
-                self._kept[index] = picture
+                self._decoded[index] = picture
         return picture
 
 

@@ -140,9 +140,9 @@ class ClassifierTrainer:
             labels = labels.to(self.device)
             scores = self._scores(pixels, network)
             loss += float(functional.cross_entropy(scores, labels, reduction="sum"))
-            found = scores.topk(min(5, scores.shape[1])).indices == labels[:, None]
-            top1 += int(found[:, 0].sum())
-            top5 += int(found.sum())
+            hits = scores.topk(min(5, scores.shape[1])).indices == labels[:, None]
+            top1 += int(hits[:, 0].sum())
+            top5 += int(hits.sum())
         network.train(was_training)
         return Score(loss, top1, top5, len(self.held_out))
 

@@ -205,27 +205,27 @@ def run_ablation(
         "base": differences(base),
     }
     path = out / "ablation.json"
-    kept: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     if path.exists():
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored.get("setting") == json.loads(json.dumps(setting)):
-            kept = stored["variants"]
+            results = stored["variants"]
     out.mkdir(parents=True, exist_ok=True)
     table = out / "ABLATION.md"
     for name in names:
         variant = VARIANTS[name]
         variant = replace(variant, scratch=variant.scratch or scratch)
-        wanted = json.loads(json.dumps(differences(options_of(variant, base))))
-        if name in kept and kept[name]["options"] == wanted:
+        expected = json.loads(json.dumps(differences(options_of(variant, base))))
+        if name in results and results[name]["options"] == expected:
             continue
-        kept[name] = run_variant(
+        results[name] = run_variant(
             variant, base, budget, state, pictures, validation, name == BASELINE
         )
-        row = kept[name]
+        row = results[name]
         report(f"{name}: {row['steps']} steps, {row['seconds']} s, {_scores(row['average'])}")
-        text = json.dumps({"setting": setting, "variants": kept}, indent=1)
+        text = json.dumps({"setting": setting, "variants": results}, indent=1)
         write_file(path, (text + "\n").encode())
-        write_file(table, markdown(setting, kept).encode())
+        write_file(table, markdown(setting, results).encode())
     return table
 
 

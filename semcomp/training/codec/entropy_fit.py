@@ -191,10 +191,10 @@ def fit_contexts(
                 for source in sources:
                     source.pass_by(k, part)
                 continue
-            found = [source.round(k, part) for source in sources]
+            samples = [source.round(k, part) for source in sources]
             for i in range(BITS):
                 features, nodes, bits = (
-                    torch.from_numpy(np.concatenate([slot[i][j] for slot in found]))
+                    torch.from_numpy(np.concatenate([slot[i][j] for slot in samples]))
                     for j in range(3)
                 )
                 network, entropy = _fit_slot(

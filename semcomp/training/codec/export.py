@@ -51,7 +51,7 @@ def export_model(
     # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
     shared = [] if codec.closed_loop else sorted(out.parent.glob("*/"))
     stored = [load_contexts(folder, tables) for folder in (out, *shared)] if reuse else []
-    known = max((found for found in stored if found is not None), key=_slots, default=None)
+    known = max((contexts for contexts in stored if contexts is not None), key=_slots, default=None)
     if known is not None and _slots(known) == len(tables.schedule):
         contexts = known
     else:

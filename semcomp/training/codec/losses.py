@@ -129,14 +129,14 @@ def loss_of(
     loss = (errors if plain_l1 else _log_of_mean(errors, mean)).mean()
     if not (ssim_weight or ms_ssim_weight):
         return loss
-    reference, shown = ((t + 128) / 255 for t in (image, y))
+    reference, decoded = ((t + 128) / 255 for t in (image, y))
     # The windows' products want rows, not channels, innermost.
-    reference, shown = reference.contiguous(), shown.contiguous()
+    reference, decoded = reference.contiguous(), decoded.contiguous()
     terms = []
     if ssim_weight:
-        terms.append((ssim_weight, ssim_terms(reference, shown, stride)[0]))
+        terms.append((ssim_weight, ssim_terms(reference, decoded, stride)[0]))
     if ms_ssim_weight:
-        terms.append((ms_ssim_weight, ms_ssim_terms(reference, shown)))
+        terms.append((ms_ssim_weight, ms_ssim_terms(reference, decoded)))
     for factor, similarity in terms:
         missing = (1 - similarity).mean((1, 2))
         loss = loss + factor * (

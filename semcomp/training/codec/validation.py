@@ -16,8 +16,8 @@ from .data import random_levels
 from .losses import ms_ssim_terms, ssim_terms
 from .unroll import after
 
-SHOWN = (1, 2, 4, 6, 8, 12, 16, 24)
-"""Uniform levels that are scored."""
+COUNTS = (1, 2, 4, 6, 8, 12, 16, 24)
+"""Numbers of iterations, the same for all blocks, that are scored."""
 MAP_ITERATIONS = 12
 """Highest level of the level maps that are scored; their mean level is about half of it."""
 CHUNK = 4
@@ -62,31 +62,31 @@ def level_weighted_error(x: Tensor, y: Tensor, levels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def validate(codec: Codec, image: Tensor, shown: Sequence[int] = SHOWN) -> dict[str, float]:
+def validate(codec: Codec, image: Tensor, counts: Sequence[int] = COUNTS) -> dict[str, float]:
     """Mean scores of held-out crops, run iteration by iteration as on files.
 
     image: float32 (B, 3, H, W) in -128..127, sides multiples of 16 and at least 96 pixels (five
     scales of MS-SSIM from 176 on).
-    Returns psnr_K (dB), ms_ssim_K and ssim_K for each uniform level K of `shown`; then under the
-    fixed smooth level maps map_psnr, map_ms_ssim, map_ssim, and map_weighted_psnr, in which
-    every block's error counts by its level.
+    Returns psnr_K (dB), ms_ssim_K and ssim_K for each K of `counts`, iterations of all blocks; then
+    under the fixed smooth level maps map_psnr, map_ms_ssim, map_ssim, and map_weighted_psnr, in
+    which every block's error counts by its level.
     """
     blocks = image.shape[2] // BLOCK
     maps = validation_maps(len(image), blocks).to(image.device)
     sums: dict[str, float] = {
-        f"{name}_{k}": 0.0 for name in SCORES for k in shown
+        f"{name}_{k}": 0.0 for name in SCORES for k in counts
     }  # in this order, whatever comes first below
     for start in range(0, len(image), CHUNK):
         part = slice(start, start + CHUNK)
         x = shown_pixels(image[part])
         full = torch.full_like(maps[part], ITERATIONS)
-        for k, y in after(codec, image[part], full, shown).items():
+        for k, y in after(codec, image[part], full, counts).items():
             for name, score in SCORES.items():
                 sums[f"{name}_{k}"] += float(score(x, shown_pixels(y)).sum())
-        depth = min(MAP_ITERATIONS, max(shown))
+        depth = min(MAP_ITERATIONS, max(counts))
         y = shown_pixels(after(codec, image[part], maps[part], [depth])[depth])
-        found = {f"map_{name}": score(x, y) for name, score in SCORES.items()}
-        found["map_weighted_psnr"] = level_weighted_error(x, y, maps[part])
-        for name, values in found.items():
+        of_maps = {f"map_{name}": score(x, y) for name, score in SCORES.items()}
+        of_maps["map_weighted_psnr"] = level_weighted_error(x, y, maps[part])
+        for name, values in of_maps.items():
             sums[name] = sums.get(name, 0.0) + float(values.sum())
     return {name: value / len(image) for name, value in sums.items()}
