@@ -29,10 +29,9 @@ from leaderboard.data.results import (
 from semcomp.errors import SemcompError
 
 from .cache import CacheError, PointCache
-from .local_workers import LocalWorkers
 from .progress import Progress
 from .provenance import identity, joined, made_by
-from .workers import InThisProcess, Outcome, Task, Workers
+from .workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
 
 __all__ = ["CacheError", "EvaluationError", "Failure", "evaluate"]
 

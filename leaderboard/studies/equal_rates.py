@@ -12,7 +12,7 @@ from PIL import Image
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
-from leaderboard.run.scores import Reference
+from leaderboard.run.measuring import Reference
 
 from .matching import FileSearch, scores_at
 from .panels import Series

@@ -20,7 +20,7 @@ from leaderboard.analysis.figures import TEXT
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
-from leaderboard.run.scores import reference
+from leaderboard.run.measuring import reference
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
 from .base import Context, Study, StudyError

@@ -17,7 +17,7 @@ from PIL import Image
 from leaderboard.analysis.curves import decibels
 from leaderboard.codecs.base import open_session
 from leaderboard.codecs.semcomp import SemcompCodec
-from leaderboard.run.scores import reference
+from leaderboard.run.measuring import reference
 
 from .base import Context, Study
 from .matching import FileSearch, scores_at

@@ -18,7 +18,7 @@ from leaderboard.analysis.curves import decibels
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
-from leaderboard.run.scores import reference, score
+from leaderboard.run.measuring import reference, score
 from semcomp.allocation.planning import read_codes
 from semcomp.coding import bitstream
 from semcomp.image import crop

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.run.scores import CLASSIFIERS, Reference, reference
+from leaderboard.run.measuring import CLASSIFIERS, Reference, reference
 from semcomp.metrics import ssim_map, weighted_mean
 
 from .base import Context, Study

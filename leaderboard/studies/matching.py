@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leaderboard.codecs import Codec
 from leaderboard.codecs.semcomp import SemcompCodec
-from leaderboard.run.scores import Reference, score
+from leaderboard.run.measuring import Reference, score
 
 from .base import StudyError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.run.scores import CLASSIFIERS, Reference
+from leaderboard.run.measuring import CLASSIFIERS, Reference
 from semcomp.semantics.activation import SemanticMap, analyse, load_classifier
 
 from .base import Context, Study

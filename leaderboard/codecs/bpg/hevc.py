@@ -27,7 +27,6 @@ from av.video.codeccontext import VideoCodecContext
 
 from leaderboard.codecs.base import CodecError
 
-from .bits import BitsError
 from .colour import Plane
 from .headers import (
     CHROMA_420,
@@ -36,6 +35,7 @@ from .headers import (
     PPS,
     SPS,
     START,
+    BitsError,
     SpsFields,
     sps_fields,
     units,

@@ -20,7 +20,7 @@ from leaderboard.codecs.base import open_session
 from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data.datasets import KODAK, cache_folder, load_dataset
 from leaderboard.data.kodak import PIXELS
-from leaderboard.run.scores import Reference, reference, score
+from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.work import samples
 from semcomp.errors import DatasetError
 

@@ -16,7 +16,7 @@ from leaderboard.analysis.curves import by_rate
 from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.data.results import Results, to_frame, write_results
-from leaderboard.run.scores import Reference, reference
+from leaderboard.run.measuring import Reference, reference
 from leaderboard.studies import (
     STUDIES,
     Context,

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from leaderboard.codecs import CODECS
-from leaderboard.run.scores import Reference
+from leaderboard.run.measuring import Reference
 from leaderboard.studies import StudyError
 from leaderboard.studies.matching import FileSearch, scores_at
 

@@ -14,9 +14,8 @@ from leaderboard.codecs.jpeg import JpegCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.data.results import METRICS, read_results
 from leaderboard.run import provenance
-from leaderboard.run.measuring import Sitting
+from leaderboard.run.measuring import Sitting, reference, score
 from leaderboard.run.provenance import code_digest, joined, source_files
-from leaderboard.run.scores import reference, score
 from semcomp.errors import MetricError
 from semcomp.metrics import ms_ssim, psnr, si_ssim, ssim
 from semcomp.semantics.activation import analyse, load_classifier, upsample_grey
@@ -148,7 +147,7 @@ def test_code_digest_follows_imports_and_ignores_comments(tmp_path):
     ours = {path.name for path in source_files(ROOT / "leaderboard" / "codecs" / "semcomp.py")}
     assert {"pipeline.py", "planning.py", "entropy.py", "levels.py"} <= ours
     scoring = {path.name for path in source_files(ROOT / "leaderboard" / "run" / "measuring.py")}
-    assert {"scores.py", "metrics.py", "classifiers.py"} <= scoring
+    assert {"measuring.py", "metrics.py", "classifiers.py"} <= scoring
 
     def digest(text: str) -> str:
         path = tmp_path / f"{abs(hash(text))}" / "module.py"
