@@ -83,8 +83,8 @@ def front(rates: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDA
         raise NoCurve(f"{x.size} rates and {y.size} scores: expected as many of each")
     if np.isnan(y).any() or not (np.isfinite(x).all() and (x > 0).all()):
         raise NoCurve("rates must be positive, and scores numbers")
-    kept = np.isfinite(y)
-    x, y = x[kept], y[kept]
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
     order = np.lexsort((-y, x))  # of equal rates the best score comes first
     x, y = x[order], y[order]
     best = np.concatenate(([-np.inf], np.maximum.accumulate(y)[:-1])) if y.size else y
@@ -202,8 +202,10 @@ def by_rate(
     else:
         at = np.array([rate for rate in rates if low <= rate <= high])
         if not at.size:
-            asked = ", ".join(f"{rate:g}" for rate in rates)
-            raise NoCurve(f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {asked}")
+            rates_text = ", ".join(f"{rate:g}" for rate in rates)
+            raise NoCurve(
+                f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {rates_text}"
+            )
     scores = np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
     own = rows_of(frame, codec)
     kind = str(own["kind"].iloc[0])
@@ -278,12 +280,12 @@ def _settings_at(own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, .
     numeric = all(isinstance(quality, (int, float)) for quality in own["quality"])
     if not numeric:
         return ("",) * len(at)
-    found = []
+    qualities = []
     for _, rows in own.groupby("image"):
         rows = rows.sort_values("bpp")
         log = np.log(rows["bpp"].to_numpy(np.float64))
-        found.append(np.interp(np.log(at), log, rows["quality"].to_numpy(np.float64)))
-    lows, highs = np.min(found, axis=0), np.max(found, axis=0)
+        qualities.append(np.interp(np.log(at), log, rows["quality"].to_numpy(np.float64)))
+    lows, highs = np.min(qualities, axis=0), np.max(qualities, axis=0)
     return tuple(
         f"quality {_number(low)} to {_number(high)}" for low, high in zip(lows, highs, strict=True)
     )
@@ -295,5 +297,5 @@ def _number(value: object) -> str:
 
 def _some(names: Sequence[str]) -> str:
     """Names in a sentence, not more than four."""
-    shown = ", ".join(names[:4])
-    return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    some = ", ".join(names[:4])
+    return some + (f" and {len(names) - 4} more" if len(names) > 4 else "")

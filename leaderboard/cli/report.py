@@ -52,10 +52,10 @@ def table(
     for metric in wanted:
         ranking = tables.ranked(frame, metric, anchor, method)
         heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}"
-        parts.append((heading, tables.shown(ranking)))
+        parts.append((heading, tables.as_text(ranking)))
         _write(out / f"table-{metric}.csv", tables.csv(ranking))
     equal = tables.equal_rates(frame, wanted, at)
-    parts.append(("Mean scores at equal rates", tables.shown(equal)))
+    parts.append(("Mean scores at equal rates", tables.as_text(equal)))
     _write(out / "rates.csv", tables.csv(equal))
     text = "\n".join(f"## {heading}\n\n{tables.markdown(each)}" for heading, each in parts)
     if (frame["kind"] == "published").any():
@@ -87,8 +87,8 @@ def figures(
     """
     from leaderboard.analysis import figures as drawing
     from leaderboard.analysis.curves import AVERAGES
+    from leaderboard.analysis.figures import png, rd_chart
     from leaderboard.analysis.look import look_of
-    from leaderboard.analysis.static import png, rd_chart
     from leaderboard.data.published import source_of
 
     if average not in AVERAGES:

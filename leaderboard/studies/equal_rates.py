@@ -14,8 +14,8 @@ from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
 from leaderboard.run.measuring import Reference
 
+from .base import Series
 from .matching import FileSearch, scores_at
-from .panels import Series
 
 if TYPE_CHECKING:
     import pandas
@@ -35,7 +35,7 @@ def records(
     rates: bits per pixel. score_file: decoded pixels -> scores. Raises CodecError.
     """
     image = original.image
-    found = []
+    rows = []
     for codec_name in codecs:
         codec = CODECS[codec_name]
         search = FileSearch.of(codec, open_session(codec, Image.fromarray(image)).encode)
@@ -43,8 +43,8 @@ def records(
             match = search.match(round(rate * image.shape[0] * image.shape[1] / 8))
             scores = scores_at(codec, match, original, score_file)
             key = {"image": name, "bpp": rate, "codec": codec_name, "reached": match.reached}
-            found.append(key | scores)
-    return found
+            rows.append(key | scores)
+    return rows
 
 
 def means(rows: pandas.DataFrame, columns: Sequence[str]) -> pandas.DataFrame:

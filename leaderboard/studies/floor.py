@@ -19,9 +19,8 @@ from leaderboard.codecs.base import open_session
 from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.measuring import reference
 
-from .base import Context, Study
+from .base import Context, Panel, Series, Study
 from .matching import FileSearch, scores_at
-from .panels import Panel, Series
 
 if TYPE_CHECKING:
     import pandas

@@ -14,8 +14,7 @@ import numpy as np
 from leaderboard.analysis.look import look_of
 from leaderboard.data.results import to_frame
 
-from .base import Context, Study, StudyError
-from .panels import Panel, Series
+from .base import Context, Panel, Series, Study, StudyError
 
 if TYPE_CHECKING:
     import pandas

@@ -31,7 +31,7 @@ from leaderboard.studies import (
     metric_agreement,
     write_study,
 )
-from leaderboard.studies.panels import Panel, Series, interactive, still
+from leaderboard.studies.base import Panel, Series, interactive, still
 from semcomp.pipeline import compress, decompress
 from tests.support.anchor_curves import model_codec
 
@@ -258,7 +258,7 @@ PANEL = Panel(
     "y",
     [
         Series("one", [1, 2], [3.0, 4.0], "#D55E00", "lines+markers", texts=["a", "b"]),
-        Series("back", [1, 2], [1.0, 1.0], "#C4C4C4", shown=False),
+        Series("back", [1, 2], [1.0, 1.0], "#C4C4C4", in_legend=False),
     ],
     identity=True,
 )
