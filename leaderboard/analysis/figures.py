@@ -29,7 +29,7 @@ RATES = (0.0, 1.6)
 """Rates in view at first, in bits per pixel."""
 MANY_POINTS = 40
 """Curves of more points are drawn without marks."""
-_TICKS = (*(0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), *(0.98, 0.99, 0.995, 0.998, 0.999, 0.9995))
+_TICKS = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
 # Published curves beyond these two can be switched on in the legend.
 _PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018")
 TEXT, GRID = "#262626", "#E3E3E3"

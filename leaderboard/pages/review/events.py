@@ -15,16 +15,16 @@ import gradio as gr
 from leaderboard.data.results import dump
 from leaderboard.pages.access import AccessError
 from leaderboard.pages.context import BoardContext, from_this_page
+from leaderboard.pages.files import private_folder
 from leaderboard.pages.submit import words
-from leaderboard.pages.submit.files import private_folder
 from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound, StoreError
 from leaderboard.store.records import Entry
 from semcomp.demo.hosting.address import address_of
+from semcomp.errors import SemcompError
 
 from . import words as review
-from .inputs import WHICH, NotClear, newer_of, number_of, reason_of, text_of
 
 Outputs = tuple[Any, ...]
 Profile = gr.OAuthProfile | None
@@ -35,6 +35,10 @@ QUEUES = {
     "others": ("rejected", "failed", "withdrawn", "superseded"),
 }
 """What a maintainer can look through, by the states of its entries."""
+REASON = "Say why: the submitter reads it."
+WHICH = "Choose an entry first."
+NEWER = "Enter the number of the newer entry."
+MOST_REASON = 1000
 
 
 class ReviewEvents:
@@ -69,7 +73,7 @@ class ReviewEvents:
     def sign_out(self, request: gr.Request, key: str) -> Outputs:
         """Forget the key, on the board and on the page."""
         try:
-            self.context.access.sign_out(text_of(key), session=request.session_hash or "")
+            self.context.access.sign_out(_text(key), session=request.session_hash or "")
         except AccessError as error:
             return self._closed(words.says(str(error), "bad"))
         return self._closed(words.says("You are signed out."))
@@ -91,7 +95,7 @@ class ReviewEvents:
             request,
             profile,
             key,
-            lambda _: (gr.Dropdown(**self._listed(queue, number_of(entry))), *(gr.skip(),) * 5),
+            lambda _: (gr.Dropdown(**self._listed(queue, _number(entry))), *(gr.skip(),) * 5),
         )
 
     def show(
@@ -99,7 +103,7 @@ class ReviewEvents:
     ) -> Outputs:
         """The details of an entry."""
         return self._answer(
-            request, profile, key, lambda _: (gr.skip(), *self._details(number_of(entry)))
+            request, profile, key, lambda _: (gr.skip(), *self._details(_number(entry)))
         )
 
     def approve(
@@ -126,7 +130,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.reject(id_, by, reason_of(reason)),
+            lambda id_, by: self._store.reject(id_, by, _reason(reason)),
         )
 
     def withdraw(
@@ -145,7 +149,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, reason_of(reason)),
+            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, _reason(reason)),
         )
 
     def supersede(
@@ -164,7 +168,7 @@ class ReviewEvents:
             key,
             queue,
             entry,
-            lambda id_, by: self._store.supersede(id_, by, newer_of(newer)),
+            lambda id_, by: self._store.supersede(id_, by, _newer(newer)),
         )
 
     def files(
@@ -173,11 +177,11 @@ class ReviewEvents:
         """Message, the file as it was sent, and the results if there are any."""
         try:
             self._reviewer(request, profile, key)
-            number = number_of(entry)
+            number = _number(entry)
             if number is None:
                 return words.says(WHICH, "bad"), None
             return "", self._files(number)
-        except (AccessError, StoreError) as error:
+        except SemcompError as error:
             return words.says(str(error), "bad"), None
 
     @property
@@ -188,7 +192,7 @@ class ReviewEvents:
         """Who acts. Raises AccessError for everybody who may not."""
         account = profile.username if profile is not None and from_this_page(request) else None
         return self.context.access.reviewer(
-            text_of(key), session=request.session_hash or "", account=account
+            _text(key), session=request.session_hash or "", account=account
         )
 
     def _decide(
@@ -201,9 +205,9 @@ class ReviewEvents:
         act: Callable[[int, str], object],
     ) -> Outputs:
         def decided(by: str) -> Outputs:
-            number = number_of(entry)
+            number = _number(entry)
             if number is None:
-                raise NotClear(WHICH)
+                raise SemcompError(WHICH)
             act(number, by)
             return self._choices(queue, number), *self._details(number)
 
@@ -219,7 +223,7 @@ class ReviewEvents:
             return self._closed(words.says(str(error), "bad"))
         try:
             return *(gr.skip(),) * 3, "", *(gr.skip(),) * 2, *made(by)
-        except (StoreError, NotClear) as error:
+        except SemcompError as error:
             told = words.says(str(error), "bad")
             return *(gr.skip(),) * 3, told, *(gr.skip(),) * 8
 
@@ -228,8 +232,14 @@ class ReviewEvents:
         told = words.says(f"Signed in as {name}", "good")
         try:
             return (
-                *(key, "", "", told, gr.Column(visible=False), gr.Column(visible=True)),
-                *(self._choices(queue), *self._details(None)),
+                key,
+                "",
+                "",
+                told,
+                gr.Column(visible=False),
+                gr.Column(visible=True),
+                self._choices(queue),
+                *self._details(None),
             )
         except StoreError as error:
             return self._closed(words.says(str(error), "bad"))
@@ -238,8 +248,14 @@ class ReviewEvents:
         """As `_opened`, with everything gone that only maintainers see."""
         door = gr.Column(visible=self.context.access.by_token)
         return (
-            *("", "", gr.skip(), told, door, gr.Column(visible=False)),
-            *(gr.Dropdown(choices=[], value=None), *self._details(None)),
+            "",
+            "",
+            gr.skip(),
+            told,
+            door,
+            gr.Column(visible=False),
+            gr.Dropdown(choices=[], value=None),
+            *self._details(None),
         )
 
     def _choices(self, queue: str, chosen: int | None = None) -> gr.Dropdown:
@@ -249,12 +265,12 @@ class ReviewEvents:
     def _listed(self, queue: str, chosen: int | None) -> dict[str, Any]:
         """Choices and label for the entries of a queue and the one that is chosen."""
         states = QUEUES.get(queue, QUEUES["waiting"])
-        found: list[Entry] = self._store.entries(states)
-        choices = [(review.line(entry), entry.id) for entry in found]
-        ids = [entry.id for entry in found]
+        entries: list[Entry] = self._store.entries(states)
+        choices = [(review.line(entry), entry.id) for entry in entries]
+        ids = [entry.id for entry in entries]
         if chosen is not None and chosen not in ids:
             choices.append((review.line(self._store.entry(chosen)), chosen))
-        label = "Entries" if not found else f"Entries ({len(found)})"
+        label = "Entries" if not entries else f"Entries ({len(entries)})"
         return {"choices": choices, "label": label}
 
     def _details(self, entry_id: int | None) -> Outputs:
@@ -286,3 +302,33 @@ class ReviewEvents:
             path.write_text(dump(results), encoding="utf-8")
             made.append(str(path))
         return made
+
+
+def _reason(value: Any) -> str:
+    """A reason. Raises SemcompError."""
+    text = _text(value)[:MOST_REASON]
+    if not text:
+        raise SemcompError(REASON)
+    return text
+
+
+def _text(value: Any) -> str:
+    """A text without space around it; empty for what is none."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _newer(value: Any) -> int:
+    """The newer entry's number. Raises SemcompError."""
+    number = _number(value)
+    if number is None:
+        raise SemcompError(NEWER)
+    return number
+
+
+def _number(value: Any) -> int | None:
+    """An entry's number as a component sends it; None for what no database takes as one."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 < number < 2**31 else None

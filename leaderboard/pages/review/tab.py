@@ -10,8 +10,7 @@ from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import words as submit_page_words
 
 from . import words
-from .events import QUEUES, ReviewEvents
-from .inputs import MOST_REASON
+from .events import MOST_REASON, QUEUES, ReviewEvents
 
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -89,21 +88,21 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
                 )
                 with gr.Row():
                     supersede = _button("Replace by it", "review-supersede")
-    shown = [key, token, name, said, door, panel]
-    shown += [entry, details, actions, reason, newer, files]
-    gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], shown, **QUICK)
-    leave.click(events.sign_out, key, shown, **QUICK)
-    asked = [key, queue, entry]
-    queue.input(events.look_through, asked[:2], shown, **QUICK)
-    for start in (entry.input, refresh.click(events.refresh, asked, shown, **QUICK).success):
-        start(events.show, [key, entry], shown, **QUICK)
-    approve.click(events.approve, asked, shown, **QUICK)
-    reject.click(events.reject, [*asked, reason], shown, **QUICK)
-    withdraw.click(events.withdraw, [*asked, reason], shown, **QUICK)
-    supersede.click(events.supersede, [*asked, newer], shown, **QUICK)
+    outputs = [key, token, name, said, door, panel]
+    outputs += [entry, details, actions, reason, newer, files]
+    gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], outputs, **QUICK)
+    leave.click(events.sign_out, key, outputs, **QUICK)
+    inputs = [key, queue, entry]
+    queue.input(events.look_through, inputs[:2], outputs, **QUICK)
+    for start in (entry.input, refresh.click(events.refresh, inputs, outputs, **QUICK).success):
+        start(events.show, [key, entry], outputs, **QUICK)
+    approve.click(events.approve, inputs, outputs, **QUICK)
+    reject.click(events.reject, [*inputs, reason], outputs, **QUICK)
+    withdraw.click(events.withdraw, [*inputs, reason], outputs, **QUICK)
+    supersede.click(events.supersede, [*inputs, newer], outputs, **QUICK)
     fetch.click(events.files, [key, entry], [said, files], **QUICK)
     if access.hub:
-        page.load(events.open, queue, shown, **QUICK)
+        page.load(events.open, queue, outputs, **QUICK)
 
 
 def _button(label: str, name: str, variant: Any = "secondary") -> gr.Button:

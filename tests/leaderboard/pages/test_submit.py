@@ -19,8 +19,8 @@ import app
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
-from leaderboard.pages.submit.api import SubmitApi
 from leaderboard.pages.submit.events import FIELDS, SubmitEvents
+from leaderboard.pages.submit.submitting import SubmitApi
 from leaderboard.store.database import Rates, open_store
 from leaderboard.store.errors import StoreError
 from leaderboard.submissions.problems import Problem, Rejected
