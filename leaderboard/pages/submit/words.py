@@ -119,7 +119,7 @@ def link_html(address: str) -> str:
     text = escape(address)
     if not safe:
         return text
-    return f'<a href="{text}" rel="nofollow noopener noreferrer ugc" target="_blank">{text}</a>'
+    return f'<a href="{text}" rel="noopener noreferrer nofollow ugc" target="_blank">{text}</a>'
 
 
 def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -> str:
