@@ -21,22 +21,22 @@ class Difference:
     row: Row
     column: str
     stated: float | int | None
-    found: float | int | None
+    recomputed: float | int | None
 
     def __str__(self) -> str:
         return (
             f"{self.codec}, {self.row.image}, quality {self.row.quality}: {self.column} is stated "
-            f"as {self.stated}, recomputed {self.found}"
+            f"as {self.stated}, recomputed {self.recomputed}"
         )
 
 
-def differences(stated: Results, found: Results) -> list[Difference]:
-    """Values of `found` that `stated` has otherwise; rows that only `stated` has are not looked at.
+def differences(stated: Results, recomputed: Results) -> list[Difference]:
+    """Values of `recomputed` that `stated` has otherwise; rows that only `stated` has are not looked at.
 
-    Raises ResultsError where `found` has a row that `stated` lacks: nothing was compared then.
+    Raises ResultsError where `recomputed` has a row that `stated` lacks: nothing was compared then.
     """
     rows = {(row.image, row.quality): row for row in stated.rows}
-    missing = [row for row in found.rows if (row.image, row.quality) not in rows]
+    missing = [row for row in recomputed.rows if (row.image, row.quality) not in rows]
     if missing:
         raise ResultsError(
             f"{stated.name}: the results state nothing of {missing[0].image} at quality "
@@ -44,16 +44,16 @@ def differences(stated: Results, found: Results) -> list[Difference]:
         )
     return [
         difference
-        for row in found.rows
+        for row in recomputed.rows
         for difference in _row_differences(stated.name, rows[row.image, row.quality], row)
     ]
 
 
-def provenance_differences(stated: Results, found: Results) -> list[str]:
+def provenance_differences(stated: Results, recomputed: Results) -> list[str]:
     """What made the two, where it differs: the first place to look for a reason."""
     lines = []
     for name in ("version", "settings", "weights", "code", "metrics", "device", "libraries"):
-        before, now = stated.provenance.get(name), found.provenance.get(name)
+        before, now = stated.provenance.get(name), recomputed.provenance.get(name)
         if before != now:
             lines.append(f"{stated.name}: {name} was {before}, is {now}")
     return lines
@@ -66,11 +66,11 @@ def common_qualities(results: Sequence[Results]) -> dict[str, tuple[float, ...]]
     }
 
 
-def _row_differences(codec: str, stated: Row, found: Row) -> Iterator[Difference]:
-    if stated.bytes != found.bytes:
-        yield Difference(codec, stated, "bytes", stated.bytes, found.bytes)
+def _row_differences(codec: str, stated: Row, recomputed: Row) -> Iterator[Difference]:
+    if stated.bytes != recomputed.bytes:
+        yield Difference(codec, stated, "bytes", stated.bytes, recomputed.bytes)
     for metric in METRICS:
-        before, now = getattr(stated, metric), getattr(found, metric)
+        before, now = getattr(stated, metric), getattr(recomputed, metric)
         if before is None or now is None:
             same = before is now
         else:

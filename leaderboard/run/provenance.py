@@ -73,13 +73,13 @@ def code_digest(module: Path) -> str:
 @lru_cache
 def source_files(module: Path) -> tuple[Path, ...]:
     """A module's file and those of the project's modules that it imports, however far, sorted."""
-    found = {module.resolve()}
-    waiting = list(found)
+    files = {module.resolve()}
+    waiting = list(files)
     while waiting:
-        for path in _imports(waiting.pop()) - found:
-            found.add(path)
+        for path in _imports(waiting.pop()) - files:
+            files.add(path)
             waiting.append(path)
-    return tuple(sorted(found))
+    return tuple(sorted(files))
 
 
 def revision(files: Sequence[Path]) -> tuple[str | None, bool]:
@@ -147,7 +147,7 @@ def _imports(path: Path) -> set[Path]:
             parents = package[: len(package) - node.level + 1] if node.level else ()
             stem = ".".join([*parents, *([node.module] if node.module else [])])
             names.update(f"{stem}.{alias.name}" for alias in node.names)
-    return {found for name in names if (found := _module_file(name)) is not None}
+    return {path for name in names if (path := _module_file(name)) is not None}
 
 
 def _module_file(name: str) -> Path | None:
