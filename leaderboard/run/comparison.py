@@ -31,7 +31,7 @@ class Difference:
 
 
 def differences(stated: Results, recomputed: Results) -> list[Difference]:
-    """Values of `recomputed` that `stated` has otherwise; rows that only `stated` has are not looked at.
+    """Values of `recomputed` that `stated` has otherwise; rows only `stated` has do not count.
 
     Raises ResultsError where `recomputed` has a row that `stated` lacks: nothing was compared then.
     """

@@ -147,7 +147,7 @@ def _imports(path: Path) -> set[Path]:
             parents = package[: len(package) - node.level + 1] if node.level else ()
             stem = ".".join([*parents, *([node.module] if node.module else [])])
             names.update(f"{stem}.{alias.name}" for alias in node.names)
-    return {path for name in names if (path := _module_file(name)) is not None}
+    return {file for name in names if (file := _module_file(name)) is not None}
 
 
 def _module_file(name: str) -> Path | None:
