@@ -115,21 +115,6 @@ def score_at(
     return np.where(inside, interpolator(np.log(x), y, method)(log), np.nan)
 
 
-def rate_at(
-    rates: ArrayLike, scores: ArrayLike, score: ArrayLike, method: Method = "pchip"
-) -> NDArray[np.float64]:
-    """Rate that one curve needs for scores: log rate interpolated over score, as BD-rates are.
-
-    NaN outside the curve's points.
-    """
-    x, y = front(rates, scores)
-    at = np.asarray(score, np.float64)
-    if x.size < 2:
-        return np.full(at.shape, np.nan)
-    rates_there: NDArray[np.float64] = np.exp(interpolator(y, np.log(x), method)(at))
-    return rates_there
-
-
 def pictures(frame: pandas.DataFrame) -> list[str]:
     """Names of all pictures that any codec of a frame has rows of, sorted."""
     return sorted(set(frame.loc[frame["image"] != MEAN, "image"]))
@@ -254,25 +239,6 @@ def mean_curve(
     if average == "quality" or set(rows_of(frame, codec)["image"]) == {MEAN}:
         return by_quality(frame, codec, metric)
     return by_rate(frame, codec, metric)
-
-
-def bytes_saved(
-    frame: pandas.DataFrame, codec: str, anchor: str, metric: str, bpp: float
-) -> pandas.Series:
-    """Share of the anchor's bytes that a codec saves at equal score, per picture.
-
-    The score to reach is the anchor's own at `bpp`, in every picture; 0.2 is a fifth fewer bytes,
-    negative is more. NaN for pictures where either curve does not go that far.
-    """
-    import pandas
-
-    theirs, ours = image_curves(frame, anchor, metric), image_curves(frame, codec, metric)
-    saved = {}
-    for image in theirs:
-        (anchor_rates, anchor_scores), (rates, scores) = theirs[image], ours[image]
-        target = score_at(anchor_rates, on_log_scale(metric, anchor_scores), bpp)
-        saved[image] = 1 - float(rate_at(rates, on_log_scale(metric, scores), target)) / bpp
-    return pandas.Series(saved, name=codec, dtype="float64")
 
 
 def _settings_at(own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, ...]:

@@ -181,7 +181,9 @@ def _definitions(path: Path) -> list[str]:
 
 
 def _says_nothing(part: ast.stmt) -> bool:
-    """Whether a statement is an import or a text: where names come from decides no number."""
+    """Whether a statement is a text, an import or `__all__`: none decides a number."""
+    if isinstance(part, ast.Assign):
+        return [ast.unparse(target) for target in part.targets] == ["__all__"]
     text = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
     return text or isinstance(part, ast.Import | ast.ImportFrom)
 

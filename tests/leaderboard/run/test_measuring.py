@@ -156,6 +156,7 @@ def test_code_digest_follows_imports_and_ignores_comments(tmp_path):
         return code_digest(path)
 
     plain = digest("def f():\n    return 1\n")
+    assert digest("from math import pi\n__all__ = ['f']\ndef f():\n    return 1\n") == plain
     assert digest('"""Text."""\ndef f():\n    """More."""\n    return 1  # why\n') == plain
     assert digest("def f():\n    return 2\n") != plain
 
