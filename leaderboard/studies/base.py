@@ -35,10 +35,6 @@ BACKDROP = "#C4C4C4"
 """Colour of lines that stand behind, such as single pictures."""
 
 
-class StudyError(SemcompError, ValueError):
-    """A study that cannot be made from what there is; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Context:
     """What a study works on.
@@ -53,13 +49,13 @@ class Context:
     report: Callable[[str], None] = print
 
     def measured(self) -> list[Results]:
-        """The results of the data set's pictures, others left out. Raises StudyError."""
+        """The results of the data set's pictures, others left out. Raises SemcompError."""
         command = (
             f"python -m leaderboard run --dataset {self.dataset.name} --out DIR, "
             "then name that folder with --results"
         )
         if self.results is None:
-            raise StudyError(
+            raise SemcompError(
                 f"this study reads results, and there are none: make some with {command}"
             )
         names = {picture.name for picture in self.dataset.pictures}
@@ -68,7 +64,7 @@ class Context:
             rows = tuple(row for row in each.rows if row.image in names)
             lacking = sorted(names - {row.image for row in rows})
             if lacking:
-                raise StudyError(
+                raise SemcompError(
                     f"{self.results}: {each.name} lacks {', '.join(lacking[:3])}"
                     f"{' and more' if len(lacking) > 3 else ''}: complete it with {command}"
                 )

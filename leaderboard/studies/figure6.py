@@ -21,9 +21,10 @@ from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
 from leaderboard.run.measuring import reference
+from semcomp.errors import SemcompError
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
-from .base import Context, Study, StudyError
+from .base import Context, Study
 from .matching import FileSearch
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Group:
 
 
 def run(context: Context) -> Study:
-    """Encode, decode and score the pictures. Raises StudyError for pictures that are too small."""
+    """Encode, decode and score the pictures. Raises SemcompError for pictures too small."""
     import pandas
 
     pictures = context.dataset.pictures
@@ -122,9 +123,11 @@ def regions(weights: NDArray[np.uint8]) -> tuple[Box, Box]:
 
 
 def measure(name: str, image: NDArray[np.uint8]) -> Group:
-    """A picture through all codecs at equal bytes. Raises StudyError for one that is too small."""
+    """A picture through all codecs at equal bytes. Raises SemcompError for one too small."""
     if min(image.shape[:2]) < MS_SSIM_MIN_SIDE:
-        raise StudyError(f"{name} has a side under {MS_SSIM_MIN_SIDE} pixels: take larger pictures")
+        raise SemcompError(
+            f"{name} has a side under {MS_SSIM_MIN_SIDE} pixels: take larger pictures"
+        )
     original = reference(image)
     boxes = regions(original.weights[0])
     pixels = image.shape[0] * image.shape[1]

@@ -16,8 +16,9 @@ from leaderboard.analysis.look import METRIC_NAMES, look_of
 from leaderboard.analysis.tables import equal_rates
 from leaderboard.data.published import read_published
 from leaderboard.data.results import to_frame
+from semcomp.errors import SemcompError
 
-from .base import Context, Study, StudyError
+from .base import Context, Study
 
 if TYPE_CHECKING:
     import pandas
@@ -29,11 +30,11 @@ _ANCHOR = "george"
 
 
 def run(context: Context) -> Study:
-    """Draw the results. Raises StudyError where the paper's codecs are not among them."""
+    """Draw the results. Raises SemcompError where the paper's codecs are not among them."""
     results = [each for each in context.measured() if each.name in CODECS]
     lacking = [name for name in CODECS if name not in {each.name for each in results}]
     if lacking:
-        raise StudyError(
+        raise SemcompError(
             f"no results of {', '.join(lacking)}: python -m leaderboard run --codecs "
             f"{','.join(lacking)} adds them"
         )

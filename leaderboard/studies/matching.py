@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from leaderboard.codecs import Codec
 from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.measuring import Reference, score
-
-from .base import StudyError
+from semcomp.errors import SemcompError
 
 _WHOLE = {"jpeg": (1, 95), "webp": (0, 100), "avif": (0, 100), "bpg": (0, 51), "bpg444": (0, 51)}
 """Codecs of whole qualities, and their ends."""
@@ -60,12 +59,12 @@ class FileSearch:
     def of(cls, codec: Codec, encode: Callable[[float], bytes], step: float = 0.05) -> FileSearch:
         """Over all qualities of a codec. step: of this project's levels, others count in ones.
 
-        Raises StudyError for a codec whose ends are not known.
+        Raises SemcompError for a codec whose ends are not known.
         """
         if isinstance(codec, SemcompCodec):
             return cls(encode, *_LEVELS, step)
         if codec.name not in _WHOLE:
-            raise StudyError(
+            raise SemcompError(
                 f"no search over the qualities of {codec.name}: add its ends to _WHOLE"
             )
         return cls(encode, *_WHOLE[codec.name], 1)

@@ -28,6 +28,8 @@ from . import words as review
 
 Outputs = tuple[Any, ...]
 Profile = gr.OAuthProfile | None
+Caller = tuple[gr.Request, Profile, str]
+"""Request, account of the hub, and the page's key."""
 
 QUEUES = {
     "waiting": ("pending", "scoring"),
@@ -47,7 +49,7 @@ class ReviewEvents:
     def __init__(self, context: BoardContext) -> None:
         self.context = context
 
-    def open(self, request: gr.Request, profile: gr.OAuthProfile | None, queue: str) -> Outputs:
+    def open(self, request: gr.Request, profile: Profile, queue: str) -> Outputs:
         """The panel for an account of the hub that may review, as the page loads."""
         try:
             name = self._reviewer(request, profile, "")
@@ -78,102 +80,83 @@ class ReviewEvents:
             return self._closed(words.says(str(error), "bad"))
         return self._closed(words.says("You are signed out."))
 
-    def look_through(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str
-    ) -> Outputs:
+    def look_through(self, request: gr.Request, profile: Profile, key: str, queue: str) -> Outputs:
         """Entries to choose from, and the details of none."""
-        return self._answer(
-            request, profile, key, lambda _: (self._choices(queue), *self._details(None))
-        )
+        who = request, profile, key
+        return self._answer(who, lambda _: (self._choices(queue), *self._details(None)))
 
     def refresh(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+        self, request: gr.Request, profile: Profile, key: str, queue: str, entry: Any
     ) -> Outputs:
         """Entries to choose from now. What is chosen stays, even if it was chosen after this was
         asked for: only the choices change, and `show` follows."""
-        return self._answer(
-            request,
-            profile,
-            key,
-            lambda _: (gr.Dropdown(**self._listed(queue, _number(entry))), *(gr.skip(),) * 5),
-        )
 
-    def show(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
-    ) -> Outputs:
+        def refreshed(_: str) -> Outputs:
+            return gr.Dropdown(**self._listed(queue, _number(entry))), *(gr.skip(),) * 5
+
+        return self._answer((request, profile, key), refreshed)
+
+    def show(self, request: gr.Request, profile: Profile, key: str, entry: Any) -> Outputs:
         """The details of an entry."""
-        return self._answer(
-            request, profile, key, lambda _: (gr.skip(), *self._details(_number(entry)))
-        )
+        who = request, profile, key
+        return self._answer(who, lambda _: (gr.skip(), *self._details(_number(entry))))
 
     def approve(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+        self, request: gr.Request, profile: Profile, key: str, queue: str, entry: Any
     ) -> Outputs:
         """Put an entry on the board."""
-        return self._decide(
-            request, profile, key, queue, entry, lambda id_, by: self._store.approve(id_, by)
-        )
+        who = request, profile, key
+        return self._decide(who, queue, entry, lambda store, id_, by: store.approve(id_, by))
 
     def reject(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         reason: str,
     ) -> Outputs:
         """Keep an entry off the board; its submitter reads the reason."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.reject(id_, by, _reason(reason)),
-        )
+
+        def act(store: Store, id_: int, by: str) -> None:
+            store.reject(id_, by, _reason(reason))
+
+        return self._decide((request, profile, key), queue, entry, act)
 
     def withdraw(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         reason: str,
     ) -> Outputs:
         """Take an entry off the board."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, _reason(reason)),
-        )
+
+        def act(store: Store, id_: int, by: str) -> None:
+            store.withdraw_by_maintainer(id_, by, _reason(reason))
+
+        return self._decide((request, profile, key), queue, entry, act)
 
     def supersede(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         newer: Any,
     ) -> Outputs:
         """Let a newer entry take the place of an entry."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.supersede(id_, by, _newer(newer)),
-        )
 
-    def files(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
-    ) -> Outputs:
+        def act(store: Store, id_: int, by: str) -> None:
+            store.supersede(id_, by, _newer(newer))
+
+        return self._decide((request, profile, key), queue, entry, act)
+
+    def files(self, request: gr.Request, profile: Profile, key: str, entry: Any) -> Outputs:
         """Message, the file as it was sent, and the results if there are any."""
         try:
             self._reviewer(request, profile, key)
@@ -196,29 +179,21 @@ class ReviewEvents:
         )
 
     def _decide(
-        self,
-        request: gr.Request,
-        profile: Profile,
-        key: str,
-        queue: str,
-        entry: Any,
-        act: Callable[[int, str], object],
+        self, who: Caller, queue: str, entry: Any, act: Callable[[Store, int, str], object]
     ) -> Outputs:
         def decided(by: str) -> Outputs:
             number = _number(entry)
             if number is None:
                 raise SemcompError(WHICH)
-            act(number, by)
+            act(self._store, number, by)
             return self._choices(queue, number), *self._details(number)
 
-        return self._answer(request, profile, key, decided)
+        return self._answer(who, decided)
 
-    def _answer(
-        self, request: gr.Request, profile: Profile, key: str, made: Callable[[str], Outputs]
-    ) -> Outputs:
+    def _answer(self, who: Caller, made: Callable[[str], Outputs]) -> Outputs:
         """What `made` gives for the panel's entries and details, if the caller may review."""
         try:
-            by = self._reviewer(request, profile, key)
+            by = self._reviewer(*who)
         except AccessError as error:
             return self._closed(words.says(str(error), "bad"))
         try:

@@ -11,8 +11,8 @@ from skimage import data
 
 from leaderboard.codecs import CODECS
 from leaderboard.run.measuring import Reference
-from leaderboard.studies import StudyError
 from leaderboard.studies.matching import FileSearch, scores_at
+from semcomp.errors import SemcompError
 
 
 class Counted:
@@ -71,7 +71,7 @@ def test_search_knows_the_codecs():
         match = search.match(1500)
         assert match.reached
         assert match.above[0] - match.below[0] == 1
-    with pytest.raises(StudyError, match="jxl"):
+    with pytest.raises(SemcompError, match="jxl"):
         FileSearch.of(CODECS["jxl"], Counted())
 
 
