@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from leaderboard.analysis import figures, tables
 from leaderboard.data.datasets import Dataset, Picture
 from leaderboard.data.results import Results, read_folder
+from leaderboard.run.workers import use_one_thread
 from semcomp.errors import SemcompError
 from semcomp.files import write_file
 
@@ -97,7 +98,7 @@ class Context:
             return
         # Spawned, not forked: a forked copy of torch's thread pool hangs.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.jobs, context, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(self.jobs, context, initializer=use_one_thread) as pool:
             yield from pool.map(task, pictures)
 
 
@@ -272,12 +273,6 @@ def _span(panel: Panel) -> tuple[float, float]:
 
 def _measure_one(measure: Callable[[str, NDArray[np.uint8]], T], picture: Picture) -> T:
     return measure(picture.name, picture.load())
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _text(value: Any, digits: int) -> str:
