@@ -122,8 +122,7 @@ def check(
     from leaderboard.data.datasets import KODAK, load_dataset
     from leaderboard.data.results import ResultsError, read_folder
     from leaderboard.run import committed
-    from leaderboard.run.comparison import common_qualities, differences, provenance_differences
-    from leaderboard.run.evaluate import evaluate
+    from leaderboard.run.check import differences, provenance_differences, recompute
     from leaderboard.run.progress import Progress, say
 
     stated_in = committed.results_folder(Path(dataset).name) if results is None else results
@@ -136,19 +135,10 @@ def check(
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
     pictures = load_dataset(dataset, None if images is None else split_names(images))
-    qualities = common_qualities([stated[name] for name in names])
-    recomputed = []
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for name in names:  # each with the qualities that its results state
-            recomputed += evaluate(
-                [CODECS[name]],
-                pictures,
-                folder,
-                jobs=jobs,
-                qualities=qualities[name],
-                progress=Progress,
-            )
+        chosen = [stated[name] for name in names]
+        recomputed = recompute(chosen, pictures, folder, jobs, Progress)
     wrong: list[object] = []
     for each in recomputed:
         here = differences(stated[each.name], each)

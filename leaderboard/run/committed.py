@@ -31,7 +31,7 @@ from leaderboard.studies import QUICK
 from semcomp.bench_rows import SCORES, Row, means, read_rows, write_card, write_rows
 from semcomp.files import ASSETS, write_file
 
-from .comparison import TOLERANCE
+from .check import TOLERANCE
 
 FIGURE = Path("figures") / "rd.png"
 FIGURE_METRICS = ("ms_ssim", "si_ssim")

@@ -1,12 +1,18 @@
-"""Where two measurements of the same thing differ: committed results against recomputed ones."""
+"""Committed results measured again, and where the two differ."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from leaderboard.codecs import CODECS
+from leaderboard.data.datasets import Dataset
 from leaderboard.data.results import METRICS, Results, ResultsError, Row
+
+from .evaluate import evaluate
+from .progress import Progress
 
 TOLERANCE = {"psnr": 0.01, "ms_ssim": 1e-4, "ssim": 1e-4, "si_ssim": 1e-4, "si_ssim_2": 1e-4}
 """Largest difference of a score that passes: decoded pixels agree between machines up to rounding,
@@ -28,6 +34,27 @@ class Difference:
             f"{self.codec}, {self.row.image}, quality {self.row.quality}: {self.column} is stated "
             f"as {self.stated}, recomputed {self.recomputed}"
         )
+
+
+def recompute(
+    stated: Sequence[Results],
+    dataset: Dataset,
+    folder: Path,
+    jobs: int = 1,
+    progress: Callable[[dict[str, int], int], Progress] | None = None,
+) -> list[Results]:
+    """Each codec's results again, at the qualities that they state. See `evaluate.evaluate`."""
+    recomputed = []
+    for each in stated:
+        recomputed += evaluate(
+            [CODECS[each.name]],
+            dataset,
+            folder,
+            jobs=jobs,
+            qualities=[quality for quality in each.qualities if not isinstance(quality, str)],
+            progress=progress,
+        )
+    return recomputed
 
 
 def differences(stated: Results, recomputed: Results) -> list[Difference]:
@@ -57,13 +84,6 @@ def provenance_differences(stated: Results, recomputed: Results) -> list[str]:
         if before != now:
             lines.append(f"{stated.name}: {name} was {before}, is {now}")
     return lines
-
-
-def common_qualities(results: Sequence[Results]) -> dict[str, tuple[float, ...]]:
-    """Codec -> the qualities that its results state."""
-    return {
-        each.name: tuple(q for q in each.qualities if not isinstance(q, str)) for each in results
-    }
 
 
 def _row_differences(codec: str, stated: Row, recomputed: Row) -> Iterator[Difference]:
