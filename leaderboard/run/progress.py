@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from collections import Counter, defaultdict
@@ -39,6 +40,9 @@ class Progress:
             ascii=".#",
             file=self._stream,
             delay=math.inf,  # drawn when there is something to say, never by itself
+            # Stated, because a terminal may say that it has no size.
+            ncols=shutil.get_terminal_size((101, 20)).columns - 1 if self._live else None,
+            nrows=20,
         )
         if self._bar.total:
             self._say("starting")
