@@ -113,6 +113,16 @@ def crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]
     return np.ascontiguousarray(image[:height, :width])
 
 
+def limit_side(picture: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3) scaled down to a longest side of at most `side` pixels; 0: as it is."""
+    height, width = picture.shape[:2]
+    if not 0 < side < max(height, width):
+        return picture
+    factor = side / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
 def reflect(position: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Positions outside 0..size-1 mirrored back inside, as often as it takes.
 

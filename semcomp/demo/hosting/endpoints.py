@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 
 from semcomp.demo.shared import events, results, work
-from semcomp.demo.shared.components import ALLOCATIONS, MODEL, upload
+from semcomp.demo.shared.components import ALLOCATIONS, upload
+from semcomp.demo.shared.events import MODEL
 
 Record = dict[str, Any]
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.compress.events import decode_on_gpu
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import MODEL, PRIVATE
+from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
 from semcomp.errors import BitstreamError, ImageError
 from semcomp.pipeline import info
 
@@ -49,10 +48,10 @@ def open_file(
     with work.for_visitors():
         data, name = read(upload)
         said = words.file_html(info(data))
-        found = inspect_file(data)
+        inspection = inspect_file(data)
         owner = f"{identity(request)}/opened"
-        for value in blocks.present(found, owner, name, decode_on_gpu):
-            progress((value["ready"], found.iterations), desc="Decoding", unit="iterations")
+        for value in blocks.present(inspection, owner, name, decode_on_gpu):
+            progress((value["ready"], inspection.iterations), desc="Decoding", unit="iterations")
             yield value, said
 
 

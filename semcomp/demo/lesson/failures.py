@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.allocation.levels import block_importance
-from semcomp.demo.shared.reduce import reduced
 from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import padded_size
-from semcomp.image import load_image
+from semcomp.image import limit_side, load_image
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 from semcomp.semantics.classifiers import Classifier
 
@@ -137,9 +136,9 @@ def _figure(verdict: Verdict, number: int) -> str:
 def cases() -> list[Case]:
     """The pictures that are tried."""
     data: Any = skimage.data  # untyped
-    cat, coffee = reduced(data.chelsea(), SIDE), reduced(data.coffee(), SIDE)
-    grass = reduced(load_image(data.grass()), SIDE)[: cat.shape[0]]
-    small = reduced(cat, 72)
+    cat, coffee = limit_side(data.chelsea(), SIDE), limit_side(data.coffee(), SIDE)
+    grass = limit_side(load_image(data.grass()), SIDE)[: cat.shape[0]]
+    small = limit_side(cat, 72)
     lost = grass.copy()
     lost[12 : 12 + small.shape[0], 16 : 16 + small.shape[1]] = small
     place = (12, 16, 12 + small.shape[0], 16 + small.shape[1])
@@ -150,14 +149,14 @@ def cases() -> list[Case]:
     noise = np.random.default_rng(0).integers(0, 256, (208, SIDE, 3), np.uint8)
 
     def sample(name: str) -> Pixels:
-        return reduced(load_image(Path(skimage.data.__file__).with_name(name)), SIDE)
+        return limit_side(load_image(Path(skimage.data.__file__).with_name(name)), SIDE)
 
     no_class = "None of the 1,000 classes fits, so it takes the likeliest wrong one."
     return [
         Case(cat, "A cat", "", names=("cat", "tabby", "lynx")),
         Case(coffee, "A cup of coffee", "", names=("espresso", "cup", "mug")),
         Case(
-            reduced(data.astronaut(), SIDE),
+            limit_side(data.astronaut(), SIDE),
             "A woman's face",
             "No class is called person or face: what people look at first is nobody's business.",
             place=(0.1, 0.34, 0.36, 0.56),

@@ -17,9 +17,8 @@ from semcomp.allocation.levels import block_importance, default_floor, level_to_
 from semcomp.allocation.planning import Allocation, Plan, cut_codes, plan_levels
 from semcomp.coding import bitstream
 from semcomp.demo.sessions.remembering import Remembering
-from semcomp.demo.shared.reduce import reduced
 from semcomp.geometry import BLOCK, ITERATIONS
-from semcomp.image import crop, pad_image, to_tensor
+from semcomp.image import crop, limit_side, pad_image, to_tensor
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
 from semcomp.networks.runtime import decode_codes, decode_history, encode_codes
 from semcomp.pipeline import pack
@@ -254,7 +253,7 @@ def study(
     Raises AllocationError for the level, SemanticError for the class, WeightsError for the model.
     """
     level_to_centi(level)
-    picture = reduced(picture, side)
+    picture = limit_side(picture, side)
     remembering = Remembering(DEFAULT_CLASSIFIER)
     semantic_map = analyse(picture, classifier=remembering, class_name=class_name)
     assert remembering.kept is not None
