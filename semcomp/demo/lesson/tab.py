@@ -129,9 +129,9 @@ def lesson(
 ) -> Iterator[list[Any]]:
     """The eight steps for an upload as HTML, one after the other, and what the page knows of it.
 
-    focus: the class that matters, of the picture `classes_of`; it means nothing for another. Each value
-    has the steps, the choice of classes and the picture they belong to; `gr.skip()` where nothing
-    changes. Raises gr.Error in words for visitors.
+    focus: the class that matters, of the picture `classes_of`; it means nothing for another. Each
+    value has the steps, the choice of classes and the picture they belong to; `gr.skip()` where
+    nothing changes. Raises gr.Error in words for visitors.
     """
     nothing = [gr.skip()] * (COUNT + 2)
     if not given:

@@ -1,5 +1,6 @@
-// The painting canvas: a grid of one grey value per block, under a brush. The picture comes from the
-// server and goes nowhere; what goes back is the grid alone. Between two @ stands a colour table, base64.
+// The painting canvas: a grid of one grey value per block, under a brush. The picture comes from
+// the server and goes nowhere; what goes back is the grid alone. What stands between two @ is a
+// colour table, base64.
 
 const find = (name) => element.querySelector("." + name);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

@@ -136,7 +136,7 @@ def test_too_few_and_too_many_are_named(folder: Path, count: int, message: str) 
 
 def test_the_oldest_batches_go_first() -> None:
     kept = tab_batch.Batches()
-    for number in range(tab_batch.KEPT + 1):
+    for number in range(tab_batch.MOST_BATCHES + 1):
         kept.put(str(number), Batch([], QUICK))
     assert kept.get("0") is None and kept.get("1") is not None
 

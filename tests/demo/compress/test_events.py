@@ -101,7 +101,7 @@ def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
     tiny = session.finished(Choice(1, "uniform"))
     lost = sides.made(session, "jpeg", tiny, CODECS)
     assert lost.picture is None and "Raise the level" in lost.problem
-    shown = viewer.shown_side(session, lost, "JPEG")
+    shown = viewer.picture_side(session, lost, "JPEG")
     assert not shown["url"] and "smallest" in shown["problem"]
 
 
@@ -149,13 +149,13 @@ def test_a_preview_says_that_its_size_is_expected() -> None:
 
 def test_the_viewer_s_value_is_whole(session: Session) -> None:
     run = session.finished(Choice(4))
-    ours = viewer.shown_side(session, sides.of_run(session, run), "Ours", ("exact", run.choice))
-    original = viewer.shown_side(
+    ours = viewer.picture_side(session, sides.of_run(session, run), "Ours", ("exact", run.choice))
+    original = viewer.picture_side(
         session, sides.Side("original", session.picture), "Original", "original"
     )
     value = viewer.value_of(
         session, [original, ours], [("original", "Original"), ("ours", "Ours")], "exact",
-        seen=session.semantic_map, levels=run.plan.levels,
+        semantic_map=session.semantic_map, levels=run.plan.levels,
     )  # fmt: skip
     stored = Path(ours["url"].removeprefix("gradio_api/file="))
     assert (np.asarray(Image.open(stored)) == run.picture).all()

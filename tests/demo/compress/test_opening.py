@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import semcomp
-from semcomp.demo.compress import warm
+from semcomp.demo.compress import opening
 from semcomp.demo.compress.events import CompressEvents
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.visits import SHARED, Visits
@@ -29,7 +29,7 @@ def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
     fresh = Visits()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(work, "samples", lambda: cut)
-    monkeypatch.setattr(warm, "VISITS", fresh)
+    monkeypatch.setattr(opening, "VISITS", fresh)
     work._sample_hashes.cache_clear()
     yield fresh
     work._sample_hashes.cache_clear()
@@ -44,7 +44,7 @@ def opened(**query: str) -> tuple[Any, Any]:
 
 def test_the_first_visitor_finds_the_result() -> None:
     assert opened() == (gr.skip(), gr.skip())
-    assert warm.warm()
+    assert opening.warm()
     viewer, facts = opened()
     assert viewer["phase"] == "exact" and viewer["sides"][1]["url"]
     size = len(semcomp.compress(work.samples()["cat"], Choice().level, Choice().allocation).data)  # type: ignore[arg-type]
@@ -56,16 +56,16 @@ def test_the_first_visitor_finds_the_result() -> None:
 
 def test_a_visitor_who_comes_early_has_the_server_alone(visits: Visits) -> None:
     visits.visit("somebody", visits.get("somebody", work.samples()["coffee"]))
-    assert not warm.warm()
+    assert not opening.warm()
     session = visits.get(SHARED, work.samples()["cat"], "cat", shared=True)
     assert session.run(Choice()) is None
 
 
 def test_it_works_beside_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    thread = warm.begin()
+    thread = opening.start_warming()
     assert thread is not None
     thread.join()
     assert opened()[0]["phase"] == "exact"
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    assert warm.begin() is None
+    assert opening.start_warming() is None

@@ -1,4 +1,4 @@
-"""What the block panel says: a file taken apart, its steps on the shelf, its cuts."""
+"""What the block panel says: a file taken apart, its steps on the cache, its cuts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from PIL import Image
 
 from semcomp import geometry
 from semcomp.coding import bitstream
-from semcomp.demo.inspect import blocks, inspection
+from semcomp.demo.inspect import blocks, inspection, picture_cache
 from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
-from semcomp.demo.inspect.steps import ORIGINAL, Shelf, Steps
+from semcomp.demo.inspect.picture_cache import GONE, ORIGINAL, PictureCache, PictureSet, frame
 from semcomp.demo.sessions.decoding import Step
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
@@ -42,10 +42,11 @@ def packed(picture: np.ndarray) -> Compressed:
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    """An empty shelf in place of the server's."""
-    fresh = Shelf()
-    monkeypatch.setattr(blocks, "SHELF", fresh)
+def cache(monkeypatch: pytest.MonkeyPatch) -> PictureCache:
+    """An empty cache in place of the server's."""
+    fresh = PictureCache()
+    monkeypatch.setattr(blocks, "CACHE", fresh)
+    monkeypatch.setattr(picture_cache, "CACHE", fresh)
     return fresh
 
 
@@ -141,7 +142,7 @@ def test_the_panel_gets_every_block_s_bits(packed: Compressed) -> None:
 
 
 def test_steps_come_one_by_one_and_only_for_their_token(
-    packed: Compressed, picture: np.ndarray, shelf: Shelf
+    packed: Compressed, picture: np.ndarray, cache: PictureCache
 ) -> None:
     found = inspect_file(packed.data, original=picture)
     values = list(blocks.present(found, "visitor/panel", "eye"))
@@ -150,7 +151,7 @@ def test_steps_come_one_by_one_and_only_for_their_token(
     assert last["psnr"][-1] > last["psnr"][0] and len(last["psnr"]) == found.iterations + 1
 
     def shown(k: int) -> np.ndarray:
-        text = blocks.frame([last["token"], k])["picture"].split(",")[1]
+        text = frame([last["token"], k])["picture"].split(",")[1]
         return np.asarray(Image.open(io.BytesIO(decoded(text))))
 
     assert (shown(found.iterations) == np.asarray(decompress(packed.data))).all()
@@ -159,18 +160,18 @@ def test_steps_come_one_by_one_and_only_for_their_token(
     assert decoded(cut["data"]) == bitstream.cut(packed.data, 2)
     assert cut["name"] == "eye-2.semc"
     assert "holds" in blocks.cut_file([last["token"], 99])["error"]
-    shelf.drop("visitor")
-    assert blocks.frame([last["token"], 1]) == {"error": blocks.GONE}
+    cache.drop("visitor")
+    assert frame([last["token"], 1]) == {"error": GONE}
 
 
 @pytest.mark.parametrize("asked", [None, [], ["x", 1], [7, 1], ["x", "1"], [["x"], 1], {"a": 1}])
-def test_anything_may_be_asked(asked: Any, shelf: Shelf) -> None:
-    assert blocks.frame(asked) == {"error": blocks.GONE}
-    assert blocks.cut_file(asked) == {"error": blocks.GONE}
+def test_anything_may_be_asked(asked: Any, cache: PictureCache) -> None:
+    assert frame(asked) == {"error": GONE}
+    assert blocks.cut_file(asked) == {"error": GONE}
 
 
 def test_large_pictures_keep_their_cuts_only(
-    packed: Compressed, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    packed: Compressed, cache: PictureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "MAX_PIXELS", 1000)
     monkeypatch.setattr(inspection, "MAX_PIXELS", 1000)
@@ -181,15 +182,15 @@ def test_large_pictures_keep_their_cuts_only(
         next(play(inspect_file(packed.data)))
 
 
-def test_the_shelf_is_bounded_in_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_bounded_in_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("semcomp.demo.inspect.steps.time.monotonic", lambda: now[0])
-    shelf = Shelf(limit=250, max_age=60)
-    first = shelf.put("a/x", Steps("one", bytes(100)))
-    second = shelf.put("b/x", Steps("two", bytes(100)))
-    assert shelf.get(first) is not None  # used last: the other one goes
-    third = shelf.put("c/x", Steps("three", bytes(100)))
-    assert shelf.get(second) is None and shelf.get(first) is not None and shelf.size == 200
-    assert shelf.put("a/x", Steps("four", b"")) != first and shelf.get(first) is None
+    monkeypatch.setattr("semcomp.demo.inspect.picture_cache.time.monotonic", lambda: now[0])
+    cache = PictureCache(limit=250, max_age=60)
+    first = cache.put("a/x", PictureSet("one", bytes(100)))
+    second = cache.put("b/x", PictureSet("two", bytes(100)))
+    assert cache.get(first) is not None  # used last: the other one goes
+    third = cache.put("c/x", PictureSet("three", bytes(100)))
+    assert cache.get(second) is None and cache.get(first) is not None and cache.size == 200
+    assert cache.put("a/x", PictureSet("four", b"")) != first and cache.get(first) is None
     now[0] = 61
-    assert shelf.get(third) is None and shelf.size == 0
+    assert cache.get(third) is None and cache.size == 0

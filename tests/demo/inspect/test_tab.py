@@ -16,11 +16,13 @@ from PIL import Image
 
 from semcomp.allocation.planning import read_levels
 from semcomp.coding import bitstream
+from semcomp.demo.compress import opening
 from semcomp.demo.inspect import open_file as tab_open
 from semcomp.demo.inspect import tab as tab_inside
-from semcomp.demo.inspect.steps import SHELF
+from semcomp.demo.inspect.picture_cache import CACHE
 from semcomp.demo.sessions import visits
 from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
 from semcomp.errors import BitstreamError
 from semcomp.pipeline import compress, decompress
@@ -51,8 +53,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         patch.setattr(work, "samples", lambda: {"cat": sample()})
-        patch.setattr(tab_inside, "Choice", lambda: Choice(LEVEL))
-        patch.setattr(tab_inside, "VISITS", visits.Visits())
+        first = Session(sample(), "cat")
+        patch.setattr(tab_inside, "current", lambda request: (first, Choice(LEVEL)))
         with gr.Blocks() as page, gr.Tabs():
             with gr.Tab("First"):
                 made = gr.DownloadButton("none yet")
@@ -155,7 +157,7 @@ def test_scrub_and_download_the_file_cut_there(page: Page, file: Path) -> None:
 
 def test_the_result_of_the_first_tab_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = visits.Visits()
-    monkeypatch.setattr(tab_inside, "VISITS", kept)
+    monkeypatch.setattr(opening, "VISITS", kept)
     session = kept.get("somebody", sample(), "eye")
     kept.visit("somebody", session).choice = Choice(1)
     request: Any = SimpleNamespace(session_hash="somebody")
@@ -169,7 +171,7 @@ def test_the_result_of_the_first_tab_is_shown_once(monkeypatch: pytest.MonkeyPat
     assert f"{len(session.data(Choice(1))):,} bytes" in said
     assert list(tab_inside.show(5, request)) == [(gr.skip(), gr.skip(), gr.skip())]
     tab_inside.leave(request)
-    assert SHELF.of(tab_inside.owner(request)) is None
+    assert CACHE.of(tab_inside.owner(request)) is None
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

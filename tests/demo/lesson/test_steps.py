@@ -16,7 +16,6 @@ from semcomp.coding import bitstream
 from semcomp.demo.lesson import (
     curves,
     failures,
-    sheet,
     steps_coding,
     steps_judging,
     steps_seeing,
@@ -208,8 +207,6 @@ def test_the_cases_are_there_without_a_network() -> None:
         assert sum(rules) == 1, f"{case.seen}: exactly one rule"
 
 
-def test_the_sheet_is_one_file() -> None:
-    html = sheet.page(list(reversed(steps())))
-    places = [html.index(f'id="lesson-step-{n}"') for n in range(1, 9)]
-    assert places == sorted(places)
+def test_a_step_needs_no_other_file() -> None:
+    html = "".join(step.html() for step in steps())
     assert "src=" in html and not re.search(r'(src|href)="(?!data:)', html)

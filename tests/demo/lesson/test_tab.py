@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semcomp.demo.lesson import course, failures
+from semcomp.demo.lesson import failures
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.lesson.step import TITLES
 from semcomp.demo.shared import look, work
-from tests.demo.test_lesson_parts import curve
+from tests.demo.lesson.test_parts import curve
 from tests.support.browsing import WIDTHS, visiting
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setattr(work, "samples", lambda: {"cat": small("cat"), "coffee": small("coffee")})
         case = failures.Case(small("cat"), "A ship", "It is a cat.", names=("ship",))
         judged = (failures.judge(case),)
-        patch.setattr(course, "verdicts", lambda: judged)
+        patch.setattr(lesson, "verdicts", lambda: judged)
         work._sample_hashes.cache_clear()
         with gr.Blocks() as page, gr.Tabs():
             with gr.Tab("Other"):
@@ -55,7 +55,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         yield address
         page.close()
-        lesson._kept.clear()
+        lesson._cache.clear()
         lesson._likeliest.clear()
     work._sample_hashes.cache_clear()
 
@@ -199,7 +199,7 @@ def test_another_picture_class_and_level(page: Page, tmp_path: Path) -> None:
 
 
 def test_steps_arrive_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "verdicts", tuple)
+    monkeypatch.setattr(lesson, "verdicts", tuple)
     path = tmp_path / "picture.png"
     Image.fromarray(small("cat")[:64, :64]).save(path)
     seen = list(lesson.lesson({"path": str(path)}, 12, tuple))

@@ -17,8 +17,7 @@ from PIL import Image
 from semcomp.allocation.planning import read_levels
 from semcomp.coding import bitstream
 from semcomp.demo.compress import result_card
-from semcomp.demo.inspect import blocks
-from semcomp.demo.inspect import tab as tab_inside
+from semcomp.demo.inspect.picture_cache import frame
 from semcomp.demo.paint import painting
 from semcomp.demo.paint import tab as tab_paint
 from semcomp.demo.sessions import visits
@@ -124,7 +123,7 @@ def test_compressing_a_painting_shows_before_after_and_who_paid(
     session: Session, grid: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visits, "VISITS", visits.Visits())
-    monkeypatch.setattr(tab_inside, "current", lambda request: (session, Choice(3)))
+    monkeypatch.setattr(tab_paint, "current", lambda request: (session, Choice(3)))
     request: Any = SimpleNamespace(session_hash="somebody")
     canvas = tab_paint.prepare(request)
     assert (canvas["rows"], canvas["columns"]) == (ROWS, COLUMNS)
@@ -139,7 +138,7 @@ def test_compressing_a_painting_shows_before_after_and_who_paid(
         data = stream.read()
     assert len(data) <= len(session.data(Choice(3)))
     assert f"{len(data):,} after" in said and "What you painted" in said
-    after = blocks.frame([shown["token"], tab_paint.AFTER])["picture"].split(",")[1]
+    after = frame([shown["token"], tab_paint.AFTER])["picture"].split(",")[1]
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(after))))
     assert (pixels == np.asarray(decompress(data))).all()
     assert Image.open(painted).size == (COLUMNS, ROWS)
