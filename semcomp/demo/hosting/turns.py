@@ -18,13 +18,8 @@ from gradio.helpers import TrackedIterable
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
-<<<<<<< HEAD
 from semcomp.demo.sessions.privacy import Files
-from semcomp.demo.shared.components import MODEL
-=======
-from semcomp.demo.sessions.privacy import Files, paths
 from semcomp.demo.shared.events import MODEL
->>>>>>> 84c4374 (Demo: scripts, styles and markup are files; tests stand where the modules stand)
 
 from . import links
 from .address import address_of

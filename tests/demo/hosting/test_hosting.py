@@ -192,12 +192,12 @@ def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
         """
         import sys
         sys.path.insert(0, sys.argv[1])
-        from semcomp.demo.compress import events as compress_events
         from semcomp.demo.hosting import endpoints
+        from semcomp.demo.inspect import score
         from semcomp.demo.shared import events
         from leaderboard.pages.board import decode as page_decode
         borrowing = (
-            compress_events.decode_on_gpu, page_decode.decode_on_gpu, events.compare,
+            events.decode_on_gpu, page_decode.decode_on_gpu, score.compare,
             endpoints.compress, endpoints.decompress, endpoints.explain, endpoints.score,
         )
         print("bare:", *(f.__name__ for f in borrowing if not hasattr(f, "__wrapped__")))
