@@ -21,8 +21,7 @@ from semcomp.demo.shared.results import save
 from semcomp.demo.shared.static import static
 from semcomp.errors import AllocationError
 
-from . import jobs as batch
-from .jobs import Batch, Wish
+from .jobs import MOST, Batch, Wish, archive
 
 SCORES, PICTURES = "scores", "pictures"
 EXTRAS = [("Scores (decodes every file)", SCORES), ("Decoded pictures as PNG", PICTURES)]
@@ -44,11 +43,11 @@ class Batches:
         self._of: OrderedDict[str, Batch] = OrderedDict()
         self._lock = Lock()
 
-    def put(self, visitor: str, made: Batch) -> None:
+    def put(self, visitor: str, batch: Batch) -> None:
         """Start a visitor's batch; an earlier one of theirs stops."""
         with self._lock:
             self._of.pop(visitor, None)
-            self._of[visitor] = made
+            self._of[visitor] = batch
             while len(self._of) > MOST_BATCHES:
                 self._of.popitem(last=False)
 
@@ -72,7 +71,7 @@ def build_tab(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=300):
             files = gr.File(
-                label=f"Pictures, up to {batch.MOST}",
+                label=f"Pictures, up to {MOST}",
                 file_count="multiple",
                 file_types=["image"],
                 height=200,
@@ -96,11 +95,13 @@ def build_tab(page: gr.Blocks) -> None:
             with gr.Row(visible=False) as running:
                 stop = gr.Button("Stop after this picture", elem_id="batch-stop")
             with gr.Row(visible=False) as ready:
-                made = gr.DownloadButton("Download the ZIP", variant="primary", elem_id="batch-zip")
+                zip_file = gr.DownloadButton(
+                    "Download the ZIP", variant="primary", elem_id="batch-zip"
+                )
     turn = gr.State(0)  # grows with every picture that is to be compressed
     # Not past the queue: only answers from there tell the page that a state has changed.
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **PRIVATE}
-    outputs: Any = [table, made, running, ready, turn]
+    outputs: Any = [table, zip_file, running, ready, turn]
     go.click(begin, [files, level, allocation, extras, side, turn], outputs, **quick)
     turn.change(step, [turn], outputs, show_progress_on=table, **MODEL, **PRIVATE)
     stop.click(halt, None, None, **quick)
@@ -120,9 +121,9 @@ def begin(
     with work.for_visitors():
         if not files:
             raise AllocationError("no pictures yet: choose some files first")
-        if len(files) > batch.MOST:
+        if len(files) > MOST:
             raise AllocationError(
-                f"{len(files)} pictures are more than the {batch.MOST} one batch may have: take "
+                f"{len(files)} pictures are more than the {MOST} one batch may have: take "
                 "some out, or use `python -m semcomp compress` on your own machine"
             )
         wish = Wish(Choice(level, allocation), side, SCORES in extras, PICTURES in extras)
@@ -151,7 +152,7 @@ def step(
     if not going.done:
         return table_html(going), gr.skip(), gr.skip(), gr.skip(), turn + 1
     BATCHES.drop(identity(request))
-    file = save(batch.archive(going.items), "semcomp-batch", ".zip")
+    file = save(archive(going.items), "semcomp-batch", ".zip")
     return table_html(going), file, gr.Row(visible=False), gr.Row(visible=True), gr.skip()
 
 
@@ -173,11 +174,11 @@ def table_html(going: Batch) -> str:
     good = [item for item in going.items if not item.problem]
     before = sum(item.row["upload_bytes"] for item in good)
     after = sum(item.row["bytes"] for item in good)
-    said = f"{done} of {total} pictures"
+    summary = f"{done} of {total} pictures"
     if good:
-        said += f": {words.file_size(before)} became {words.file_size(after)}"
+        summary += f": {words.file_size(before)} became {words.file_size(after)}"
     if done > len(good):
-        said += f"; {done - len(good)} could not be used"
+        summary += f"; {done - len(good)} could not be used"
     names = ["Picture", "Pixels", "Bytes", "bpp"]
     scores = SCORE_COLUMNS if going.wish.scores else ()
     names += [name for name, _, _ in scores]
@@ -198,7 +199,7 @@ def table_html(going: Batch) -> str:
             )
         rows.append(f"<tr>{cells}</tr>")
     return (
-        f'<p class="quiet" role="status">{said}.</p>'
+        f'<p class="quiet" role="status">{summary}.</p>'
         '<div class="wrap" tabindex="0" role="region" aria-label="Results"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

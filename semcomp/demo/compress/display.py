@@ -26,7 +26,7 @@ class Display:
         session = visit.session
         pictures = []
         for key in pair:
-            side = sides.known(session, key, run)
+            side = sides.ready_side(session, key, run)
             if side is None:
                 text = f"Looking for {self.labels[key]} in at most {len(run.data):,} bytes"
                 pictures.append(viewer.waiting_side(key, self.labels[key], text))
@@ -76,7 +76,7 @@ class Display:
         if key == sides.ORIGINAL:
             return viewer.picture_side(session, Side(key, session.picture), label, key)
         if key == OURS and run is not None:
-            side = sides.of_run(session, run)
+            side = sides.our_side(session, run)
             return viewer.picture_side(session, side, label, ("exact", run.choice))
         latest = visit.shown.get(key)
         if latest is not None and run is not None and latest.facts is not None:
@@ -91,7 +91,9 @@ class Display:
     def numbers(self, visit: Visit, run: Run, pair: Pair) -> str:
         """The numbers of both sides; ours alone if nothing else has any."""
         session = visit.session
-        present = [side for key in pair if (side := sides.known(session, key, run)) is not None]
+        present = [
+            side for key in pair if (side := sides.ready_side(session, key, run)) is not None
+        ]
         scored = [side for side in present if side.facts is not None]
         notes = [side.problem for side in present if side.problem] + visit.notes
         if len(scored) == 2:
@@ -101,7 +103,7 @@ class Display:
                 notes,
                 [sides.survival_row((classes[0], classes[1]))] if len(classes) == 2 else [],
             )
-        side = scored[0] if scored else sides.of_run(session, run)
+        side = scored[0] if scored else sides.our_side(session, run)
         facts = side.facts or {}
         if side.key == OURS:
             height, width = session.picture.shape[:2]

@@ -207,7 +207,7 @@ class CompressEvents:
         result = _result(request)
         if result is not None and sides.GEORGE in pair:
             visit, run = result
-            if sides.known(visit.session, sides.GEORGE, run) is None:
+            if sides.ready_side(visit.session, sides.GEORGE, run) is None:
                 missing = (visit.session.shelf.folder.name, *run.choice, *pair)
         yield gr.skip(), gr.skip(), missing
         for viewer, facts in self._fill([key for key in pair if key in self.codecs], pair, request):
@@ -225,7 +225,7 @@ class CompressEvents:
         visit, run = result
         for key in keys:
             with work.for_visitors():
-                visit.shown[key] = sides.made(visit.session, key, run, self.codecs)
+                visit.shown[key] = sides.find_side(visit.session, key, run, self.codecs)
             if visit.choice != run.choice or visit.beside(pair) != pair:
                 return  # the visitor has gone on
             yield self.display.exact(visit, run, pair), self.display.numbers(visit, run, pair)
@@ -255,8 +255,9 @@ class CompressEvents:
                 raise TargetError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
             visit = self._visit(upload, side, request)
-            known = focus if classes_of == _source(upload, side) else None
-            return fit(visit.session, Choice(level, allocation, known), most).level
+            same = classes_of == _source(upload, side)
+            choice = Choice(level, allocation, focus if same else None)
+            return fit(visit.session, choice, most).level
 
     def clear(self, upload: Any) -> Any:
         """After a failure: no picture if its file cannot be read, else as it was."""
@@ -286,10 +287,10 @@ class CompressEvents:
         return visit
 
 
-def _outputs(**given: Any) -> tuple[Any, ...]:
-    """`run`'s outputs with all left alone but those given."""
+def _outputs(**values: Any) -> tuple[Any, ...]:
+    """`run`'s outputs with all left alone but those named."""
     names = ("viewer", "facts", "file", "png", "focus", "classes_of", "link", "command")
-    return tuple(given.get(name, gr.skip()) for name in names)
+    return tuple(values.get(name, gr.skip()) for name in names)
 
 
 def _result(request: gr.Request) -> tuple[Visit, Run] | None:

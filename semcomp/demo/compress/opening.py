@@ -111,6 +111,6 @@ def warm() -> bool:
     for _ in session.decode(Choice()):
         if VISITS.any():
             return False
-    sides.of_run(session, session.finished(Choice()))  # the scores too, and what levels cost:
+    sides.our_side(session, session.finished(Choice()))  # the scores too, and what levels cost:
     curves(session, None)
     return True

@@ -166,10 +166,10 @@ class _Drawing:
         self.sheet = Image.new("RGB", (WIDTH, height), _PAPER)
         self.pen = ImageDraw.Draw(self.sheet)
 
-    def text(self, x: int, y: int, said: str, size: int, colour: Any, room: int) -> int:
+    def text(self, x: int, y: int, content: str, size: int, colour: Any, room: int) -> int:
         """Write, broken into lines where it does not fit; returns where it ends."""
         font = ImageFont.load_default(size=size)
-        for line in _broken(said, font, room):
+        for line in _broken(content, font, room):
             self.pen.text((x, y), line, font=font, fill=colour)
             y += round(1.3 * size)
         return y
@@ -184,17 +184,17 @@ class _Drawing:
             self.text(left, top + 36, name, 17, _QUIET, each)
         return y + -(-len(numbers) // columns) * 74
 
-    def boxed(self, x: int, y: int, room: int, said: str) -> int:
+    def boxed(self, x: int, y: int, room: int, content: str) -> int:
         """Text in a frame; returns where the frame ends."""
-        end = self.text(x + 16, y + 12, said, 19, _INK, room - 32) + 8
+        end = self.text(x + 16, y + 12, content, 19, _INK, room - 32) + 8
         self.pen.rounded_rectangle((x, y, x + room, end), 8, outline=_LINE, width=2)
         return end
 
 
-def _broken(said: str, font: Any, room: int) -> list[str]:
+def _broken(content: str, font: Any, room: int) -> list[str]:
     """Lines no wider than `room`; a word wider than that is broken as well."""
     lines, line = [], ""
-    for word in said.split(" "):
+    for word in content.split(" "):
         longer = f"{line} {word}".strip()
         if font.getlength(longer) <= room:
             line = longer
@@ -209,9 +209,9 @@ def _broken(said: str, font: Any, room: int) -> list[str]:
     return [*lines, line]
 
 
-def _plain(said: str) -> str:
+def _plain(content: str) -> str:
     """Text in the letters the built-in font has."""
-    return said.replace("∞", "infinite").encode("latin-1", "replace").decode("latin-1")
+    return content.replace("∞", "infinite").encode("latin-1", "replace").decode("latin-1")
 
 
 def _fitted(picture: NDArray[np.uint8], box: tuple[int, int]) -> Image.Image:

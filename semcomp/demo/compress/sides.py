@@ -118,7 +118,7 @@ def side_facts(
     }
 
 
-def of_run(session: Session, run: Run) -> Side:
+def our_side(session: Session, run: Run) -> Side:
     """Our own side: a finished run."""
     return session.kept.once(
         "judged",
@@ -129,19 +129,19 @@ def of_run(session: Session, run: Run) -> Side:
     )
 
 
-def known(session: Session, key: str, run: Run) -> Side | None:
+def ready_side(session: Session, key: str, run: Run) -> Side | None:
     """A side that needs no computing; None if it does."""
     if key == ORIGINAL:
         return Side(ORIGINAL, session.picture)
     if key == OURS:
-        return of_run(session, run)
+        return our_side(session, run)
     side: Side | None = session.kept.find("side", (key, len(run.data), run.choice.focus))
     return side
 
 
-def made(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
+def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
     """A side at no more bytes than the run's file, searched for now unless it is kept."""
-    side = known(session, key, run)
+    side = ready_side(session, key, run)
     if side is not None:
         return side
 

@@ -41,9 +41,9 @@ def show(missing: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
     if last is not None and last.complete and last.data == run.data and last.name == session.name:
         yield gr.skip(), gr.skip(), gr.skip()  # the visitor comes back to it
         return
-    said = describe(session, choice, run)
+    about = describe(session, choice, run)
     for value in blocks.present(inspect_run(session, run), owner(request), session.name):
-        yield value, said, gr.skip()
+        yield value, about, gr.skip()
 
 
 def decode(
@@ -56,9 +56,9 @@ def decode(
         for done, total, _ in session.decode(choice, decode_on_gpu):
             progress((done, total), desc="Decoding", unit="iterations")
         run = session.finished(choice)
-        said = describe(session, choice, run)
+        about = describe(session, choice, run)
         for value in blocks.present(inspect_run(session, run), owner(request), session.name):
-            yield value, said
+            yield value, about
 
 
 def owner(request: gr.Request) -> str:

@@ -59,9 +59,9 @@ class Book:
         )
 
 
-def _frame(frame: Frame, shown: bool) -> str:
+def _frame(frame: Frame, first: bool) -> str:
     kind = " key" if frame.key else ""
-    state = "" if shown else ' aria-hidden="true" data-away'
+    state = "" if first else ' aria-hidden="true" data-away'
     side = f'<div class="beside"><p class="say">{frame.caption}</p>{frame.side}</div>'
     label = escape(frame.label, quote=True)
     return (

@@ -115,11 +115,11 @@ def residual(original: Pixels, decoded: Pixels, gain: int = 4) -> Pixels:
 def bit_planes(bits: NDArray[np.int8]) -> Pixels:
     """One iteration's bits (8, hb, wb) of -1, +1, 0 as 2 × 4 pictures: black, white, mid grey."""
     planes, rows, columns = bits.shape
-    shown = np.full((2, 4, rows + 2, columns + 2), 200, np.uint8)
-    shown[..., 1:-1, 1:-1] = (
+    framed = np.full((2, 4, rows + 2, columns + 2), 200, np.uint8)
+    framed[..., 1:-1, 1:-1] = (
         (bits.astype(np.int16) * 128 + 128).clip(0, 255).reshape(2, planes // 2, rows, columns)
     )
-    grid = shown.transpose(0, 2, 1, 3)
+    grid = framed.transpose(0, 2, 1, 3)
     return np.ascontiguousarray(grid.reshape(2 * (rows + 2), 4 * (columns + 2)))
 
 
@@ -171,13 +171,13 @@ def with_numbers(pixels: Pixels, block: tuple[int, int], cell: int = 60) -> Imag
 def marked(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
     """A copy with a frame of two pixels around box (top, left, bottom, right)."""
     top, left, bottom, right = box
-    shown = picture.copy()
+    result = picture.copy()
     for inset in range(2):
         rows = slice(top + inset, bottom - inset)
         columns = slice(left + inset, right - inset)
-        shown[rows, [left + inset, right - 1 - inset]] = MARKED
-        shown[[top + inset, bottom - 1 - inset], columns] = MARKED
-    return shown
+        result[rows, [left + inset, right - 1 - inset]] = MARKED
+        result[[top + inset, bottom - 1 - inset], columns] = MARKED
+    return result
 
 
 def scale_bar(table: Pixels, low: str, high: str) -> str:

@@ -23,7 +23,7 @@ SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 def iterations(study: Study) -> Step:
     """Step 5: one iteration's bits, the picture after it, what is still missing."""
     history = study.history
-    decibels = [psnr(study.picture, shown) for shown in history]
+    decibels = [psnr(study.picture, decoded) for decoded in history]
     sizes = [len(chunk) for chunk in study.chunks]
     each = int(study.model.tables.ends[1])  # bits of a block: as many in all of these iterations
     plain = study.blocks * each // 8
@@ -106,10 +106,10 @@ def spent(study: Study) -> Step:
     spent_bits = np.concatenate([np.zeros((1, *study.shape)), np.cumsum(study.cost, 0)])
     top = float(np.quantile(spent_bits[-1], 0.995)) or 1.0
     chunk = [b.codes + b.checks - a.codes - a.checks for a, b in pairwise(cuts)]
-    shown = [k for k in (0, 1, 2, 4, 6, 8, 12, 16, 20) if k < count] + [count]
+    stops = [k for k in (0, 1, 2, 4, 6, 8, 12, 16, 20) if k < count] + [count]
     scale = pictures.scale_bar(LEVEL, "0 bits", f"{top:.0f} bits in a block")
     frames = []
-    for k in shown:
+    for k in stops:
         size = cuts[k]
         now = size.header + size.map + size.codes + size.checks
         parts = [

@@ -104,7 +104,7 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
         chart = lines("Scores of the two files", drawn, x, y, marks=marks, height=130)
         names = ("same for all", "by importance")
         winner = names[int(scores[1] > scores[0])]
-        said = {0.0: "This is SSIM. ", 1.0: "This is SI-SSIM. "}.get(part, "")
+        name = {0.0: "This is SSIM. ", 1.0: "This is SI-SSIM. "}.get(part, "")
         frames.append(
             Frame(
                 f"importance {part:.0%}",
@@ -116,7 +116,7 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
                 ),
                 '<p class="name">Grey line: same for all. Coloured line: by importance.</p>'
                 + chart,
-                f"{said}Same for all {scores[0]:.4f}, by importance {scores[1]:.4f}: "
+                f"{name}Same for all {scores[0]:.4f}, by importance {scores[1]:.4f}: "
                 f"<b>{winner}</b> wins. Teal: by importance is better there; orange: worse.",
                 key=part in (0.0, 1.0),
             )

@@ -95,14 +95,14 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
 
     @on_gpu
     def teach(
-        given: Any,
+        source: Any,
         level: float,
         focus: str | None,
         classes_of: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
     ) -> Iterator[list[Any]]:
         """The steps, each as soon as it is there."""
-        yield from lesson(given, level, curves, progress, focus, classes_of)
+        yield from lesson(source, level, curves, progress, focus, classes_of)
 
     ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level, focus, classes_of], **MODEL}
     ran |= {"outputs": [*parts, focus, classes_of]}
@@ -114,13 +114,13 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     opened.change(**ran)  # the first time only
     row.select(pick, row, picture, preprocess=False, **quick).success(**ran)
     same.click(_same_picture, None, picture, **quick).success(**ran)
-    given = picture.input(**ran)
-    given.failure(lambda: None, None, picture, **quick)  # no broken preview
+    uploaded = picture.input(**ran)
+    uploaded.failure(lambda: None, None, picture, **quick)  # no broken preview
     gr.on([level.release, focus.input], **ran)
 
 
 def lesson(
-    given: Any,
+    source: Any,
     level: float,
     curves: Curves,
     progress: Any = None,
@@ -134,21 +134,21 @@ def lesson(
     nothing changes. Raises gr.Error in words for visitors.
     """
     nothing = [gr.skip()] * (COUNT + 2)
-    if not given:
+    if not source:
         yield nothing
         return
     with work.for_visitors():
-        picture, _ = work.read_picture(given)
-        path = work.path_of(given)
+        picture, _ = work.read_picture(source)
+        path = work.path_of(source)
         fresh = path != classes_of
         name = work.sample_name(picture)
         if fresh or focus == _likeliest.get(name or ""):
             focus = None
         key = None if name is None else (name, level, focus)
         with _guard:
-            known = None if key is None else _cache.get(key)
-        if known is not None:
-            yield [*known[:COUNT], *([known[COUNT], path] if fresh else nothing[:2])]
+            cached = None if key is None else _cache.get(key)
+        if cached is not None:
+            yield [*cached[:COUNT], *([cached[COUNT], path] if fresh else nothing[:2])]
             return
         done: list[Any] = [waiting(n) for n in range(1, COUNT + 1)]
         studied = study(picture, level, class_name=focus)

@@ -47,7 +47,7 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
             go = gr.Button("Compress with this map", variant="primary", elem_id="paint-go")
         with gr.Column(scale=1, min_width=300):
             pictures = flip.build_flip("painted", EMPTY)
-            said = gr.HTML(
+            report = gr.HTML(
                 elem_id="paint-said",
                 css_template=static("paint_table.css"),
                 apply_default_css=False,
@@ -60,7 +60,7 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
     go.click(
         compress,
         [canvas, allocation],
-        [pictures, said, file, map_file, card, downloads],
+        [pictures, report, file, map_file, card, downloads],
         show_progress_on=pictures,
         trigger_mode="once",
         **{**MODEL, "preprocess": True},
@@ -119,8 +119,8 @@ def compress(
         session, choice = current(request)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-        given = value.get("grid") if isinstance(value, dict) else None
-        grid = painting.read_grid(given, rows, columns)
+        text = value.get("grid") if isinstance(value, dict) else None
+        grid = painting.read_grid(text, rows, columns)
         semantic_map = painting.painted_map(grid, height, width)
         if allocation == "rd":
             session.measured(lambda done, total: progress((done, total), desc="Measuring"))
@@ -149,10 +149,10 @@ def compress(
         )
         levels = before.plan.levels, painted.plan.levels
         table = painting.areas(session, semantic_map, levels, (before.picture, picture))
-        said = describe(choice, before.data, painted, table, gained)
+        report = describe(choice, before.data, painted, table, gained)
         yield (
             pictures.value(AFTER),
-            said,
+            report,
             save(painted.data, f"{session.name}-painted", ".semc"),
             save(painting.map_png(semantic_map), f"{session.name}-map", ".png"),
             save(_card(session, painted, picture), f"{session.name}-card", ".png"),
@@ -165,7 +165,7 @@ def _card(session: Session, painted: painting.Painted, decoded: Any) -> bytes:
     name, choice = session.name, painted.choice
     files = [f"{name}.png", f"{name}-painted.semc", f"{name}-map.png"]
     source, target, map_file = map(shlex.quote, files)
-    made = result_card.card(
+    card = result_card.card(
         session,
         choice,
         painted.plan,
@@ -176,7 +176,7 @@ def _card(session: Session, painted: painting.Painted, decoded: Any) -> bytes:
         f"--allocation {choice.allocation} --map {map_file}",
     )
     stream = io.BytesIO()
-    result_card.draw(made).save(stream, "PNG")
+    result_card.draw(card).save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -27,5 +27,5 @@ def save(data: bytes, stem: str, suffix: str) -> str:
 
 def plain(stem: str) -> str:
     """A name any system takes as a file's: letters, digits, space, point, dash, underscore."""
-    kept = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:LONGEST].strip(" .-")
-    return kept or "picture"
+    name = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:LONGEST].strip(" .-")
+    return name or "picture"

@@ -94,12 +94,12 @@ def test_sizes_are_read_as_people_write_them() -> None:
 
 def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
     run = session.finished(Choice(4))
-    assert sides.known(session, "george", run) is None
-    george = sides.made(session, "george", run, {})
+    assert sides.ready_side(session, "george", run) is None
+    george = sides.find_side(session, "george", run, {})
     assert george.facts is not None and george.facts["bytes"] <= len(run.data)
-    assert sides.known(session, "george", run) is george
+    assert sides.ready_side(session, "george", run) is george
     tiny = session.finished(Choice(1, "uniform"))
-    lost = sides.made(session, "jpeg", tiny, CODECS)
+    lost = sides.find_side(session, "jpeg", tiny, CODECS)
     assert lost.picture is None and "Raise the level" in lost.problem
     shown = viewer.picture_side(session, lost, "JPEG")
     assert not shown["url"] and "smallest" in shown["problem"]
@@ -107,7 +107,7 @@ def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
 
 def test_the_important_region_has_a_score_of_its_own(session: Session) -> None:
     run = session.finished(Choice(4))
-    facts = sides.of_run(session, run).facts or {}
+    facts = sides.our_side(session, run).facts or {}
     from semcomp.semantics.activation import upsample_grey
 
     inside = upsample_grey(session.semantic_map.grey, 96, 96) >= 128
@@ -149,7 +149,7 @@ def test_a_preview_says_that_its_size_is_expected() -> None:
 
 def test_the_viewer_s_value_is_whole(session: Session) -> None:
     run = session.finished(Choice(4))
-    ours = viewer.picture_side(session, sides.of_run(session, run), "Ours", ("exact", run.choice))
+    ours = viewer.picture_side(session, sides.our_side(session, run), "Ours", ("exact", run.choice))
     original = viewer.picture_side(
         session, sides.Side("original", session.picture), "Original", "original"
     )

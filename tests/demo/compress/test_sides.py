@@ -57,9 +57,9 @@ def test_a_comparison_marks_the_picture_that_is_still_the_same() -> None:
 
 def test_both_sides_of_the_viewer_are_looked_at(session: Session) -> None:
     run = session.finished(Choice(2))
-    ours, george = sides.of_run(session, run), sides.made(session, "george", run, {})
+    ours, george = sides.our_side(session, run), sides.find_side(session, "george", run, {})
     assert ours.survival == survival(session, None, run.picture)
     assert george.survival is not None and george.picture is not None
     assert george.survival.before == session.semantic_map.top[0].probability
-    original = sides.known(session, "original", run)
+    original = sides.ready_side(session, "original", run)
     assert original is not None and original.survival is None

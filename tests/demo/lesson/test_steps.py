@@ -179,7 +179,7 @@ def test_failures_are_judged_by_their_rules() -> None:
     named = failures.judge(failures.Case(cat, "A cat", "", names=("cat", "tabby", "lynx")))
     assert not named.failed
     wrong = failures.judge(failures.Case(cat, "A <ship>", "No reason.", names=("ship",)))
-    assert wrong.failed and named.semantic_map.top[0].name in wrong.said
+    assert wrong.failed and named.semantic_map.top[0].name in wrong.report
     whole = failures.judge(failures.Case(cat, "All", "", place=(0, 0, 1, 1)))
     assert not whole.failed and whole.box == (0, 0, 256, 256)
     grey = upside = whole.semantic_map.grey
@@ -192,7 +192,7 @@ def test_failures_are_judged_by_their_rules() -> None:
     )
     assert failures.judge(failures.Case(cat, "Least", "", place=least)).failed
     empty = failures.judge(failures.Case(flat, "Nothing", "", nothing=True))
-    assert "average importance" in empty.said
+    assert "average importance" in empty.report
     html = failures.gallery([named, wrong, whole])
     assert "3 pictures were tried just now, 1 failed" in html
     assert html.count('class="case"') == 1 and "A &lt;ship&gt;" in html and "A cat" in html
@@ -200,11 +200,11 @@ def test_failures_are_judged_by_their_rules() -> None:
 
 def test_the_cases_are_there_without_a_network() -> None:
     cases = failures.cases()
-    assert len({case.seen for case in cases}) == len(cases) >= 12
+    assert len({case.title for case in cases}) == len(cases) >= 12
     for case in cases:
         assert case.picture.dtype == np.uint8 and max(case.picture.shape[:2]) <= 2 * failures.SIDE
         rules = (bool(case.names), case.place is not None, case.nothing)
-        assert sum(rules) == 1, f"{case.seen}: exactly one rule"
+        assert sum(rules) == 1, f"{case.title}: exactly one rule"
 
 
 def test_a_step_needs_no_other_file() -> None:
