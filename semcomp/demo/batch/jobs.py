@@ -18,7 +18,7 @@ from semcomp.demo.sessions.decoding import Decode, decode_steps
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
-from semcomp.demo.shared.results import plain
+from semcomp.demo.shared.downloads import plain
 from semcomp.errors import BitstreamError, ImageError, SemanticError
 
 MOST = 24

@@ -16,8 +16,8 @@ from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import ALLOCATIONS, SIDES
+from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
-from semcomp.demo.shared.results import save
 from semcomp.demo.shared.static import static
 from semcomp.errors import AllocationError
 

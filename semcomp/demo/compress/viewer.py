@@ -6,13 +6,11 @@ when the visitor asks for other pictures: `CHOICE` says which.
 
 import base64
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.allocation.levels import block_importance
 from semcomp.demo.sessions.session import Session
@@ -20,6 +18,7 @@ from semcomp.demo.shared import words
 from semcomp.demo.shared.static import static
 from semcomp.demo.shared.work import REGION
 from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.image import data_url
 from semcomp.semantics.activation import SemanticMap, upsample_grey
 
 from .sides import ORIGINAL, OURS, Side
@@ -116,7 +115,7 @@ def value_of(
     if levels is not None:
         value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
         value["blocks"] = {
-            "url": _png(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
+            "url": data_url(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
             "width": 8 * levels.shape[1] / width,
             "height": 8 * levels.shape[0] / height,
             "mean": float(levels.mean()),
@@ -151,17 +150,11 @@ def passing_side(picture: NDArray[np.uint8], label: str, phase: str) -> dict[str
     return {
         "key": OURS,
         "label": label,
-        "url": passing_url(picture),
+        # as a JPEG for a moment; what stays is a PNG
+        "url": data_url(picture, "JPEG", quality=92, subsampling=0),
         "alt": f"Decoded picture, {text}",
         "tag": f"{label}, {text}",
     }
-
-
-def passing_url(picture: NDArray[np.uint8]) -> str:
-    """A picture as a JPEG inside the page, for a moment; what stays is shown as PNG."""
-    stream = BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=92, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
@@ -174,7 +167,7 @@ def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
     whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & core
     colours = IMPORTANCE[fine].copy()
     colours[core & ~whole] = 255
-    return _png(colours)
+    return data_url(colours)
 
 
 def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:
@@ -186,9 +179,3 @@ def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:
         "levels": base64.b64encode(levels.tobytes()).decode(),
         "importance": base64.b64encode(relative.tobytes()).decode(),
     }
-
-
-def _png(pixels: NDArray[np.uint8]) -> str:
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

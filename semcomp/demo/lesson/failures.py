@@ -23,12 +23,12 @@ from semcomp.allocation.levels import block_importance
 from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import padded_size
-from semcomp.image import limit_side, load_image
+from semcomp.image import data_url, limit_side, load_image
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 from semcomp.semantics.classifiers import Classifier
 
 from .book import fold
-from .pictures import Pixels, layer, marked, photo_url, png_url, stage
+from .pictures import Pixels, layer, marked, photo_url, stage
 from .step import times
 
 SIDE = 320
@@ -124,7 +124,7 @@ def _figure(verdict: Verdict, number: int) -> str:
         picture.shape,
         f"{case.title}; map on demand",
         layer(photo_url(picture)),
-        layer(png_url(IMPORTANCE[small]), "over"),
+        layer(data_url(IMPORTANCE[small]), "over"),
     )
     return (
         f'<figure class="case"><input type="checkbox" id="case-{number}">'

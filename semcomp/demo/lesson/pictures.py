@@ -4,9 +4,7 @@ Decoded pictures travel without loss, pixel for pixel. What has one value per bl
 travels as one pixel each and is enlarged by the browser.
 """
 
-import base64
 from html import escape
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url
 
 Pixels = NDArray[np.uint8]
 OVER = (245, 125, 21)
@@ -24,26 +23,9 @@ BETTER, WORSE = (15, 118, 110), (200, 80, 20)
 MARKED = (255, 210, 60)
 
 
-def png_url(pixels: Pixels | Image.Image) -> str:
-    """A picture, uint8 (H, W), (H, W, 3) or (H, W, 4), as a data URL of a PNG file."""
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    stream = BytesIO()
-    image.save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
 def photo_url(pixels: Pixels) -> str:
     """A photograph, uint8 (H, W, 3), as a data URL of lossless WebP: a third less than PNG."""
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", lossless=True, method=2)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
-def png_bytes(pixels: Pixels) -> int:
-    """Bytes of the picture as a PNG file that spares no effort."""
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return len(stream.getvalue())
+    return data_url(pixels, "WEBP", lossless=True, method=2)
 
 
 def stage(shape: tuple[int, ...], alt: str, *layers: str, kind: str = "") -> str:

@@ -8,11 +8,12 @@ import numpy as np
 from semcomp.allocation.distortion import block_means
 from semcomp.demo.shared.words import percent
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url
 
 from . import pictures
 from .book import Book, Frame, table
 from .charts import Axis, Line, lines
-from .pictures import layer, photo_url, png_url, stage
+from .pictures import layer, photo_url, stage
 from .step import Step
 from .study import SECOND_CLASSIFIER, Study
 from .versions import Score, Version
@@ -56,7 +57,7 @@ def judging(study: Study, more: str = "") -> Step:
             "Look at both, then let importance count more and more",
             tuple(frames),
             start=2,
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"\text{SSIM}(x,y) = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}"
@@ -111,7 +112,7 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
                 stage(
                     (rows * BLOCK, columns * BLOCK),
                     "Teal where sharing by importance is better, orange where it is worse",
-                    layer(png_url(over), "sharp"),
+                    layer(data_url(over), "sharp"),
                     kind="based",
                 ),
                 '<p class="name">Grey line: same for all. Coloured line: by importance.</p>'

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url, to_file
 from semcomp.semantics.activation import to_grey, upsample_grey
 
 from . import pictures
 from .book import Book, Frame
 from .charts import Axis, Bar, Line, bars, lines
-from .pictures import layer, photo_url, png_url, stage
+from .pictures import layer, photo_url, stage
 from .step import Step, plural, times
 from .study import Study
 
@@ -28,7 +29,7 @@ SPOTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 def cost(study: Study) -> Step:
     """Step 1: a picture is numbers; three bytes for every pixel."""
     height, width = study.size
-    raw, lossless = study.picture.nbytes, pictures.png_bytes(study.picture)
+    raw, lossless = study.picture.nbytes, len(to_file(study.picture, "PNG", optimize=True))
     coded = len(study.semantic.data)
     chart = bars(
         "What the picture costs: every number, without loss, and by this codec",
@@ -60,7 +61,7 @@ def cost(study: Study) -> Step:
     )
     for i, (part, block) in enumerate(views):
         last = i == len(views) - 1
-        url = png_url(pictures.with_numbers(part, block)) if last else photo_url(part)
+        url = data_url(pictures.with_numbers(part, block)) if last else photo_url(part)
         size = f"{part.shape[1]} × {part.shape[0]}"
         frames.append(
             Frame(
@@ -108,7 +109,7 @@ def looking(study: Study) -> Step:
             "Add features, strongest first",
             frames,
             start=min(4, len(frames) - 1),
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"P_c = \sum_u \alpha_u^c \cdot G(f_u)",
@@ -164,7 +165,7 @@ def _sums(study: Study) -> Iterator[Frame]:
             height=110,
         )
         answers = "Bright: it answers here." if own.any() else "It answers nowhere in this picture."
-        box = stage(study.size, f"Where feature {newest} answers", layer(png_url(mini), "sharp"))
+        box = stage(study.size, f"Where feature {newest} answers", layer(data_url(mini), "sharp"))
         side = (
             f'{chart}<div class="small">{box}<p class="name">The last one added: feature {newest}, '
             f"weight {weight}. {answers}</p></div>"
@@ -174,7 +175,7 @@ def _sums(study: Study) -> Iterator[Frame]:
             stage(
                 study.size,
                 f"Sum of {n} features over the picture",
-                layer(png_url(over), "mixed"),
+                layer(data_url(over), "mixed"),
                 kind="based",
             ),
             side,
@@ -225,7 +226,7 @@ def importance(study: Study) -> Step:
             stage(
                 study.size,
                 "The map's own values over the picture",
-                layer(png_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
+                layer(data_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -237,7 +238,7 @@ def importance(study: Study) -> Step:
             stage(
                 study.size,
                 "The map stretched over the picture",
-                layer(png_url(IMPORTANCE[stretched]), "mixed"),
+                layer(data_url(IMPORTANCE[stretched]), "mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -248,7 +249,7 @@ def importance(study: Study) -> Step:
             stage(
                 (8 * inside[0], 8 * inside[1]),
                 "Importance of every block",
-                layer(png_url(grid), "sharp mixed"),
+                layer(data_url(grid), "sharp mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -267,7 +268,7 @@ def importance(study: Study) -> Step:
             "From the map to blocks, then light them up",
             tuple(frames),
             start=2,
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"V_i = \sum_{(x,y) \in i} g(x,y)",
@@ -298,7 +299,7 @@ def _spots(
             stage(
                 (8 * rows, 8 * columns),
                 f"The most important {part:.0%} of the blocks; the others are dark",
-                layer(png_url(pictures.spotlight(mask)), "sharp"),
+                layer(data_url(pictures.spotlight(mask)), "sharp"),
                 kind="based",
             ),
             chart(part),

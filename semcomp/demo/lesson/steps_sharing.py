@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from semcomp.allocation.levels import uniform_levels
 from semcomp.draw import LEVEL
 from semcomp.geometry import ITERATIONS
+from semcomp.image import data_url
 
 from . import pictures
 from .book import Book, Frame, table
 from .charts import columns
-from .pictures import layer, png_url, stage
+from .pictures import layer, stage
 from .step import Step, plural, times
 from .study import Study
 
@@ -116,7 +117,7 @@ def _frame(
     picture = stage(
         (8 * rows, 8 * wide),
         f"Levels of the blocks: {label}",
-        layer(png_url(pictures.level_colours(levels[:rows, :wide])), "sharp"),
+        layer(data_url(pictures.level_colours(levels[:rows, :wide])), "sharp"),
     )
     scale = pictures.scale_bar(LEVEL, "level 0", "24")
     over = np.minimum(levels, BEYOND).ravel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import shlex
 from collections.abc import Iterator
 from html import escape
@@ -20,11 +19,12 @@ from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import work
+from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import LIGHT, MODEL, PRIVATE, decode_on_gpu
-from semcomp.demo.shared.results import save
 from semcomp.demo.shared.static import static
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
+from semcomp.image import to_file
 from semcomp.pipeline import info
 
 from . import flip, painting
@@ -175,9 +175,7 @@ def _card(session: Session, painted: painting.Painted, decoded: Any) -> bytes:
         f"python -m semcomp compress {source} {target} --level {choice.level:g} "
         f"--allocation {choice.allocation} --map {map_file}",
     )
-    stream = io.BytesIO()
-    result_card.draw(card).save(stream, "PNG")
-    return stream.getvalue()
+    return to_file(result_card.draw(card))
 
 
 def describe(

@@ -21,7 +21,7 @@ from semcomp.demo.batch import jobs as batch
 from semcomp.demo.batch import tab as tab_batch
 from semcomp.demo.batch.jobs import Batch, Item, Wish
 from semcomp.demo.sessions.runs import Choice
-from semcomp.demo.shared import results
+from semcomp.demo.shared import downloads
 from semcomp.pipeline import compress, decompress
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_scores_are_left_out_where_nobody_asked(folder: Path) -> None:
         ("../../etc/passwd.png", "passwd"),
         ("süß🙂.png", "süß"),
         ("....png", "picture"),
-        ("x" * 300 + ".png", "x" * results.LONGEST),
+        ("x" * 300 + ".png", "x" * downloads.LONGEST),
     ],
 )
 def test_names_are_plain(folder: Path, given: str, plain: str) -> None:
