@@ -107,7 +107,9 @@ def test_a_book_shows_one_frame_and_names_it() -> None:
 def test_photographs_travel_without_loss() -> None:
     assert (decoded(pictures.photo_url(PHOTO)) == PHOTO).all()
     assert (decoded(data_url(PHOTO)) == PHOTO).all()
-    assert len(to_file(PHOTO, "PNG", optimize=True)) > PHOTO.nbytes * 0.9  # noise has nothing to save
+    assert (
+        len(to_file(PHOTO, "PNG", optimize=True)) > PHOTO.nbytes * 0.9
+    )  # noise has nothing to save
 
 
 def test_the_zoom_ends_at_the_block() -> None:
