@@ -18,11 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from .recurrence import LSTMState as LSTMState  # runtime and trainer take it from here
+
+if TYPE_CHECKING:
+    from .quantizer import EmbeddedQuantizer
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,14 @@ class Codec(Protocol):
     config: CodecConfig
     closed_loop: bool
     """Whether the encoder needs each iteration's reconstruction to find the next bits."""
+    one_pass: bool
+    """Whether pictures are made only when wanted, of all that was received (`OnePassDecoder`)."""
     planes: int
     """P, the most bits that a block sends in one iteration."""
+
+    @property
+    def linear_path(self) -> EmbeddedQuantizer | None:
+        """The linear path that the networks correct; None for a codec that has none."""
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
         """Image (B, 3, H, W), sides multiples of 16 -> states and the zeroth reconstruction."""
@@ -120,6 +129,16 @@ class Codec(Protocol):
 
     def decode(self, k: int, bits: Tensor, decoder: DecoderState) -> Tensor:
         """Bits of iteration k -> reconstruction (B, 3, H, W) after k + 1 iterations."""
+
+
+class OnePass(Codec, Protocol):
+    """A codec whose `one_pass` is True."""
+
+    def receive(self, k: int, bits: Tensor, decoder: DecoderState) -> None:
+        """Bits of iteration k, float (B, P, Hb, Wb), into `decoder`; no network runs."""
+
+    def picture(self, decoder: DecoderState) -> Tensor:
+        """The reconstruction (B, 3, H, W) of what was received."""
 
 
 @runtime_checkable

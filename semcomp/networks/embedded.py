@@ -24,6 +24,7 @@ class LinearPathCodec(nn.Module):
     """
 
     closed_loop = False
+    one_pass = False
 
     def __init__(self, config: CodecConfig, tables: QuantizerTables) -> None:
         super().__init__()
@@ -32,6 +33,11 @@ class LinearPathCodec(nn.Module):
         """Type the networks compute in; quantizer and reconstruction stay in float32."""
         self.quantizer = EmbeddedQuantizer(tables)
         self.planes = tables.planes
+
+    @property
+    def linear_path(self) -> EmbeddedQuantizer:
+        """See `Codec.linear_path`."""
+        return self.quantizer
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
         """See `Codec.start`."""

@@ -76,6 +76,8 @@ class OnePassDecoder(nn.Module):
 class OnePassCodec(LinearPathCodec):
     """Embedded quantizer as encoder; pictures are made of its state, whenever they are wanted."""
 
+    one_pass = True
+
     def __init__(self, config: CodecConfig, tables: QuantizerTables) -> None:
         super().__init__(config, tables)
         if config.priming or config.gain:

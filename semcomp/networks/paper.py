@@ -77,6 +77,8 @@ class PaperCodec(nn.Module):
     """Preset `paper`: ConvLSTMs on both sides, as the diagram above."""
 
     closed_loop = True
+    one_pass = False
+    linear_path = None
     planes = BITS
 
     def __init__(self, config: CodecConfig) -> None:

@@ -16,7 +16,13 @@ from semcomp.image import to_uint8
 from semcomp.networks import runtime
 from semcomp.networks.embedded import EmbeddedCodec
 from semcomp.networks.overlap import REACH, lapped_filter
-from semcomp.networks.runtime import TileRun, decode_codes, decode_history, encode_codes
+from semcomp.networks.runtime import (
+    TileRun,
+    decode_codes,
+    decode_history,
+    decode_steps,
+    encode_codes,
+)
 from semcomp.training.codec.unroll import unroll
 from tests.support.tables import TINY, quantizer_tables
 
@@ -195,24 +201,20 @@ def test_halos_hide_the_seams(codec: EmbeddedCodec, monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("small_tiles")
 def test_progress_reaches_the_end(codec: EmbeddedCodec) -> None:
     codes = encode_codes(codec, picture(80, 64), np.full((10, 8), 2))
-    seen: list[tuple[int, int]] = []
-    decode_codes(codec, codes, CPU, progress=lambda done, total: seen.append((done, total)))
+    seen = [(step.done, step.total) for step in decode_steps(codec, codes, CPU)]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.usefixtures("small_tiles")
-def test_observers_see_every_tile_with_its_halo(codec: EmbeddedCodec) -> None:
+def test_steps_give_every_tile_with_its_halo(codec: EmbeddedCodec) -> None:
     codes = encode_codes(codec, picture(80, 64), np.full((10, 8), 2))
     seen = []
-
-    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        seen.append((k, core.area))
-        y, x = outer.scaled(16)
-        assert decoded.shape == (y.stop - y.start, x.stop - x.start, 3)
-        assert decoded.dtype == np.uint8
-
-    decode_codes(codec, codes, CPU, observe=observe)
-    assert seen == [(0, 16), (1, 16), (0, 4), (1, 4)]
+    for step in decode_steps(codec, codes, CPU):
+        seen.append((step.k, step.core.area))
+        y, x = step.outer.scaled(16)
+        assert step.decoded.shape == (y.stop - y.start, x.stop - x.start, 3)
+        assert step.decoded.dtype == np.uint8
+    assert seen == [(1, 16), (2, 16), (1, 4), (2, 4)]
 
 
 def test_too_many_iterations_are_refused(codec: EmbeddedCodec) -> None:
