@@ -1,4 +1,4 @@
-"""The command `python -m semcomp`: compress, decompress, info, explain, bench and train.
+"""The command `python -m semcomp`: compress, decompress, info, explain and train.
 
 What is wrong with a file or an option is one line on stderr and exit code 1; a wrong command line
 has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import typer
 
-from semcomp.cli.bench import bench
 from semcomp.cli.compress import compress, explain
 from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
@@ -34,7 +33,6 @@ app.command()(compress)
 app.command()(decompress)
 app.command()(info)
 app.command()(explain)
-app.command()(bench)
 app.command()(load)
 app.command()(tour)
 train_app.command("classifier")(train_classifier)

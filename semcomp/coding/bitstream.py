@@ -36,6 +36,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from semcomp.errors import BitstreamError
 from semcomp.geometry import BITS, BLOCK, ITERATIONS, padded_size
@@ -143,8 +144,7 @@ class Header:
         return min(most_bytes(self.blocks * BITS * MOST_ROUNDS), _VARINT_LIMIT - 1)
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """Where a file's bytes went; the four sum to its length.
 
     header: the fixed fields and the map section's length. map: the map section.
@@ -318,7 +318,7 @@ def _guess(data: bytes) -> str:
 
 
 def _varint(value: int) -> bytes:
-    """LEB128, as short as it gets: 7 bits a byte, lowest first, the top bit set on all but the last."""
+    """LEB128 in its shortest form: 7 bits a byte, lowest first, a top bit on all but the last."""
     out = bytearray()
     while value >= 128:
         out.append(value & 127 | 128)

@@ -156,8 +156,8 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
         else:
             # With its halo: the transform reaches over the core's edge.
-            bits = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
-            bits = bits.to(torch.int8).cpu().numpy()
+            sent_all = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
+            bits = sent_all.to(torch.int8).cpu().numpy()
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
     return codes
 

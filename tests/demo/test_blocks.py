@@ -17,8 +17,7 @@ from semcomp.coding import bitstream
 from semcomp.demo.inspect import blocks, inspection
 from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
 from semcomp.demo.inspect.steps import ORIGINAL, Shelf, Steps
-from semcomp.demo.sessions.decoding import Step
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import Choice, Step
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import BitstreamError
 from semcomp.pipeline import Compressed, compress, decompress

@@ -31,7 +31,7 @@ def session() -> Session:
 def test_the_original_survives_itself(session: Session) -> None:
     whole = survival(session, None, session.picture)
     assert whole.kept and whole.first
-    assert whole.before == whole.after == session.semantic_map.top[0].probability
+    assert whole.before == whole.after == session.encoder.semantic_map().top[0].probability
     assert whole.name in whole.sentence() and "still says" in whole.sentence()
 
 
@@ -46,7 +46,7 @@ def test_another_picture_is_something_else(session: Session) -> None:
 
 
 def test_the_class_that_was_chosen_counts(session: Session) -> None:
-    second = session.semantic_map.top[1]
+    second = session.encoder.semantic_map().top[1]
     chosen = survival(session, second.name, session.picture)
     assert chosen.name == second.name and chosen.after == pytest.approx(second.probability)
     assert not chosen.first and not chosen.kept  # it never was the most probable one
@@ -67,7 +67,7 @@ def test_both_sides_of_the_viewer_are_looked_at(session: Session) -> None:
     ours, george = sides.of_run(session, run), sides.made(session, "george", run, {})
     assert ours.survival == survival(session, None, run.picture)
     assert george.survival is not None and george.picture is not None
-    assert george.survival.before == session.semantic_map.top[0].probability
+    assert george.survival.before == session.encoder.semantic_map().top[0].probability
     original = sides.known(session, "original", run)
     assert original is not None and original.survival is None
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from semcomp import geometry
 from semcomp.geometry import BITS, HALO, ITERATIONS, MARGIN, TILE, Window, active_window, tiles
 from semcomp.image import to_uint8
-from semcomp.networks import runtime
 from semcomp.networks.embedded import EmbeddedCodec
 from semcomp.networks.overlap import REACH, lapped_filter
 from semcomp.networks.runtime import (
     TileRun,
+    _crop,
     decode_codes,
     decode_history,
     decode_steps,
@@ -149,7 +149,7 @@ def test_shrinking_hardly_shows(codec: EmbeddedCodec, monkeypatch: pytest.Monkey
     codes = encode_codes(codec, picture(160, 256), levels)
     shrunk = decode_codes(codec, codes, CPU).astype(int)
     whole = Window(0, 0, 10, 16)
-    monkeypatch.setattr(runtime, "active_window", lambda active: whole if active.any() else None)
+    monkeypatch.setattr(geometry, "active_window", lambda active: whole if active.any() else None)
     kept = decode_codes(codec, codes, CPU).astype(int)
     active = np.kron(levels == 4, np.ones((8, 8), bool))
     assert np.abs(shrunk - kept)[active].max() <= 1
@@ -165,7 +165,7 @@ def test_run_without_active_blocks_stands_still(codec: EmbeddedCodec) -> None:
 
 def test_state_coarser_than_cells_is_refused():
     with pytest.raises(ValueError, match="coarser"):
-        runtime._crop(torch.zeros(1, 1, 2, 2), Window(0, 0, 2, 2), Window(0, 0, 4, 4))
+        _crop(torch.zeros(1, 1, 2, 2), Window(0, 0, 2, 2), Window(0, 0, 4, 4))
 
 
 # Tiles

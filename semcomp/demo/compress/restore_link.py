@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from semcomp.allocation.planning import ALLOCATIONS
 from semcomp.demo.sessions.runs import Choice
-from semcomp.demo.sessions.session import ALLOCATIONS
 from semcomp.demo.sessions.visits import Visit
 from semcomp.demo.shared import words, work
 
 from . import sides
+from .equal_bytes import LEAST, MOST
 from .shown import Sides
-from .target import LEAST, MOST
 
 
 class Asked(NamedTuple):

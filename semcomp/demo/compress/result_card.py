@@ -68,8 +68,8 @@ def make(request: gr.Request) -> Image.Image:
     if run is None:
         raise gr.Error(MISSING[:1].upper() + MISSING[1:] + ".", print_exception=False)
     with work.for_visitors():
-        seen = session.map_of(choice.focus)
-        command = words.command(session.name, choice, session.semantic_map)
+        seen = session.encoder.semantic_map(choice.focus)
+        command = words.command(session.name, choice, session.encoder.semantic_map())
         return draw(card(session, choice, run.plan, run.data, run.picture, seen, command))
 
 
@@ -98,7 +98,7 @@ def card(
         if seen
         else "What matters: painted by hand"
     )
-    model = session.model
+    model = session.encoder.model
     return Card(
         title=session.name,
         picture=decoded,

@@ -44,7 +44,7 @@ class Shown:
             pictures,
             self.options,
             "exact",
-            seen=session.map_of(run.choice.focus),
+            seen=session.encoder.semantic_map(run.choice.focus),
             levels=run.plan.levels,
         )
 
@@ -68,7 +68,7 @@ class Shown:
             pictures[pair.index(sides.OURS)] = viewer.passing_side(
                 picture, self.labels[sides.OURS], phase
             )
-        seen = None if choice is None else session.map_of(choice.focus)
+        seen = None if choice is None else session.encoder.semantic_map(choice.focus)
         levels = None if choice is None else session.plan(choice).levels
         return viewer.value_of(session, pictures, self.options, phase, note, share, seen, levels)
 
@@ -105,7 +105,7 @@ class Shown:
         lines = [f"{self.labels[side.key]}, {side.setting}, {run.choice.allocation}."]
         height, width = session.picture.shape[:2]
         if side.key == sides.OURS:
-            model = session.model
+            model = session.encoder.model
             sizes = info(run.data)["sizes"]
             where = "GPU" if resolve_device(None).type == "cuda" else "CPU"
             lines = [

@@ -11,9 +11,8 @@ from semcomp.demo.sessions.runs import Choice, Run
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
 
-from .rivals import RIVALS, Rival, RivalError, match
+from .equal_bytes import RIVALS, Rival, SizeError, fit, match
 from .survival import Survival, survival
-from .target import TargetError, fit
 
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"
 LABELS = {ORIGINAL: "Original", OURS: "Ours", GEORGE: "George (uniform)", **RIVALS}
@@ -45,7 +44,7 @@ def side_facts(
         "bytes": size,
         "bpp": 8 * size / (picture.shape[0] * picture.shape[1]),
         "percent": 100 * size / picture.nbytes,
-        **work.score(session.picture, picture, session.map_of(focus)),
+        **work.score(session.picture, picture, session.encoder.semantic_map(focus)),
     }
 
 
@@ -59,7 +58,7 @@ def _judged(
 def of_run(session: Session, run: Run) -> Side:
     """Our own side: a finished run."""
     focus = run.choice.focus
-    facts, left = session.kept.once(
+    facts, left = session.cache.once(
         "judged", lambda: _judged(session, focus, run.picture, len(run.data)), run.choice
     )
     return Side(OURS, run.picture, facts, f"level {run.choice.level:g}", survival=left)
@@ -71,7 +70,7 @@ def known(session: Session, key: str, run: Run) -> Side | None:
         return Side(ORIGINAL, session.picture)
     if key == OURS:
         return of_run(session, run)
-    found: Side | None = session.kept.find("side", (key, len(run.data), run.choice.focus))
+    found: Side | None = session.cache.find("side", (key, len(run.data), run.choice.focus))
     return found
 
 
@@ -87,13 +86,13 @@ def made(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> S
                 return _george(session, run)
             codec, label = codecs[key], RIVALS[key]
             at = match(codec, session.picture, len(run.data), label)
-        except (RivalError, TargetError) as error:
+        except SizeError as error:
             return Side(key, None, problem=str(error))
         facts, left = _judged(session, run.choice.focus, at.picture, len(at.data))
         return Side(key, at.picture, facts, f"quality {at.quality}", survival=left)
 
     budget = key, len(run.data), run.choice.focus
-    return session.kept.once("side", make, budget, most=12)
+    return session.cache.once("side", make, budget, most=12)
 
 
 def _george(session: Session, run: Run) -> Side:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from semcomp.demo.sessions.decoding import Picture
+from semcomp.demo.sessions.runs import Picture
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words
 from semcomp.semantics.activation import analyse
@@ -44,7 +44,7 @@ def survival(session: Session, focus: str | None, picture: Picture) -> Survival:
 
     picture: uint8 (H, W, 3). Takes as long as looking at the original did.
     """
-    original = session.map_of(focus)
+    original = session.encoder.semantic_map(focus)
     wanted = original.chosen[0]
     found = analyse(picture, class_name=str(wanted.index))
     return Survival(

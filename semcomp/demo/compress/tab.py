@@ -9,9 +9,8 @@ from semcomp.demo.shared import events, words, work
 from semcomp.demo.shared.components import ALLOCATIONS, LAST, MODEL, PRIVATE, thumbnails, upload
 
 from . import expected, result_card, sides, viewer
+from .equal_bytes import LEAST, MOST, STEP, Rival
 from .events import CompressEvents
-from .rivals import Rival
-from .target import LEAST, MOST, STEP
 from .viewer_style import style
 
 SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]

@@ -102,7 +102,7 @@ def value_of(
     }
     if seen is not None:
         value["captions"]["heat"] = words.focus_text(seen)
-        value["heat"] = session.kept.once(
+        value["heat"] = session.cache.once(
             "heat", lambda: heat(seen.grey, height, width), tuple(c.index for c in seen.chosen)
         )
     if levels is not None:

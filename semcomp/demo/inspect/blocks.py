@@ -20,7 +20,7 @@ import gradio as gr
 import numpy as np
 
 from semcomp.coding import bitstream
-from semcomp.demo.sessions.decoding import Decode, decode_steps
+from semcomp.demo.sessions.runs import Decode, decode_steps
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.errors import BitstreamError
 from semcomp.geometry import BLOCK
