@@ -14,12 +14,12 @@ import typer
 from semcomp.cli.compress import compress, explain
 from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
+from semcomp.cli.options import use_one_blas_thread
 from semcomp.cli.tour import tour
 from semcomp.cli.train import train_app
 from semcomp.cli.train_classifier import train_classifier
 
 from .errors import SemcompError
-from .threads import use_one_blas_thread
 
 app = typer.Typer(
     help="Semantic image compression: a codec that spends its bits where a picture means something",

@@ -105,7 +105,7 @@ def explain(
             {
                 "iteration": k,
                 "blocks": int((levels >= k).sum()),
-                "bytes": len(bitstream.cut(compressed.data, k)),
+                "bytes": len(bitstream.truncate(compressed.data, k)),
                 "psnr": round(quality, 4) if math.isfinite(quality) else None,
             }
         )

@@ -222,7 +222,7 @@ def parse(data: bytes, *, iterations: int | None = None) -> Parsed:
     return Parsed(header, tuple(chunks), len(chunks) == wanted, sizes)
 
 
-def cut(data: bytes, iterations: int) -> bytes:
+def truncate(data: bytes, iterations: int) -> bytes:
     """The first bytes of a file, up to the end of an iteration (0: the header only).
 
     The result is a plain prefix: its header still promises all iterations, and `parse` gives it

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcomp.coding.bitstream import AllocationKind, Header, cut, parse, write
+from semcomp.coding.bitstream import AllocationKind, Header, parse, truncate, write
 from semcomp.errors import BitstreamError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -212,12 +212,12 @@ def test_iterations_limit_what_is_looked_at() -> None:
 def test_cut_gives_prefixes() -> None:
     ends = chunk_ends(SMALL, CHUNKS)
     for k, end in enumerate(ends):
-        assert cut(FILE, k) == FILE[:end]
-    assert cut(FILE[: ends[2]], 2) == FILE[: ends[2]]
+        assert truncate(FILE, k) == FILE[:end]
+    assert truncate(FILE[: ends[2]], 2) == FILE[: ends[2]]
     with pytest.raises(BitstreamError, match="2 whole iterations"):
-        cut(FILE[: ends[2]], 3)
+        truncate(FILE[: ends[2]], 3)
     with pytest.raises(BitstreamError, match="4 whole iterations"):
-        cut(FILE, 5)
+        truncate(FILE, 5)
 
 
 def test_trailing_bytes_are_refused() -> None:

@@ -127,7 +127,7 @@ def cut_file(asked: list[Any]) -> dict[str, Any]:
     if steps is None:
         return {"error": GONE}
     try:
-        data = bitstream.cut(steps.data, max(0, k))
+        data = bitstream.truncate(steps.data, max(0, k))
     except BitstreamError as error:
         return {"error": str(error)}
     return {"name": f"{steps.name}-{max(0, k)}.semc", "data": _text(data)}

@@ -130,7 +130,7 @@ def _inspection(
         codes=codes,
         bits=model.coder.cost(codes),
         importance=None if grey is None else mean_grey(grey, *levels.shape),
-        cuts=tuple(len(bitstream.cut(data, k)) for k in range(len(codes) + 1)),
+        cuts=tuple(len(bitstream.truncate(data, k)) for k in range(len(codes) + 1)),
         original=original,
         history=history,
     )

@@ -205,7 +205,7 @@ class Study:
         """Where the bytes are in the file of `semantic` cut after 0, 1, 2, ... iterations."""
         data = self.semantic.data
         count = bitstream.parse(data).header.iterations
-        return [bitstream.parse(bitstream.cut(data, k)).sizes for k in range(count + 1)]
+        return [bitstream.parse(bitstream.truncate(data, k)).sizes for k in range(count + 1)]
 
     @cached_property
     def weight(self) -> NDArray[np.uint8]:
