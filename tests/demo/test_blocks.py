@@ -17,9 +17,10 @@ from semcomp.coding import bitstream
 from semcomp.demo.inspect import blocks, inspection
 from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
 from semcomp.demo.inspect.steps import ORIGINAL, Shelf, Steps
-from semcomp.demo.sessions.runs import Choice, Step
+from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import BitstreamError
+from semcomp.networks.runtime import Step
 from semcomp.pipeline import Compressed, compress, decompress
 from semcomp.semantics.activation import user_map
 

@@ -121,10 +121,10 @@ def _make(
         ends = float(min(codec.qualities)), float(max(codec.qualities))
         step = getattr(codec, "search_range", (0, 0, 1))[2]
         for low, high in [*([span] if span else []), ends]:
-            search = FileSearch(session.encode, low, high, step)
-            quality, data = search.largest(target)
-            if len(data) <= target:
+            bracket = FileSearch(session.encode, low, high, step).around(target)
+            if bracket.reached:
                 break
+        quality, data = bracket.below
         if len(data) > target:
             reason = f"the smallest file of its benchmark qualities has {len(data):,} bytes"
             return Made(codec.name, reason=reason)

@@ -71,7 +71,7 @@ def match(codec: Rival, picture: NDArray[np.uint8], budget: int, label: str = "I
             raise SizeError(f"{label} refuses this picture: {error}") from error
 
     search = FileSearch(encode, min(codec.qualities), max(codec.qualities))
-    quality, data = search.largest(budget)
+    quality, data = search.around(budget).below
     if len(data) > budget:
         raise SizeError(
             f"{label} cannot be that small: its smallest file here has {len(data):,} bytes. "
