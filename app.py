@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.threads
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.cli.options
 
 from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gradio, see there
 

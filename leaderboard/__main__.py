@@ -24,9 +24,9 @@ from leaderboard.cli.study import study
 from leaderboard.cli.submission import submission
 from leaderboard.cli.submit import submit
 from leaderboard.cli.worker import worker
+from semcomp.cli.options import use_one_blas_thread
 from semcomp.errors import SemcompError
 from semcomp.files import ASSETS
-from semcomp.threads import use_one_blas_thread
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",

@@ -20,7 +20,7 @@ from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.scores import reference
 
 from .base import Context, Study
-from .matching import FileSearch, scores_at
+from .matching import scores_at, search_of
 from .panels import Panel, Series
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
     records = []
     for share in SHARES:
         codec = _Floored(share)
-        search = FileSearch.of(codec, partial(codec.encode, picture))
+        search = search_of(codec, partial(codec.encode, picture))
         for level, budget in budgets.items():
-            match = search.match(budget, start=level)
+            match = search.around(budget, start=level)
             records.append(
                 {
                     "image": name,

@@ -41,7 +41,7 @@ class Display:
             pictures,
             self.options,
             "exact",
-            semantic_map=session.map_of(run.choice.focus),
+            semantic_map=session.encoder.semantic_map(run.choice.focus),
             levels=run.plan.levels,
         )
 
@@ -63,7 +63,7 @@ class Display:
         pictures = [self._latest(visit, key) for key in pair]
         if picture is not None and OURS in pair:
             pictures[pair.index(OURS)] = viewer.passing_side(picture, self.labels[OURS], phase)
-        semantic_map = None if choice is None else session.map_of(choice.focus)
+        semantic_map = None if choice is None else session.encoder.semantic_map(choice.focus)
         levels = None if choice is None else session.plan(choice).levels
         return viewer.value_of(
             session, pictures, self.options, phase, note, share, semantic_map, levels
@@ -107,7 +107,7 @@ class Display:
         facts = side.facts or {}
         if side.key == OURS:
             height, width = session.picture.shape[:2]
-            model = session.model
+            model = session.encoder.model
             sizes = info(run.data)["sizes"]
             where = "GPU" if resolve_device(None).type == "cuda" else "CPU"
             lines = [

@@ -24,10 +24,9 @@ from semcomp.errors import ImageError
 
 from . import opening, sides
 from .display import Display
+from .equal_bytes import Rival, SizeError, fit, offered, parse_size
 from .expected import curves
-from .rivals import Rival, offered
 from .sides import Pair
-from .target import TargetError, fit, parse_size
 
 FRAME_SECONDS = 0.2
 """Shortest time between two partial pictures sent to the page."""
@@ -93,7 +92,7 @@ class CompressEvents:
             value = self.display.on_the_way(
                 visit, pair, picture, choice, words.PREVIEW, 0.0, "preview"
             )
-            expected = session.expected_bytes(choice) if session.knows_cost else None
+            expected = session.expected_bytes(choice) if session.encoder.has_block_bits else None
         return value, words.preview_html(expected, session.picture.shape[:2])
 
     def run(
@@ -128,7 +127,7 @@ class CompressEvents:
                 if session.run(Choice(level, allocation)) is None:
                     viewer = self.display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
                     yield _outputs(viewer=viewer)
-                names = [c.name for c in session.semantic_map.top]
+                names = [c.name for c in session.encoder.semantic_map().top]
                 focus = link_class if link_class in names and link_class != names[0] else None
             choice = Choice(level, allocation, focus)
             if session.run(choice) is None:
@@ -144,10 +143,10 @@ class CompressEvents:
                 facts=self.display.numbers(visit, run, pair),
                 file=str(session.shelf.save(run.data, session.name)),
                 png=str(session.shelf.put(("exact", choice), lambda: run.picture)),
-                focus=class_choices(session.semantic_map, focus) if fresh else gr.skip(),
+                focus=class_choices(session.encoder.semantic_map(), focus) if fresh else gr.skip(),
                 classes_of=_source(upload, side) if fresh else gr.skip(),
                 link=opening.write_link(here, visit, pair),
-                command=words.command(session.name, choice, session.semantic_map),
+                command=words.command(session.name, choice, session.encoder.semantic_map()),
             )
 
     def _watch(
@@ -155,8 +154,8 @@ class CompressEvents:
     ) -> Iterator[dict[str, Any]]:
         """Do a run, giving the viewer's values on the way."""
         session = visit.session
-        if choice.allocation == "rd" and not session.has_tables:
-            for done, total in reports(session.measured):
+        if choice.allocation == "rd" and not session.encoder.has_rd_table:
+            for done, total in reports(session.measure):
                 progress((done, total), desc="Measuring", unit="iterations")
                 note = f"Measuring what each bit buys: {done} of {total}"
                 pair = visit.beside(pair)
@@ -252,7 +251,7 @@ class CompressEvents:
         """The highest level whose file has at most `budget` bytes."""
         with work.for_visitors():
             if not upload:
-                raise TargetError("no picture yet: upload one or pick a sample")
+                raise SizeError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
             visit = self._visit(upload, side, request)
             same = classes_of == _source(upload, side)

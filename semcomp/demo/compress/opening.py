@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from semcomp.allocation.planning import ALLOCATIONS
 from semcomp.demo.sessions.runs import Choice, Run
-from semcomp.demo.sessions.session import ALLOCATIONS, Session
+from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import SHARED, VISITS, Visit, identity
 from semcomp.demo.shared import words, work
 
 from . import sides
+from .equal_bytes import LEAST, MOST
 from .expected import curves
 from .sides import Pair
-from .target import LEAST, MOST
 
 
 class LinkSettings(NamedTuple):

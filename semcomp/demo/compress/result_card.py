@@ -73,8 +73,8 @@ def make(request: gr.Request) -> Image.Image:
         text = "There is no finished result yet: wait for it, then make the card."
         raise gr.Error(text, print_exception=False)
     with work.for_visitors():
-        semantic_map = session.map_of(choice.focus)
-        command = words.command(session.name, choice, session.semantic_map)
+        semantic_map = session.encoder.semantic_map(choice.focus)
+        command = words.command(session.name, choice, session.encoder.semantic_map())
         return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
 
 
@@ -103,7 +103,7 @@ def card(
         if classes
         else "What matters: painted by hand"
     )
-    model = session.model
+    model = session.encoder.model
     return Card(
         title=session.name,
         picture=decoded,

@@ -18,8 +18,7 @@ from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
 from semcomp.semantics.activation import analyse
 
-from .rivals import RIVALS, Rival, RivalError, match
-from .target import TargetError, fit
+from .equal_bytes import RIVALS, Rival, SizeError, fit, match
 
 Pair = tuple[str, str]
 """Keys of what stands left and right."""
@@ -79,7 +78,7 @@ def survival(session: Session, focus: str | None, picture: NDArray[np.uint8]) ->
 
     picture: uint8 (H, W, 3). Takes as long as looking at the original did.
     """
-    original = session.map_of(focus)
+    original = session.encoder.semantic_map(focus)
     before = original.chosen[0]
     decoded = analyse(picture, class_name=str(before.index))
     return Survival(
@@ -114,13 +113,13 @@ def side_facts(
         "bytes": size,
         "bpp": 8 * size / (picture.shape[0] * picture.shape[1]),
         "percent": 100 * size / picture.nbytes,
-        **work.score(session.picture, picture, session.map_of(focus)),
+        **work.score(session.picture, picture, session.encoder.semantic_map(focus)),
     }
 
 
 def our_side(session: Session, run: Run) -> Side:
     """Our own side: a finished run."""
-    return session.kept.once(
+    return session.cache.once(
         "judged",
         lambda: _judged(
             session, OURS, run, run.picture, len(run.data), f"level {run.choice.level:g}"
@@ -135,7 +134,7 @@ def ready_side(session: Session, key: str, run: Run) -> Side | None:
         return Side(ORIGINAL, session.picture)
     if key == OURS:
         return our_side(session, run)
-    side: Side | None = session.kept.find("side", (key, len(run.data), run.choice.focus))
+    side: Side | None = session.cache.find("side", (key, len(run.data), run.choice.focus))
     return side
 
 
@@ -153,11 +152,11 @@ def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival])
                 setting = f"level {choice.level:g}"
                 return _judged(session, key, run, even.picture, len(even.data), setting)
             at = match(codecs[key], session.picture, len(run.data), RIVALS[key])
-        except (RivalError, TargetError) as error:
+        except SizeError as error:
             return Side(key, None, problem=str(error))
         return _judged(session, key, run, at.picture, len(at.data), f"quality {at.quality}")
 
-    return session.kept.once("side", make, (key, len(run.data), run.choice.focus), most=12)
+    return session.cache.once("side", make, (key, len(run.data), run.choice.focus), most=12)
 
 
 def _judged(

@@ -11,9 +11,8 @@ from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
 from semcomp.demo.shared.static import static
 
 from . import expected, result_card, sides, viewer
+from .equal_bytes import LEAST, MOST, STEP, Rival
 from .events import CompressEvents
-from .rivals import Rival
-from .target import LEAST, MOST, STEP
 
 QUICK: dict[str, Any] = {**AT_ONCE, "preprocess": False}
 """Events that answer from what is there already."""

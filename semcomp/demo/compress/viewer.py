@@ -107,7 +107,7 @@ def value_of(
     if semantic_map is not None:
         grey = semantic_map.grey
         value["captions"]["heat"] = words.focus_text(semantic_map)
-        value["heat"] = session.kept.once(
+        value["heat"] = session.cache.once(
             "heat",
             lambda: heat(grey, height, width),
             tuple(c.index for c in semantic_map.chosen),

@@ -20,7 +20,7 @@ import gradio as gr
 import numpy as np
 
 from semcomp.coding import bitstream
-from semcomp.demo.sessions.decoding import Decode, decode_steps
+from semcomp.demo.sessions.runs import Decode, decode_steps
 from semcomp.demo.shared.static import static
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.errors import BitstreamError
@@ -115,7 +115,7 @@ def cut_file(query: list[Any]) -> dict[str, Any]:
     if pictures is None:
         return {"error": GONE}
     try:
-        data = bitstream.cut(pictures.data, max(0, k))
+        data = bitstream.truncate(pictures.data, max(0, k))
     except BitstreamError as error:
         return {"error": str(error)}
     return {"name": f"{pictures.name}-{max(0, k)}.semc", "data": _text(data)}

@@ -15,8 +15,7 @@ from .book import Book, Frame, table
 from .charts import Axis, Line, lines
 from .pictures import layer, photo_url, stage
 from .step import Step
-from .study import SECOND_CLASSIFIER, Study
-from .versions import Score, Version
+from .study import SECOND_CLASSIFIER, Score, Study, Version
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much importance counts, from SSIM (0) to SI-SSIM (1)."""

@@ -90,7 +90,9 @@ def prepare(request: gr.Request) -> Any:
         last = CACHE.of(owner)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-        grey = mean_grey(session.map_of(choice.focus).grey, *session.blocks)[:rows, :columns]
+        grey = mean_grey(session.encoder.semantic_map(choice.focus).grey, *session.encoder.shape)[
+            :rows, :columns
+        ]
         grid = base64.b64encode(np.rint(255 * grey).astype(np.uint8).tobytes()).decode()
         if last is not None and last.name == session.name and last.data == grid.encode():
             return gr.skip()
@@ -123,7 +125,7 @@ def compress(
         grid = painting.read_grid(text, rows, columns)
         semantic_map = painting.painted_map(grid, height, width)
         if allocation == "rd":
-            session.measured(lambda done, total: progress((done, total), desc="Measuring"))
+            session.measure(lambda done, total: progress((done, total), desc="Measuring"))
         if session.run(choice) is None:
             for done, total, _ in session.decode(choice, decode_on_gpu):
                 progress((done, total), desc="Before", unit="iterations")

@@ -15,7 +15,7 @@ try:
 except ImportError:
     spaces = None
 
-from semcomp.demo.sessions.decoding import decode_steps
+from semcomp.demo.sessions.runs import decode_steps
 
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
 """Events that run a network take turns; everything else is not made to wait for them."""

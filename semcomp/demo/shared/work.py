@@ -23,7 +23,7 @@ from PIL import Image
 
 from semcomp.allocation.planning import Allocation, read_levels
 from semcomp.coding import bitstream
-from semcomp.demo.compress.target import TargetError
+from semcomp.demo.compress.equal_bytes import SizeError
 from semcomp.demo.hosting.settings import Settings
 from semcomp.draw import level_grid, overlay
 from semcomp.errors import (
@@ -58,7 +58,7 @@ _FOR_VISITORS: dict[type[Exception], str] = {
     BitstreamError: "This file cannot be decoded",
     WeightsError: "The model is missing",
     MetricError: "These pictures cannot be compared",
-    TargetError: "This size does not work",
+    SizeError: "This size does not work",
     MemoryError: "Not enough memory",
 }
 

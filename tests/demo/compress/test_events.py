@@ -17,12 +17,10 @@ from PIL import Image
 
 from leaderboard.codecs import CODECS
 from semcomp.demo.compress import sides, viewer
+from semcomp.demo.compress.equal_bytes import SizeError, fit, match, offered, parse_size
 from semcomp.demo.compress.events import CompressEvents
-from semcomp.demo.compress.rivals import RivalError, match, offered
-from semcomp.demo.compress.target import TargetError, fit, parse_size
 from semcomp.demo.sessions.runs import Choice
-from semcomp.demo.sessions.session import Session
-from semcomp.demo.sessions.shelf import Shelf
+from semcomp.demo.sessions.session import Session, Shelf
 from semcomp.demo.sessions.visits import VISITS
 from semcomp.demo.shared import words, work
 from semcomp.metrics import ssim_map
@@ -56,7 +54,7 @@ def test_a_rival_is_the_largest_file_within_the_budget(name: str) -> None:
 
 
 def test_a_rival_that_cannot_take_part_says_why() -> None:
-    with pytest.raises(RivalError, match="Raise the level"):
+    with pytest.raises(SizeError, match="Raise the level"):
         match(CODECS["jpeg"], small(), 10, "JPEG")
 
     class Broken:
@@ -68,7 +66,7 @@ def test_a_rival_that_cannot_take_part_says_why() -> None:
         def decode(self, data: bytes) -> Image.Image:
             raise AssertionError
 
-    with pytest.raises(RivalError, match="no such picture"):
+    with pytest.raises(SizeError, match="no such picture"):
         match(Broken(), small(), 1000, "It")
     assert list(offered({"bpg": Broken(), "other": Broken()})) == ["bpg"]
 
@@ -79,7 +77,7 @@ def test_a_size_in_bytes_is_kept_to(session: Session, allocation: str) -> None:
     found = fit(session, Choice(8, allocation), budget)
     assert len(session.data(found)) <= budget and found.level >= 4.75
     assert fit(session, Choice(8, allocation), 10**7).level == 24
-    with pytest.raises(TargetError, match="ask for at least"):
+    with pytest.raises(SizeError, match="ask for at least"):
         fit(session, Choice(8, allocation), 30)
 
 
@@ -88,7 +86,7 @@ def test_sizes_are_read_as_people_write_them() -> None:
                        ("12 kB", 12000), ("0.5MB", 500_000), (" 7b ", 7)):  # fmt: skip
         assert parse_size(text) == size
     for wrong in ("", None, "many", "-3", "0", "1e9999", "12 pixels"):
-        with pytest.raises(TargetError):
+        with pytest.raises(SizeError):
             parse_size(wrong)
 
 
@@ -110,7 +108,7 @@ def test_the_important_region_has_a_score_of_its_own(session: Session) -> None:
     facts = sides.our_side(session, run).facts or {}
     from semcomp.semantics.activation import upsample_grey
 
-    inside = upsample_grey(session.semantic_map.grey, 96, 96) >= 128
+    inside = upsample_grey(session.encoder.semantic_map().grey, 96, 96) >= 128
     scores = ssim_map(session.picture, run.picture)
     assert facts["region_ssim"] == pytest.approx(float(scores[inside].mean()))
     assert facts["region_share"] == pytest.approx(inside.mean())
@@ -131,12 +129,14 @@ def test_a_comparison_marks_the_better_score() -> None:
 
 
 def test_the_command_makes_the_same_file(session: Session) -> None:
-    top = session.semantic_map.top
-    plain = words.command("cat", Choice(4, "proportional", top[0].name), session.semantic_map)
+    top = session.encoder.semantic_map().top
+    plain = words.command(
+        "cat", Choice(4, "proportional", top[0].name), session.encoder.semantic_map()
+    )
     assert plain == (
         "python -m semcomp compress cat.png cat.semc --level 4 --allocation proportional"
     )
-    steered = words.command("my cat", Choice(4.25, "rd", "red fox"), session.semantic_map)
+    steered = words.command("my cat", Choice(4.25, "rd", "red fox"), session.encoder.semantic_map())
     assert "'my cat.png'" in steered and steered.endswith("--class 'red fox'")
     assert words.link("http://a/b?x#y", {"level": "4"}) == "http://a/b?level=4"
 
@@ -155,7 +155,7 @@ def test_the_viewer_s_value_is_whole(session: Session) -> None:
     )
     value = viewer.value_of(
         session, [original, ours], [("original", "Original"), ("ours", "Ours")], "exact",
-        semantic_map=session.semantic_map, levels=run.plan.levels,
+        semantic_map=session.encoder.semantic_map(), levels=run.plan.levels,
     )  # fmt: skip
     stored = Path(ours["url"].removeprefix("gradio_api/file="))
     assert (np.asarray(Image.open(stored)) == run.picture).all()
@@ -167,7 +167,7 @@ def test_the_viewer_s_value_is_whole(session: Session) -> None:
 
 
 def test_a_shelf_is_bounded_and_goes_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semcomp.demo.sessions.shelf.MOST", 2)
+    monkeypatch.setattr("semcomp.demo.sessions.session.MOST_FILES", 2)
     shelf = Shelf()
     first = shelf.put("a", lambda: small(side=8))
     assert shelf.put("a", lambda: small(side=16)) == first

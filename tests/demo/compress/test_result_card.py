@@ -33,7 +33,7 @@ def session() -> Session:
 @pytest.fixture(scope="module")
 def made(session: Session) -> Card:
     run = session.finished(CHOICE)
-    seen = session.semantic_map
+    seen = session.encoder.semantic_map()
     command = words.command(session.name, CHOICE, seen)
     return result_card.card(session, CHOICE, run.plan, run.data, run.picture, seen, command)
 
@@ -41,8 +41,8 @@ def made(session: Session) -> Card:
 def test_it_says_what_the_file_is(session: Session, made: Card) -> None:
     data = session.data(CHOICE)
     assert f"128 x 96 pixels, {len(data):,} bytes" in made.lines
-    assert any(session.model.digest[:16] in line for line in made.lines)
-    assert any(session.semantic_map.chosen[0].name in line for line in made.lines)
+    assert any(session.encoder.model.digest[:16] in line for line in made.lines)
+    assert any(session.encoder.semantic_map().chosen[0].name in line for line in made.lines)
     assert {name for _, name in made.numbers} >= {"whole file", "MS-SSIM", "SI-SSIM", "PSNR, dB"}
     assert made.levels.shape == (12, 16)
 

@@ -24,7 +24,7 @@ def session() -> Session:
 def test_the_original_survives_itself(session: Session) -> None:
     whole = survival(session, None, session.picture)
     assert whole.survives and whole.first
-    assert whole.before == whole.after == session.semantic_map.top[0].probability
+    assert whole.before == whole.after == session.encoder.semantic_map().top[0].probability
     assert whole.name in whole.sentence() and "still says" in whole.sentence()
 
 
@@ -39,7 +39,7 @@ def test_another_picture_is_something_else(session: Session) -> None:
 
 
 def test_the_class_that_was_chosen_counts(session: Session) -> None:
-    second = session.semantic_map.top[1]
+    second = session.encoder.semantic_map().top[1]
     chosen = survival(session, second.name, session.picture)
     assert chosen.name == second.name and chosen.after == pytest.approx(second.probability)
     assert not chosen.first and not chosen.survives  # it never was the most probable one
@@ -60,6 +60,6 @@ def test_both_sides_of_the_viewer_are_looked_at(session: Session) -> None:
     ours, george = sides.our_side(session, run), sides.find_side(session, "george", run, {})
     assert ours.survival == survival(session, None, run.picture)
     assert george.survival is not None and george.picture is not None
-    assert george.survival.before == session.semantic_map.top[0].probability
+    assert george.survival.before == session.encoder.semantic_map().top[0].probability
     original = sides.ready_side(session, "original", run)
     assert original is not None and original.survival is None

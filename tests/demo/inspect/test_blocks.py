@@ -17,10 +17,10 @@ from semcomp.coding import bitstream
 from semcomp.demo.inspect import blocks, inspection, picture_cache
 from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
 from semcomp.demo.inspect.picture_cache import GONE, ORIGINAL, PictureCache, PictureSet, frame
-from semcomp.demo.sessions.decoding import Step
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import BitstreamError
+from semcomp.networks.runtime import Step
 from semcomp.pipeline import Compressed, compress, decompress
 from semcomp.semantics.activation import user_map
 
@@ -114,7 +114,7 @@ def test_a_run_of_the_first_tab_is_not_decoded_again(picture: np.ndarray) -> Non
 
 
 def test_a_cut_file_can_be_inspected(packed: Compressed) -> None:
-    found = inspect_file(bitstream.cut(packed.data, 2))
+    found = inspect_file(bitstream.truncate(packed.data, 2))
     assert found.iterations == 2 and found.header.iterations > 2
     assert blocks.numbers(found)["promised"] == found.header.iterations
     levels = np.frombuffer(decoded(blocks.numbers(found)["levels"]), np.uint8)
@@ -157,7 +157,7 @@ def test_steps_come_one_by_one_and_only_for_their_token(
     assert (shown(found.iterations) == np.asarray(decompress(packed.data))).all()
     assert (shown(ORIGINAL) == picture).all()
     cut = blocks.cut_file([last["token"], 2])
-    assert decoded(cut["data"]) == bitstream.cut(packed.data, 2)
+    assert decoded(cut["data"]) == bitstream.truncate(packed.data, 2)
     assert cut["name"] == "eye-2.semc"
     assert "holds" in blocks.cut_file([last["token"], 99])["error"]
     cache.drop("visitor")
@@ -177,7 +177,9 @@ def test_large_pictures_keep_their_cuts_only(
     monkeypatch.setattr(inspection, "MAX_PIXELS", 1000)
     (only,) = blocks.present(inspect_file(packed.data), "visitor/panel", "eye")
     assert "not shown" in only["note"] and only["ready"] == -1
-    assert decoded(blocks.cut_file([only["token"], 1])["data"]) == bitstream.cut(packed.data, 1)
+    assert decoded(blocks.cut_file([only["token"], 1])["data"]) == bitstream.truncate(
+        packed.data, 1
+    )
     with pytest.raises(ValueError, match="too large"):
         next(play(inspect_file(packed.data)))
 

@@ -138,7 +138,7 @@ def test_scrub_and_download_the_file_cut_there(page: Page, file: Path) -> None:
     data = file.read_bytes()
     for k in (2, last):
         scrub(page, "#opened", k)
-        cut = bitstream.cut(data, k)
+        cut = bitstream.truncate(data, k)
         assert f"{len(cut):,} of {len(data):,} bytes" in page.locator("#opened .cut").inner_text()
         with page.expect_download() as waiting:
             page.locator("#opened .save").click()

@@ -131,7 +131,7 @@ def test_bytes_add_up_to_the_file() -> None:
     assert made.data == seen.semantic.data
     for k, size in enumerate(seen.cut_sizes):
         total = size.header + size.map + size.codes + size.checks
-        assert total == len(bitstream.cut(made.data, k))
+        assert total == len(bitstream.truncate(made.data, k))
     assert f"<b>{len(made.data):,} bytes</b>" in steps()[5].book.frames[-1].caption
 
 

@@ -101,7 +101,7 @@ def test_who_paid_adds_up(session: Session, grid: np.ndarray) -> None:
     better, worse = session.picture, np.roll(session.picture, 3, axis=0)
     painted, rest, whole = painting.areas(session, semantic_map, (before, after), (worse, better))
     assert painted.bytes[0] + rest.bytes[0] == pytest.approx(whole.bytes[0], rel=0.05)
-    assert whole.bytes[0] == pytest.approx(session.cost[3].sum() / 8, rel=1e-4)
+    assert whole.bytes[0] == pytest.approx(session.encoder.block_bits[3].sum() / 8, rel=1e-4)
     assert painted.bytes[1] > painted.bytes[0] and rest.bytes[1] < rest.bytes[0]
     assert whole.ssim[1] == pytest.approx(1) and whole.ssim[0] < 0.9
     assert whole.psnr[1] > 100 > whole.psnr[0]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import semcomp
-from semcomp.demo.sessions.keep import Keep
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import Visits, identity
 from semcomp.demo.shared import work
+from semcomp.encoder import Cache
 from semcomp.errors import AllocationError, SemanticError
 from semcomp.metrics import psnr
 from semcomp.pipeline import info
@@ -57,12 +57,12 @@ def test_every_iteration_is_the_file_cut_there(session: Session, model: str) -> 
 
 
 def test_another_class_moves_the_bits(session: Session) -> None:
-    top = session.semantic_map.top
-    other = session.levels(3, "proportional", top[-1].name)
-    assert other.sum() == session.levels(3).sum()
-    assert (other != session.levels(3)).any()
+    top = session.encoder.semantic_map().top
+    other = session.plan(Choice(3, focus=top[-1].name)).levels
+    assert other.sum() == session.plan(Choice(3)).levels.sum()
+    assert (other != session.plan(Choice(3)).levels).any()
     with pytest.raises(SemanticError, match="class"):
-        session.levels(3, "proportional", "no such thing")
+        session.plan(Choice(3, focus="no such thing"))
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "proportional"])
@@ -75,7 +75,7 @@ def test_expected_bytes_are_close(session: Session, allocation: str) -> None:
 
 def test_rd_is_expected_at_the_bytes_of_uniform() -> None:
     fresh = Session(small("coffee", 96), model="small")
-    assert not fresh.has_tables
+    assert not fresh.encoder.has_rd_table
     expected = fresh.expected_bytes(Choice(3, "rd"))
     assert expected == fresh.expected_bytes(Choice(3, "uniform"))
 
@@ -108,7 +108,7 @@ def test_a_painted_map_steers_a_plan(session: Session) -> None:
     plan = session.plan(Choice(4), user_map(painted, height, width))
     levels = plan.levels.astype(float)
     assert levels[:, :6].mean() > levels[:, -6:].mean()
-    decoded = np.asarray(semcomp.decompress(session.pack(Choice(4), plan)))
+    decoded = np.asarray(semcomp.decompress(session.encoder.file(plan)))
     *_, (done, total, last) = session.decode_plan(plan)
     assert done == total and (last == decoded).all()
 
@@ -119,7 +119,7 @@ def test_runs_and_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         fresh.finished(Choice(level, "uniform"))
     kept = [level for level in range(1, 7) if fresh.run(Choice(level, "uniform"))]
     assert kept == [3, 4, 5, 6]
-    monkeypatch.setattr("semcomp.demo.sessions.runs.HISTORY_BYTES", 2 * fresh.padded.nbytes)
+    monkeypatch.setattr("semcomp.demo.sessions.runs.HISTORY_BYTES", 2 * fresh.encoder.padded.nbytes)
     run = fresh.finished(Choice(7, "uniform"))
     assert not run.complete and len(run.history) == 1
     cut = np.asarray(semcomp.decompress(run.data, iterations=2))
@@ -167,7 +167,7 @@ def test_identity_is_the_page_s_session() -> None:
 
 
 def test_a_value_is_made_once_and_not_kept_if_it_fails() -> None:
-    keep, made = Keep(), []
+    cache, made = Cache(), []
 
     def make() -> int:
         made.append(1)
@@ -177,7 +177,7 @@ def test_a_value_is_made_once_and_not_kept_if_it_fails() -> None:
 
     def ask() -> None:
         together.wait()
-        keep.once("x", make)
+        cache.once("x", make)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -190,8 +190,8 @@ def test_a_value_is_made_once_and_not_kept_if_it_fails() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        keep.once("y", fail)
-    assert ("y", None) not in keep
+        cache.once("y", fail)
+    assert ("y", None) not in cache
     for key in range(5):
-        keep.once("few", make, key, most=2)
-    assert ("few", 2) not in keep and ("few", 4) in keep
+        cache.once("few", make, key, most=2)
+    assert ("few", 2) not in cache and ("few", 4) in cache
