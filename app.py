@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.threads
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.cli.options
 
 from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gradio, see there
 
@@ -25,8 +25,8 @@ from leaderboard.pages.board.view import TAB
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from semcomp.demo.batch import tab as tab_batch
+from semcomp.demo.compress import opening
 from semcomp.demo.compress import tab as tab_compress
-from semcomp.demo.compress import warm
 from semcomp.demo.hosting import endpoints, health, turns, uploads
 from semcomp.demo.hosting import mcp as tools
 from semcomp.demo.hosting.limits import Limits
@@ -112,7 +112,7 @@ if __name__ == "__main__":
         shared.start()
         keep_ready(leaderboard.FOLDER, shared.store)
         launch(opened, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
-        warm.begin()
+        opening.start_warming()
         opened.block_thread()
     except SettingsError as error:
         sys.exit(f"error: {error}")

@@ -20,8 +20,8 @@ from leaderboard.cli.run import check, run, study
 from leaderboard.cli.submission import submission
 from leaderboard.cli.submit import submit
 from leaderboard.cli.worker import worker
+from semcomp.cli.options import use_one_blas_thread
 from semcomp.errors import SemcompError
-from semcomp.threads import use_one_blas_thread
 
 app = typer.Typer(
     help="Benchmark of image codecs on rate, quality and semantic importance",

@@ -1,4 +1,4 @@
-"""The command `python -m semcomp`: compress, decompress, info, explain, bench and train.
+"""The command `python -m semcomp`: compress, decompress, info, explain and train.
 
 What is wrong with a file or an option is one line on stderr and exit code 1; a wrong command line
 has exit code 2. The commands import what they need themselves, so that ``--help`` is quick.
@@ -11,15 +11,14 @@ from collections.abc import Sequence
 
 import typer
 
-from semcomp.cli.bench import bench
 from semcomp.cli.compress import compress, explain
 from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
+from semcomp.cli.options import use_one_blas_thread
 from semcomp.cli.tour import tour
 from semcomp.cli.train import train_app
 
 from .errors import SemcompError
-from .threads import use_one_blas_thread
 
 app = typer.Typer(
     help="Semantic image compression: a codec that spends its bits where a picture means something",
@@ -33,7 +32,6 @@ app.command()(compress)
 app.command()(decompress)
 app.command()(info)
 app.command()(explain)
-app.command()(bench)
 app.command()(load)
 app.command()(tour)
 app.add_typer(train_app, name="train")

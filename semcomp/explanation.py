@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image
 
 from semcomp.allocation.levels import block_importance, proportional_trace
-from semcomp.allocation.planning import Allocation, Progress, read_codes
+from semcomp.allocation.planning import Allocation, read_codes
+from semcomp.allocation.rd_table import Progress
 from semcomp.geometry import LEVELS
 from semcomp.networks.runtime import decode_history
 from semcomp.semantics.activation import ClassScore, SemanticMap
@@ -104,7 +105,7 @@ def explain(
             {
                 "iteration": k,
                 "blocks": int((levels >= k).sum()),
-                "bytes": len(bitstream.cut(compressed.data, k)),
+                "bytes": len(bitstream.truncate(compressed.data, k)),
                 "psnr": round(quality, 4) if math.isfinite(quality) else None,
             }
         )

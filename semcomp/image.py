@@ -3,6 +3,7 @@
 Files come in by `semcomp.picture_file`, which says what is opened and what is refused.
 """
 
+import base64
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -111,6 +112,30 @@ def crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]
     if not (1 <= height <= have[0] and 1 <= width <= have[1]):
         raise ImageError(f"cannot crop {have[0]} x {have[1]} pixels to {height} x {width}")
     return np.ascontiguousarray(image[:height, :width])
+
+
+def limit_side(picture: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3) scaled down to a longest side of at most `side` pixels; 0: as it is."""
+    height, width = picture.shape[:2]
+    if not 0 < side < max(height, width):
+        return picture
+    factor = side / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def to_file(picture: NDArray[np.uint8] | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """A picture, uint8 (H, W), (H, W, 3) or (H, W, 4), as a file of Pillow's format `kind`."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    stream = BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def data_url(picture: NDArray[np.uint8] | Image.Image, kind: str = "PNG", **options: Any) -> str:
+    """`to_file` as an address that holds the file itself."""
+    data = base64.b64encode(to_file(picture, kind, **options)).decode("ascii")
+    return f"data:image/{kind.lower()};base64,{data}"
 
 
 def reflect(position: NDArray[np.int64], size: int) -> NDArray[np.int64]:

@@ -139,7 +139,7 @@ def test_cut_file_decodes_with_a_warning(
     semc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, out = tmp_path / "cut.semc", tmp_path / "out.png"
-    file.write_bytes(bitstream.cut(semc, 2))
+    file.write_bytes(bitstream.truncate(semc, 2))
     assert main(["decompress", str(file), str(out), "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.err.startswith("warning: the file is cut: 2 of")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from semcomp.demo.shared import results
+from semcomp.demo.shared import downloads
 from semcomp.errors import SemcompError
 from semcomp.files import cache_folder, write_file
 
@@ -31,7 +31,7 @@ def test_equal_results_of_two_visitors_are_one_file_that_is_never_short(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
 
     def save_and_fetch(_: int) -> tuple[str, int]:
-        path = results.save(b"semc" * 20, "a picture", ".semc")
+        path = downloads.save(b"semc" * 20, "a picture", ".semc")
         return path, len(Path(path).read_bytes())
 
     with ThreadPoolExecutor(8) as pool:

@@ -120,7 +120,7 @@ def test_cut_file_is_a_rougher_picture(packed: dict[str, Compressed], name: str)
     data = packed[name].data
     for k in (0, 1, 3):
         rough = decompress(data, iterations=k)
-        end = len(bitstream.cut(data, k))
+        end = len(bitstream.truncate(data, k))
         for into in (0, 2):  # exactly between two iterations, and inside the next one
             with pytest.warns(TruncatedWarning, match=f"cut: {k} of"):
                 cut = decompress(data[: end + into])
@@ -134,7 +134,7 @@ def test_asking_for_fewer_iterations_is_no_cut(packed: dict[str, Compressed]) ->
         rough = decompress(data, iterations=2)
         whole = decompress(data, iterations=24)
         # A cut file that still holds what is asked for is whole enough.
-        cut = decompress(bitstream.cut(data, 3), iterations=2)
+        cut = decompress(bitstream.truncate(data, 3), iterations=2)
     np.testing.assert_array_equal(pixels(cut), pixels(rough))
     np.testing.assert_array_equal(pixels(whole), pixels(decompress(data)))
     assert (pixels(rough) != pixels(whole)).any()

@@ -30,8 +30,9 @@ own here, such as ``png.py``::
 
 and one line in `CODECS` below: ``"png": _codec("png", "PaletteCodec"),``. The contract tests and
 ``python -m leaderboard run --codecs png`` find it there. If work on a picture can be shared by its
-qualities, offer `session` too (`leaderboard.codecs.base.Session`); `sizes` itemises a file, and
-`weights_sha256` names weights.
+qualities, offer `session` too (`leaderboard.codecs.base.Session`); `sizes` itemises a file,
+`weights_sha256` names weights, and `search_range`, (lowest, highest, step), lets the studies look
+for the quality of a file of a given size.
 """
 
 from __future__ import annotations

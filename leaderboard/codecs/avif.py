@@ -13,6 +13,7 @@ class AvifCodec:
     name = "avif"
     settings = "aom, 4:2:0, speed 4, one tile; quality is libavif's, 0..100"
     qualities = (8, 14, 20, 30, 40, 50, 60, 70, 80, 85, 90)
+    search_range = (0, 100, 1)
 
     @property
     def version(self) -> str:

@@ -13,6 +13,7 @@ class JpegCodec:
     name = "jpeg"
     settings = "4:2:0, optimised Huffman tables; quality is libjpeg's, 1..95"
     qualities = (3, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 92)
+    search_range = (1, 95, 1)
 
     @property
     def version(self) -> str:

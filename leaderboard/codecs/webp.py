@@ -13,6 +13,7 @@ class WebpCodec:
     name = "webp"
     settings = "lossy, method 6; quality is libwebp's, 0..100"
     qualities = (0, 1, 5, 10, 25, 40, 50, 60, 70, 80, 85, 90, 95)
+    search_range = (0, 100, 1)
 
     @property
     def version(self) -> str:

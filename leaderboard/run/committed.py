@@ -3,36 +3,33 @@
 ::
 
     assets/results/DATASET/CODEC.json          run: every codec, every picture
-    assets/results/WEIGHTS/DATASET*.json       the codec's own benchmark, setting by setting
-    assets/WEIGHTS/card.json, CARD.md          the means of DATASET.json
+    assets/WEIGHTS/card.json, CARD.md          the means of the results with these weights
     assets/studies/NAME.md, .csv, .png         from the results, or from files of their own
     assets/figures/rd.png                      from the results
 
-What a file was measured with (levels, allocations) is read from the file itself. Training runs,
-published curves and the tour of the app are no part of this.
+Training runs, published curves and the tour of the app are no part of this.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from leaderboard.data.datasets import Dataset
-from leaderboard.data.results import ResultsError
+from leaderboard.data.results import Results, ResultsError, read_folder
 from leaderboard.studies import QUICK
-from semcomp.bench_rows import SCORES, Row, means, read_rows, write_card, write_rows
 from semcomp.files import ASSETS, write_file
 
-from .check import TOLERANCE
-
+SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim")
+"""Columns of a card's table."""
 FIGURE = Path("figures") / "rd.png"
 FIGURE_METRICS = ("ms_ssim", "si_ssim")
 FIGURE_RATES = (0.0, 1.2)
@@ -55,30 +52,13 @@ def results_folder(dataset: str) -> Path:
     return ASSETS / "results" / dataset
 
 
-def tables(dataset: str) -> list[Path]:
-    """Files of the codec's own benchmark over a data set."""
-    found = ASSETS.glob(f"results/*/{dataset}*.json")
-    return sorted(path for path in found if (ASSETS / path.parent.name / "card.json").is_file())
-
-
 def remake(dataset: Dataset, jobs: int, report: Report) -> list[Path]:
     """Compute again all that is committed beside the results of `run`; returns what was written.
 
     jobs: processes, one picture each. Raises OSError where nothing can be written.
     """
-    from semcomp.weights import load_model
-
     written = []
-    for path in tables(dataset.name):
-        model = path.parent.name
-        rows = _measured(path, dataset, jobs, report)
-        loaded = load_model(model)
-        write_rows(rows, path, loaded)
-        written.append(path)
-        if path.stem == dataset.name:
-            write_card(rows, loaded, ASSETS / model)
-            written += [ASSETS / model / name for name in ("card.json", "CARD.md")]
-    for path, data in _derived(dataset, jobs, report):
+    for path, data in [*_cards(dataset.name), *_derived(dataset, jobs, report)]:
         write_file(path, data)
         written.append(path)
     return written
@@ -93,43 +73,93 @@ def compare(
     Studies that measure files of their own are over all pictures, and made again only for all.
     Paths are relative to `assets`. Raises ResultsError for a file that is damaged.
     """
-    for path in tables(whole.name):
-        stated = _stated(path)
-        found = _measured(path, dataset, jobs, report)
-        yield path.relative_to(ASSETS), list(_row_differences(stated, found))
-        if path.stem == whole.name:
-            card = ASSETS / path.parent.name / "card.json"
-            yield card.relative_to(ASSETS), _card_differences(card, stated)
     every = len(dataset.pictures) == len(whole.pictures)
+    for path, data in [*_cards(whole.name)]:
+        yield path.relative_to(ASSETS), _file_differences(path, data)
     for path, data in _derived(whole, jobs, report, every):
         yield path.relative_to(ASSETS), _file_differences(path, data)
 
 
-def _stated(path: Path) -> list[Row]:
-    try:
-        return read_rows(path)[1]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultsError(
-            f"{path} is damaged ({type(error).__name__}: {error}): git checkout {path} gets it back"
-        ) from error
+def _cards(dataset: str) -> Iterator[tuple[Path, bytes]]:
+    """(path, content) of the cards of all weights that results of the data set are of."""
+    results = read_folder(results_folder(dataset))
+    for path in sorted(ASSETS.glob("*/card.json")):
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+            own = [each for each in results if each.provenance.get("weights") == card["sha256"]]
+            if own:
+                card["measured"] = _measured(own)
+                yield path, (json.dumps(card, indent=2) + "\n").encode()
+                yield path.with_name("CARD.md"), _card_page(card).encode()
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultsError(
+                f"{path} is damaged ({type(error).__name__}: {error}): "
+                f"git checkout {path} gets it back"
+            ) from error
 
 
-def _measured(path: Path, dataset: Dataset, jobs: int, report: Report) -> list[Row]:
-    """A file's rows measured again, for the pictures of `dataset`."""
-    from semcomp.bench import ALLOCATIONS, bench
+def _measured(results: list[Results]) -> dict[str, Any]:
+    """A card's entry on results with its weights: means over the pictures at every level."""
+    table = []
+    for each in results:
+        means = each.means()
+        for i, level in enumerate(each.qualities):
+            scores = {name: means[name][i] for name in SCORES}
+            table.append({"codec": each.name, "level": level, **scores})
+    made = results[0].provenance
+    return {
+        "pictures": len(results[0].images),
+        "sha256": made["weights"],
+        "torch": made.get("libraries", {}).get("torch"),
+        "device": made.get("device"),
+        "table": table,
+    }
 
-    stated = _stated(path)
-    named = {row.allocation for row in stated}
-    return bench(
-        dataset.pictures[0].path.parent,
-        levels=sorted({row.level for row in stated}),
-        allocations=[name for name in ALLOCATIONS if name in named],
-        equal_bytes=any(name.startswith("uniform=") for name in named),
-        model=path.parent.name,
-        images=[picture.path.name for picture in dataset.pictures],
-        jobs=jobs,
-        report=report,
-    )
+
+def _card_page(card: Mapping[str, Any]) -> str:
+    """A card as a page to read, in Markdown."""
+    origin = card.get("origin")
+    before = f", after {origin['steps']} steps, {origin['hours']} hours" if origin else ""
+    measured = card["measured"]
+    lines = [f"| codec | level | {' | '.join(SCORES)} |", "|---" * (len(SCORES) + 2) + "|"]
+    for row in measured["table"]:
+        cells = [
+            "" if row[name] is None else f"{row[name]:.{2 if name == 'psnr' else 4}f}"
+            for name in SCORES
+        ]
+        lines.append(f"| {row['codec']} | {row['level']:g} | {' | '.join(cells)} |")
+    table = "\n".join(lines)
+    return f"""# Weights `{card["name"]}`
+
+- SHA-256 over the parts: `{card["sha256"]}`; model id in files: `{card["sha256"][:8]}`
+- License: {card["license"]}
+- Training data: {card["data"]}
+- Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}{before};
+  options
+  `{json.dumps(card["options"])}`
+- Commit: `{card["commit"]}`
+- Validation on held-out training crops after k iterations, and under level maps:
+{_validation_lines(card.get("validation", {}))}
+
+Measured on {measured["pictures"]} pictures from real files (`python -m leaderboard run`); means
+over the pictures; bpp counts the whole file.
+
+{table}
+"""
+
+
+def _validation_lines(scores: Mapping[str, float]) -> str:
+    """A list item per score, its levels in one line."""
+    titles = {"psnr": "PSNR in dB", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "map": "level maps"}
+    lines = []
+    for prefix, title in titles.items():
+        values = ", ".join(
+            f"{name.removeprefix(f'{prefix}_')}: {value:.{2 if 'psnr' in name else 4}f}"
+            for name, value in scores.items()
+            if name.startswith(f"{prefix}_")
+        )
+        lines += [f"  - {title}: {values}"] if values else []
+    return "\n".join(lines)
 
 
 def _derived(
@@ -154,41 +184,6 @@ def _derived(
     if (ASSETS / FIGURE).is_file():
         frame, _, _ = read_frame(results, True, None)
         yield ASSETS / FIGURE, png(rd_chart(frame, FIGURE_METRICS, rates=FIGURE_RATES))
-
-
-def _row_differences(stated: Sequence[Row], found: Sequence[Row]) -> Iterator[str]:
-    rows = {(row.image, row.allocation, row.level): row for row in stated}
-    for row in found:
-        name = f"{row.image}, {row.allocation} at level {row.level:g}"
-        before = rows.get((row.image, row.allocation, row.level))
-        if before is None:
-            yield f"{name} is not stated"
-            continue
-        for column in ("bytes", "map_bytes", *SCORES):
-            old, new = getattr(before, column), getattr(row, column)
-            tolerance = TOLERANCE.get(column.removeprefix("top_"), 0.0)
-            same = old == new or (math.isnan(old) and math.isnan(new))  # too small for MS-SSIM
-            if not same and not math.isclose(old, new, rel_tol=1e-12, abs_tol=tolerance):
-                yield f"{name}: {column} is stated as {old}, recomputed {new}"
-
-
-def _card_differences(path: Path, rows: Sequence[Row]) -> list[str]:
-    """Where a card's table is not that of the rows."""
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8"))["measured"]["table"]
-        whole = [set(record) >= set(SCORES) for record in stated]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{path} is damaged ({type(error).__name__}: {error})") from error
-    expected = means(rows)
-    if not all(whole) or len(stated) != len(expected):
-        return ["its table is not that of the measured files"]
-    return [
-        f"{now['allocation']} at level {now['level']:g}: {name} is stated as {before[name]}, "
-        f"the rows' mean is {value}"
-        for before, now in zip(stated, expected, strict=True)
-        for name, value in now.items()
-        if before[name] != value and not math.isclose(before[name], float(value), rel_tol=1e-9)
-    ]
 
 
 def _measures(path: Path) -> bool:

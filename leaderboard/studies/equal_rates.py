@@ -15,7 +15,7 @@ from leaderboard.codecs.base import open_session
 from leaderboard.run.measuring import Reference
 
 from .base import Series
-from .matching import FileSearch, scores_at
+from .matching import scores_at, search_of
 
 if TYPE_CHECKING:
     import pandas
@@ -38,9 +38,9 @@ def records(
     rows = []
     for codec_name in codecs:
         codec = CODECS[codec_name]
-        search = FileSearch.of(codec, open_session(codec, Image.fromarray(image)).encode)
+        search = search_of(codec, open_session(codec, Image.fromarray(image)).encode)
         for rate in rates:
-            match = search.match(round(rate * image.shape[0] * image.shape[1] / 8))
+            match = search.around(round(rate * image.shape[0] * image.shape[1] / 8))
             scores = scores_at(codec, match, original, score_file)
             key = {"image": name, "bpp": rate, "codec": codec_name, "reached": match.reached}
             rows.append(key | scores)

@@ -25,7 +25,7 @@ from semcomp.errors import SemcompError
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
 from .base import Context, Study
-from .matching import FileSearch
+from .matching import search_of
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -133,14 +133,14 @@ def measure(name: str, image: NDArray[np.uint8]) -> Group:
     pixels = image.shape[0] * image.shape[1]
     picture = Image.fromarray(image)
     searches = {
-        codec: FileSearch.of(CODECS[codec], open_session(CODECS[codec], picture).encode)
+        codec: search_of(CODECS[codec], open_session(CODECS[codec], picture).encode)
         for codec in NAMES
     }
     target = min(round(RATE * pixels / 8), len(open_session(CODECS[OURS[0]], picture).encode(CAP)))
     views = [_View("original", image, None, float("nan"), 1.0, (1.0, 1.0))]
     rows = []
     for codec, search in searches.items():
-        quality, data = search.match(target).nearest
+        quality, data = search.around(target).nearest
         decoded = np.asarray(CODECS[codec].decode(data))
         whole = ms_ssim(image, decoded)
         first, second = (region_ms_ssim(image, decoded, box) for box in boxes)

@@ -20,7 +20,7 @@ from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.measuring import reference
 
 from .base import Context, Panel, Series, Study
-from .matching import FileSearch, scores_at
+from .matching import scores_at, search_of
 
 if TYPE_CHECKING:
     import pandas
@@ -84,9 +84,9 @@ def measure(name: str, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
     records = []
     for share in SHARES:
         codec = _Floored(share)
-        search = FileSearch.of(codec, partial(codec.encode, picture))
+        search = search_of(codec, partial(codec.encode, picture))
         for level, budget in budgets.items():
-            match = search.match(budget, start=level)
+            match = search.around(budget, start=level)
             records.append(
                 {
                     "image": name,

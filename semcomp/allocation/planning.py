@@ -6,27 +6,31 @@ Algorithm 1, `rd` and painted maps send the levels themselves.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from semcomp.coding.bitstream import AllocationKind, Header, Parsed
 from semcomp.coding.grid_coder import decode_grid, encode_grid
-from semcomp.errors import BitstreamError
-from semcomp.geometry import BLOCK, ITERATIONS, LEVELS, padded_size
-from semcomp.semantics.activation import SemanticMap
+from semcomp.errors import AllocationError, BitstreamError
+from semcomp.geometry import BLOCK, LEVELS, padded_size
+from semcomp.semantics.maps import SemanticMap
 from semcomp.weights import Model
 
-from .levels import block_importance, default_floor, proportional_levels, rd_levels, uniform_levels
-from .rd_table import RateDistortion, measure
+from .levels import (
+    block_importance,
+    default_floor,
+    level_to_centi,
+    proportional_levels,
+    rd_levels,
+    uniform_levels,
+)
+from .rd_table import RateDistortion
 
 Allocation = Literal["uniform", "proportional", "rd"]
-Progress = Callable[[int, int, np.ndarray | None], None]
-"""Called with (iterations done, iterations in all, picture so far as uint8 (H, W, 3) or None)."""
-
+ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+"""All allocations, in the order of tables."""
 MAP_STEP = 16
 """Quantisation step of the map's grey values: 16 values carry what the allocation needs."""
 GROUPS = (0, 1, 2)
@@ -43,75 +47,82 @@ blocks that matter then take bits beyond what anyone sees."""
 class Plan:
     """Levels of every block, and how the file tells them to the decoder.
 
-    levels: uint8 (Hb, Wb). floor, map_grid: what `proportional` is recomputed from. group: levels
-    are shared by 2**group blocks a side. codes: where the encoder has run already.
+    level: their average, the budget. levels: uint8 (Hb, Wb). min_iterations, map_grid: what
+    `proportional` is recomputed from. group: levels are shared by 2**group blocks a side.
     """
 
+    level: float
     levels: np.ndarray
     kind: AllocationKind
-    floor: int = 0
+    min_iterations: int = 0
     group: int = 0
     map_grid: np.ndarray | None = None
     semantic_map: SemanticMap | None = None
-    codes: np.ndarray | None = None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the file, 0..24."""
+        return int(self.levels.max(initial=0))
+
+
+def check_setting(level: float, allocation: str) -> None:
+    """Raise AllocationError for an allocation that there is none of or a level outside 0.1..24."""
+    if allocation not in ALLOCATIONS:
+        raise AllocationError(f"unknown allocation {allocation!r}: use {', '.join(ALLOCATIONS)}")
+    level_to_centi(level)
 
 
 def plan_levels(
-    model: Model,
-    padded: np.ndarray,
+    shape: tuple[int, int],
     level: float,
     allocation: Allocation,
-    floor: int | None = None,
+    min_iterations: int | None = None,
     semantic_map: SemanticMap | None = None,
-    progress: Progress | None = None,
-    measured: RateDistortion | None = None,
+    table: RateDistortion | None = None,
 ) -> Plan:
-    """Decide every block's level. `measured` spares `rd` its run of the encoder.
+    """Decide every block's level.
 
-    padded: uint8 (H, W, 3), sides multiples of 16.
+    shape: (Hb, Wb), blocks of the padded picture. min_iterations: what every block gets first under
+    `proportional`, None for `default_floor`. semantic_map: for all but `uniform`. table: for `rd`,
+    of `iterations_for(level)` iterations.
     """
-    rows, columns = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
     if allocation == "uniform" or semantic_map is None:
-        return Plan(uniform_levels(level, rows, columns), AllocationKind.UNIFORM)
+        return Plan(level, uniform_levels(level, *shape), AllocationKind.UNIFORM)
     quantised = quantise_map(semantic_map.grey)
     known = replace(semantic_map, grey=restore_map(quantised, MAP_STEP))
     if allocation == "proportional":
-        floor = default_floor(level) if floor is None else floor
+        least = default_floor(level) if min_iterations is None else min_iterations
         if semantic_map.source == "user":
             # A painted map is finer than the small grid the file has room for.
-            importance = block_importance(semantic_map.grey, rows, columns)
-            levels = proportional_levels(importance, level, floor)
-            return Plan(levels, AllocationKind.LEVELS, semantic_map=semantic_map)
-        importance = block_importance(known.grey, rows, columns)
-        levels = proportional_levels(importance, level, floor)
+            levels = proportional_levels(block_importance(semantic_map.grey, *shape), level, least)
+            return Plan(level, levels, AllocationKind.LEVELS, semantic_map=semantic_map)
         return Plan(
-            levels, AllocationKind.PROPORTIONAL, floor, map_grid=quantised, semantic_map=known
+            level,
+            proportional_levels(block_importance(known.grey, *shape), level, least),
+            AllocationKind.PROPORTIONAL,
+            least,
+            map_grid=quantised,
+            semantic_map=known,
         )
-    if measured is None:
-        reach = min(ITERATIONS, max(8, math.ceil(2.5 * level)))
-        measured = measure(model, padded, reach, progress)
-    importance = block_importance(semantic_map.grey, rows, columns)
-    levels, group = _rd_levels(measured, importance, level)
-    codes = cut_codes(measured.codes, levels)
-    return Plan(levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map, codes=codes)
+    assert table is not None
+    levels, group = _rd_levels(table, block_importance(semantic_map.grey, *shape), level)
+    return Plan(level, levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map)
 
 
 def _rd_levels(
-    measured: RateDistortion, importance: np.ndarray, level: float
+    table: RateDistortion, importance: np.ndarray, level: float
 ) -> tuple[np.ndarray, int]:
     """Levels uint8 (Hb, Wb) whose bits and map together cost what `level` everywhere would.
 
     Levels may be shared by groups of 1, 2x2 or 4x4 blocks: a coarser map fits the picture less and
     costs less. Returns the levels of the best grouping and its exponent.
     """
-    budget = measured.cost_of_level(level)
+    budget = table.cost_of_level(level)
     weight = rd_weight(importance, level)
     best: tuple[float, np.ndarray, int] | None = None
     for group in GROUPS:
-        rate = _grouped(measured.rate, importance.shape, group)
-        distortion = _grouped(
-            measured.distortion * weight.ravel()[:, None], importance.shape, group
-        )
+        rate = _grouped(table.rate, importance.shape, group)
+        distortion = _grouped(table.distortion * weight.ravel()[:, None], importance.shape, group)
         coarse_shape = grouped_shape(importance.shape, group)
         reserved = 0.0
         for _ in range(2):  # the map's own cost is known only once there is a map
@@ -185,9 +196,8 @@ def read_levels(header: Header) -> np.ndarray:
             raise BitstreamError("the file's level map is of an unknown kind: update semcomp")
         coarse = decode_grid(section, *grouped_shape((rows, columns), group[0]), LEVELS)
         return _spread(coarse, (rows, columns), group[0])
-    alphabet = -(-256 // header.map_step)
-    grid = decode_grid(header.map_section, header.map_height, header.map_width, alphabet)
-    grey = restore_map(grid, header.map_step)
+    grey = read_map(header)
+    assert grey is not None
     return proportional_levels(block_importance(grey, rows, columns), level, header.floor)
 
 
@@ -195,6 +205,14 @@ def read_codes(model: Model, parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
     """What a file holds: levels uint8 (Hb, Wb), codes int8 (iterations there, P, Hb, Wb)."""
     levels = read_levels(parsed.header)
     return levels, model.coder.decode(list(parsed.chunks), levels)
+
+
+def read_map(header: Header) -> np.ndarray | None:
+    """The importance map a file carries, uint8 (h, w); None if it carries levels or nothing."""
+    if header.allocation is not AllocationKind.PROPORTIONAL:
+        return None
+    grid = decode_grid(header.map_section, header.map_height, header.map_width, header.map_alphabet)
+    return restore_map(grid, header.map_step)
 
 
 def quantise_map(grey: np.ndarray) -> np.ndarray:

@@ -1,83 +1,91 @@
-"""What every block's levels cost and give on one picture: the tables that `rd` allocation reads.
+"""What every block's iterations cost and give on one picture: the table that `rd` reads.
 
-The encoder runs once at full level. After every iteration it measures each block's distortion, and
-the context model says what each block's bits cost. Blocks own their bits, so any allocation can
+The codes at full level are decoded once. After every iteration each block's distortion is measured,
+and the context model says what each block's bits cost. Blocks own their bits, so any allocation can
 then be cut out of the same codes without running the encoder again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from semcomp.geometry import BLOCK, CELL, Window
-from semcomp.image import to_tensor
-from semcomp.networks.runtime import decode_codes, encode_codes
+from semcomp.geometry import BLOCK, CELL, ITERATIONS, Window
+from semcomp.networks.runtime import decode_steps
 from semcomp.weights import Model
 
 from .distortion import BlockDistortion
 
+Progress = Callable[[int, int, np.ndarray | None], None]
+"""Called with (iterations done, iterations in all, picture so far as uint8 (H, W, 3) or None)."""
+
 
 @dataclass(frozen=True, eq=False)
 class RateDistortion:
-    """Tables of a padded picture with N = Hb * Wb blocks and K measured iterations.
+    """Table of a padded picture with N = Hb * Wb blocks and K measured iterations.
 
-    codes: int8 (K, P, Hb, Wb), the bits at full level.
     rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (N, K + 1), what
     `BlockDistortion` finds in every block where all have come as far.
     """
 
-    codes: np.ndarray
     rate: np.ndarray
     distortion: np.ndarray
+
+    @property
+    def iterations(self) -> int:
+        """K."""
+        return len(self.rate[0]) - 1
 
     def cost_of_level(self, level: float) -> float:
         """Bits that every block at `level` would take; fractions interpolate."""
         totals = self.rate.sum(0)
         return float(np.interp(level, np.arange(len(totals)), totals))
 
+    def cut(self, iterations: int) -> RateDistortion:
+        """The table as `measure_table` makes it of so many iterations' codes.
 
-def measure(
-    model: Model,
-    padded: np.ndarray,
-    iterations: int,
-    progress: Callable[[int, int, np.ndarray | None], None] | None = None,
-) -> RateDistortion:
-    """Run the encoder at full level for `iterations` and fill the tables.
+        To the last bit: the memory order is the same, too, on which sums depend.
+        """
+        return RateDistortion(
+            *(np.ascontiguousarray(t.T[: iterations + 1]).T for t in (self.rate, self.distortion))
+        )
 
-    padded: uint8 (H, W, 3), sides multiples of 16.
+
+def iterations_for(level: float) -> int:
+    """How many iterations `rd` may choose from at an average level, 8..24.
+
+    Few blocks take more than two and a half times the average; measuring more takes long.
     """
-    height, width = padded.shape[:2]
-    shape = (height // BLOCK, width // BLOCK)
-    shown = np.full_like(padded, 128)
+    return min(ITERATIONS, max(8, math.ceil(2.5 * level)))
+
+
+def measure_table(
+    model: Model, padded: np.ndarray, codes: np.ndarray, progress: Progress | None = None
+) -> RateDistortion:
+    """Decode codes at full level, int8 (K, P, Hb, Wb), and fill the table of K iterations.
+
+    padded: uint8 (H, W, 3), sides multiples of 16; what the codes were made of.
+    """
+    iterations, _, *shape = codes.shape
+    picture = np.full_like(padded, 128)
     distortion = np.zeros((iterations + 1, *shape))
-    references: dict[Window, BlockDistortion] = {}
-
-    def note(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
+    reference: tuple[Window, BlockDistortion] | None = None
+    for step in decode_steps(model.codec, codes, model.device):
+        core = step.core.scaled(CELL // BLOCK)
+        inner = step.core.within(step.outer).scaled(CELL // BLOCK)
+        if reference is None or reference[0] != step.outer:  # the tile before is done
+            reference = step.outer, BlockDistortion(padded[step.outer.scaled(CELL)])
+            distortion[0][core] = reference[1].of(np.full_like(step.decoded, 128))[inner]
         # The windows reach over the core's edge, into the halo.
-        blocks = references[outer].of(decoded)[core.within(outer).scaled(CELL // BLOCK)]
-        distortion[k][core.scaled(CELL // BLOCK)] = blocks
-
-    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        if outer not in references:
-            references.clear()  # the tile before is done
-            references[outer] = BlockDistortion(padded[outer.scaled(CELL)])
-            note(0, core, outer, np.full_like(decoded, 128))
-        note(k + 1, core, outer, decoded)
+        distortion[step.k][core] = reference[1].of(step.decoded)[inner]
         if progress is not None:
-            shown[core.scaled(CELL)] = decoded[core.within(outer).scaled(CELL)]
-            progress(k + 1, iterations, shown)
-
-    codes = encode_codes(
-        model.codec, to_tensor(padded).to(model.device), np.full(shape, iterations)
-    )
-    decode_codes(model.codec, codes, model.device, observe=observe)
-    cost = model.coder.cost(codes)
-    rate = np.concatenate([np.zeros((1, *shape)), np.cumsum(cost, 0)])
+            step.paste(picture)
+            progress(step.k, iterations, picture)
+    rate = np.concatenate([np.zeros((1, *shape)), np.cumsum(model.coder.cost(codes), 0)])
     return RateDistortion(
-        codes=codes,
         rate=rate.reshape(iterations + 1, -1).T,
         distortion=distortion.reshape(iterations + 1, -1).T,
     )

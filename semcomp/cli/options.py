@@ -1,8 +1,9 @@
-"""What the commands for one picture share: options, the check of an output, JSON."""
+"""What the commands share: options, the check of an output, JSON, how many threads."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,3 +30,12 @@ def check_target(target: Path, *sources: Path | None) -> None:
 def print_json(record: dict[str, Any]) -> None:
     """Print an object on one line."""
     print(json.dumps(record, allow_nan=False))
+
+
+def use_one_blas_thread() -> None:
+    """One, unless the environment says otherwise; to be called before numpy is imported.
+
+    The entropy coder's products are small. With more threads OpenBLAS, which waits for them by
+    spinning, takes two to three times the processor time, and longer still beside other programs.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

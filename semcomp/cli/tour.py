@@ -56,12 +56,12 @@ class Film:
 
     def write(self, path: Path, quality: int) -> None:
         """Write the animation as WebP, without the metadata of anybody."""
-        made = [captioned(shot, text) for shot, text, _ in self.frames]
+        pictures = [captioned(shot, text) for shot, text, _ in self.frames]
         times = [milliseconds for _, _, milliseconds in self.frames]
-        made[0].save(
+        pictures[0].save(
             path,
             save_all=True,
-            append_images=made[1:],
+            append_images=pictures[1:],
             duration=times,
             loop=0,
             quality=quality,
@@ -99,8 +99,8 @@ def tour(
             try:
                 stop(page, film, url)
             except Error as error:
-                said = str(error).splitlines()[0]
-                raise TourError(f"the tour stopped at `{stop.__name__}`: {said}") from error
+                message = str(error).splitlines()[0]
+                raise TourError(f"the tour stopped at `{stop.__name__}`: {message}") from error
             print(f"{stop.__name__}: {len(film.frames)} pictures", flush=True)
         browser.close()
     film.frames[film.cover][0].save(out / "app.png", optimize=True)
@@ -114,12 +114,12 @@ def captioned(shot: Image, text: str) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
     height = round(shot.height * WIDTH / shot.width)
-    made = Image.new("RGB", (WIDTH, height + STRIP), "#0f172a")
-    made.paste(shot.resize((WIDTH, height), Image.Resampling.LANCZOS))
-    draw = ImageDraw.Draw(made)
+    picture = Image.new("RGB", (WIDTH, height + STRIP), "#0f172a")
+    picture.paste(shot.resize((WIDTH, height), Image.Resampling.LANCZOS))
+    draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(20)
     draw.text((WIDTH / 2, height + STRIP / 2), text, fill="#f1f5f9", font=font, anchor="mm")
-    return made
+    return picture
 
 
 # The stops: each shows one thing and leaves the page ready for the next.

@@ -36,18 +36,30 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from semcomp.errors import BitstreamError
 from semcomp.geometry import BITS, BLOCK, ITERATIONS, padded_size
 from semcomp.networks.quantizer import MOST_ROUNDS
 
 from .range_coder import most_bytes
-from .signatures import guess
-from .varint import VARINT_LIMIT, read_varint, varint
 
 MAGIC, VERSION = b"SEMC", 1
 """What a file begins with; the one format version that is written and read here."""
 
+# What files of other kinds begin with: (offset, bytes, name).
+_FOREIGN = (
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (8, b"WEBP", "a WebP picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (4, b"ftyp", "an AVIF or HEIF picture or an MP4 video"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"<", "a web page or other markup"),
+)
+
+_VARINT_LIMIT = 1 << 28  # the least number that 4 bytes of LEB128 have no room for
 _FIXED = struct.Struct("<4sB4sHHBHBBBBB")
 _CRC_SIZE, _CHECK_SIZE = 4, 2
 _DECISIONS_PER_VALUE = 24  # of the grid coder, at most
@@ -124,16 +136,15 @@ class Header:
             return 0
         levels = self.allocation == AllocationKind.LEVELS
         values = self.blocks if levels else self.map_height * self.map_width
-        return min(most_bytes(values * _DECISIONS_PER_VALUE), VARINT_LIMIT - 1)
+        return min(most_bytes(values * _DECISIONS_PER_VALUE), _VARINT_LIMIT - 1)
 
     @property
     def chunk_limit(self) -> int:
         """Largest possible payload of an iteration in bytes."""
-        return min(most_bytes(self.blocks * BITS * MOST_ROUNDS), VARINT_LIMIT - 1)
+        return min(most_bytes(self.blocks * BITS * MOST_ROUNDS), _VARINT_LIMIT - 1)
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """Where a file's bytes went; the four sum to its length.
 
     header: the fixed fields and the map section's length. map: the map section.
@@ -166,12 +177,12 @@ def write(header: Header, chunks: Sequence[bytes]) -> bytes:
     if len(chunks) != header.iterations:
         raise BitstreamError(f"header promises {header.iterations} chunks, not {len(chunks)}")
     fixed = _FIXED.pack(MAGIC, VERSION, *astuple(header)[:-1])
-    head = fixed + varint(len(header.map_section)) + header.map_section
+    head = fixed + _varint(len(header.map_section)) + header.map_section
     crc = zlib.crc32(head)
     parts = [head, crc.to_bytes(_CRC_SIZE, "little")]
     for k, payload in enumerate(chunks, 1):
         _check_range(f"bytes of iteration {k}", len(payload), 0, header.chunk_limit)
-        body = varint(len(payload)) + payload
+        body = _varint(len(payload)) + payload
         crc = zlib.crc32(body, crc)
         parts += [body, _low16(crc)]
     return b"".join(parts)
@@ -206,12 +217,12 @@ def parse(data: bytes, *, iterations: int | None = None) -> Parsed:
             f" or decode with --iterations {header.iterations}"
         )
     checks, map_size = _CRC_SIZE + _CHECK_SIZE * len(chunks), len(header.map_section)
-    head = _FIXED.size + len(varint(map_size))
+    head = _FIXED.size + len(_varint(map_size))
     sizes = Sizes(head, map_size, len(data) - head - map_size - checks, checks)
     return Parsed(header, tuple(chunks), len(chunks) == wanted, sizes)
 
 
-def cut(data: bytes, iterations: int) -> bytes:
+def truncate(data: bytes, iterations: int) -> bytes:
     """The first bytes of a file, up to the end of an iteration (0: the header only).
 
     The result is a plain prefix: its header still promises all iterations, and `parse` gives it
@@ -223,7 +234,7 @@ def cut(data: bytes, iterations: int) -> bytes:
             f"the file holds {len(parsed.chunks)} whole iterations: cut it at one of those,"
             f" not at {iterations}"
         )
-    codes = sum(len(varint(len(chunk))) + len(chunk) for chunk in parsed.chunks)
+    codes = sum(len(_varint(len(chunk))) + len(chunk) for chunk in parsed.chunks)
     sizes = parsed.sizes
     return data[: sizes.header + sizes.map + codes + sizes.checks]
 
@@ -233,7 +244,7 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
     if not data:
         raise BitstreamError("empty file: get the file again")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
-        raise BitstreamError(f"not a .semc file{guess(data)}: choose a file made by semcomp")
+        raise BitstreamError(f"not a .semc file{_guess(data)}: choose a file made by semcomp")
     if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
         raise BitstreamError(
             f"format version {data[len(MAGIC)]}, but this semcomp reads version {VERSION} only:"
@@ -242,7 +253,7 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
     if len(data) < _FIXED.size:
         raise _truncated(data)
     # Only the checksum can say that a length is right, so it comes before any other judgement.
-    length = read_varint(data, _FIXED.size)
+    length = _read_varint(data, _FIXED.size)
     if length is None:
         raise _truncated(data)
     size, start = length
@@ -268,7 +279,7 @@ def _parse_chunk(
     damaged = BitstreamError(
         f"iteration {done + 1} is damaged: get the file again, or decode with --iterations {done}"
     )
-    length = read_varint(data, position)
+    length = _read_varint(data, position)
     if length is None:
         return None
     size, start = length
@@ -296,3 +307,35 @@ def _truncated(data: bytes) -> BitstreamError:
     return BitstreamError(
         f"truncated header (the file ends after {len(data)} bytes): get the file again"
     )
+
+
+def _guess(data: bytes) -> str:
+    """What a foreign file looks like, as the end of a sentence."""
+    for offset, signature, name in _FOREIGN:
+        if data[offset : offset + len(signature)] == signature:
+            return f" but {name}"
+    return ""
+
+
+def _varint(value: int) -> bytes:
+    """LEB128 in its shortest form: 7 bits a byte, lowest first, a top bit on all but the last."""
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(data: bytes, position: int) -> tuple[int, int] | None:
+    """(value, position after it); value -1 if it is malformed, None if the data end inside it."""
+    value = 0
+    for i in range(4):
+        if position + i >= len(data):
+            return None
+        byte = data[position + i]
+        value |= (byte & 127) << (7 * i)
+        if byte < 128:
+            # A last byte of 0 adds nothing: `_varint` would not have written it.
+            return (-1 if i and not byte else value), position + i + 1
+    return -1, position + 4

@@ -8,7 +8,8 @@ decodes in one pass runs them on the whole tile, once for each picture that some
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,13 +18,9 @@ from torch import Tensor
 from semcomp.geometry import BLOCK, CELL, ITERATIONS, Window, active_window, tiles
 from semcomp.image import to_uint8
 
-from .codec import Codec, OpenLoopCodec
-from .one_pass import OnePassCodec
+from .codec import Codec, OnePass, OpenLoopCodec
 from .overlap import REACH
 from .recurrence import LSTMState
-
-Progress = Callable[[int, int], None]
-"""Called with (steps done, steps in all)."""
 
 
 def _crop(tensor: Tensor, window: Window, outer: Window) -> Tensor:
@@ -99,18 +96,19 @@ class TileRun:
         bits[:, blocks[0], blocks[1]] = sent[0].to(torch.int8).cpu().numpy()
         return bits
 
-    def decode(self, k: int, bits: np.ndarray, shown: bool = True) -> None:
+    def decode(self, k: int, bits: np.ndarray, wanted: bool = True) -> None:
         """One iteration from bits int8 (P, Hb, Wb); moves `reconstruction`.
 
-        shown: whether anybody looks at it. A codec in one pass saves itself the picture otherwise.
+        wanted: whether anybody looks at it. A codec in one pass saves itself the picture otherwise.
         """
-        if isinstance(self.codec, OnePassCodec):
+        if self.codec.one_pass:
+            codec = cast(OnePass, self.codec)
             if np.any(bits):
                 sent = torch.from_numpy(bits.astype(np.float32))
-                self.codec.receive(k, sent.to(self.device)[None], self.decoder)
+                codec.receive(k, sent.to(self.device)[None], self.decoder)
                 self._unseen = True
-            if shown and self._unseen:
-                self.reconstruction = self.codec.picture(self.decoder)
+            if wanted and self._unseen:
+                self.reconstruction = codec.picture(self.decoder)
                 self._unseen = False
             return
         if not self.shrink(np.any(bits, 0)):
@@ -157,60 +155,71 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
             bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
         else:
-            assert isinstance(codec, OpenLoopCodec)
             # With its halo: the transform reaches over the core's edge.
-            bits = codec.quantize(image[:, :, y, x], iterations)[0].to(torch.int8).cpu().numpy()
+            sent_all = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
+            bits = sent_all.to(torch.int8).cpu().numpy()
             codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
     return codes
 
 
-Observer = Callable[[int, Window, Window, np.ndarray], None]
-"""Called with (k, core, outer, picture of outer as uint8 (H, W, 3)) after iteration k of a tile."""
+class Step(NamedTuple):
+    """A tile after one more iteration.
+
+    k: iterations it has decoded, 1.. (0 where there are none). done, total: iterations of all
+    tiles. core, outer: the tile without and with its halo. decoded: uint8 (h, w, 3), all of outer.
+    """
+
+    k: int
+    done: int
+    total: int
+    core: Window
+    outer: Window
+    decoded: np.ndarray
+
+    def paste(self, picture: np.ndarray) -> None:
+        """Put the tile's core into the padded picture, uint8 (8 Hb, 8 Wb, 3)."""
+        inner = self.core.within(self.outer).scaled(CELL)
+        picture[self.core.scaled(CELL)] = self.decoded[inner]
 
 
 @torch.inference_mode()
-def decode_codes(
-    codec: Codec,
-    codes: np.ndarray,
-    device: torch.device,
-    *,
-    progress: Progress | None = None,
-    observe: Observer | None = None,
-    observed: Collection[int] | None = None,
-) -> np.ndarray:
-    """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3), tile by tile.
+def decode_steps(
+    codec: Codec, codes: np.ndarray, device: torch.device, every: bool = True
+) -> Iterator[Step]:
+    """Decode codes int8 (K, P, Hb, Wb), tile by tile, giving every iteration as it is there.
 
-    observed: the k for which `observe` is called; None for every iteration.
+    every: False where the last will do: a codec in one pass then makes no others.
     """
     iterations, _, rows, columns = codes.shape
     assert iterations <= ITERATIONS
-    seen: Collection[int] = ()
-    if observe is not None:
-        seen = range(iterations) if observed is None else observed
-    picture = np.zeros((rows * BLOCK, columns * BLOCK, 3), np.uint8)
     parts = list(tiles(rows * BLOCK, columns * BLOCK))
+    total = len(parts) * iterations
     for index, (core, outer) in enumerate(parts):
         y, x = outer.scaled(CELL)
         blocks = outer.scaled(CELL // BLOCK)
         run = TileRun(codec, (y.stop - y.start, x.stop - x.start), device)
-        for k in range(iterations):
-            run.decode(k, codes[k][:, blocks[0], blocks[1]], k in seen or k + 1 == iterations)
-            if observe is not None and k in seen:
-                observe(k, core, outer, to_uint8(run.reconstruction))
-            if progress is not None:
-                progress(index * iterations + k + 1, len(parts) * iterations)
-        inner = core.within(outer).scaled(CELL)
-        picture[core.scaled(CELL)] = to_uint8(run.reconstruction)[inner]
+        if not iterations:
+            yield Step(0, 0, 0, core, outer, to_uint8(run.reconstruction))
+        for k, bits in enumerate(codes, 1):
+            wanted = every or k == iterations or not codec.one_pass
+            run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted)
+            if wanted:
+                done = index * iterations + k
+                yield Step(k, done, total, core, outer, to_uint8(run.reconstruction))
+
+
+def decode_codes(codec: Codec, codes: np.ndarray, device: torch.device) -> np.ndarray:
+    """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3)."""
+    picture = np.empty((codes.shape[2] * BLOCK, codes.shape[3] * BLOCK, 3), np.uint8)
+    for step in decode_steps(codec, codes, device, every=False):
+        step.paste(picture)
     return picture
 
 
 def decode_history(codec: Codec, codes: np.ndarray, device: torch.device) -> np.ndarray:
     """Pictures after 1, 2, ... iterations: uint8 (iterations, 8 Hb, 8 Wb, 3)."""
     iterations, _, rows, columns = codes.shape
-    history = np.zeros((iterations, rows * BLOCK, columns * BLOCK, 3), np.uint8)
-
-    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        history[k][core.scaled(CELL)] = decoded[core.within(outer).scaled(CELL)]
-
-    decode_codes(codec, codes, device, observe=observe)
+    history = np.empty((iterations, rows * BLOCK, columns * BLOCK, 3), np.uint8)
+    for step in decode_steps(codec, codes, device) if iterations else ():
+        step.paste(history[step.k - 1])
     return history

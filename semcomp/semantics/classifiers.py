@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -278,6 +279,32 @@ def load_classifier(name: str = DEFAULT_CLASSIFIER, device: str = "cpu") -> Clas
         f"unknown classifier {name!r}: use efficientnet-lite0, -lite1, -lite2, vgg16-gap or the "
         "folder or .safetensors file of vgg16-gap weights"
     )
+
+
+class CachedClassifier:
+    """A classifier that looks at one picture once: maps of other classes then take milliseconds.
+
+    It is meant for that picture alone; several threads may use it.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._lock = Lock()
+        self.name = classifier.name
+        self.class_names: Sequence[str] = classifier.class_names
+        self._classifier = classifier
+        self._features: Features | None = None
+
+    def features(self, image: NDArray[np.uint8]) -> Features:
+        """See `Classifier.features`; image: the picture as `analyse` prepares it."""
+        with self._lock:
+            if self._features is None:
+                self._features = self._classifier.features(image)
+            return self._features
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the features that are kept."""
+        return 0 if self._features is None else self._features.maps.nbytes
 
 
 def image_batch(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:

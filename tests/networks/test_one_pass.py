@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from semcomp.geometry import ITERATIONS, Window
+from semcomp.geometry import ITERATIONS
 from semcomp.image import to_uint8
 from semcomp.networks.codec import PRESETS, CodecConfig, DecoderState, OpenLoopCodec
 from semcomp.networks.one_pass import OnePassCodec
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import EVEN
-from semcomp.networks.runtime import decode_codes, decode_history, encode_codes
+from semcomp.networks.runtime import decode_codes, decode_history, decode_steps, encode_codes
 from semcomp.training.codec.unroll import after, at_own_iterations, step_by_step, unroll
 from tests.support.tables import MIXED, TINY_ONE_PASS, quantizer_tables
 
@@ -68,17 +68,12 @@ def test_it_is_an_open_loop_codec(codec: OnePassCodec) -> None:
 def test_pictures_on_the_way_change_nothing(codec: OnePassCodec) -> None:
     codes = encode_codes(codec, picture(), random_levels())
     last = decode_codes(codec, codes, CPU)
-    seen: dict[int, np.ndarray] = {}
-
-    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        seen[k] = decoded
-
-    assert np.array_equal(decode_codes(codec, codes, CPU, observe=observe), last)
-    assert sorted(seen) == list(range(len(codes)))
-    assert np.array_equal(seen[len(codes) - 1], last)
+    seen = {step.k: step.decoded for step in decode_steps(codec, codes, CPU)}
+    assert sorted(seen) == list(range(1, len(codes) + 1))
+    assert np.array_equal(seen[len(codes)], last)
     for k, shown in enumerate(decode_history(codec, codes, CPU), 1):
         assert np.array_equal(shown, decode_codes(codec, codes[:k], CPU))
-        assert np.array_equal(shown, seen[k - 1])
+        assert np.array_equal(shown, seen[k])
 
 
 @torch.inference_mode()
@@ -98,13 +93,10 @@ def test_only_the_pictures_asked_for_are_made(
     decode_codes(codec, codes, CPU)
     assert made == [6]
     made.clear()
-    observed: list[int] = []
-
-    def observe(k: int, *_: object) -> None:
-        observed.append(k)
-
-    decode_codes(codec, codes, CPU, observe=observe, observed=[0, 2])
-    assert made == [1, 3, 6] and observed == [0, 2]
+    for every, expected in ((False, [6]), (True, [1, 2, 3, 4, 5, 6])):
+        given = [step.k for step in decode_steps(codec, codes, CPU, every)]
+        assert made == given == expected
+        made.clear()
 
 
 @torch.inference_mode()

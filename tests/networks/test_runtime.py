@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from semcomp import geometry
 from semcomp.geometry import BITS, HALO, ITERATIONS, MARGIN, TILE, Window, active_window, tiles
 from semcomp.image import to_uint8
-from semcomp.networks import runtime
 from semcomp.networks.embedded import EmbeddedCodec
 from semcomp.networks.overlap import REACH, lapped_filter
-from semcomp.networks.runtime import TileRun, decode_codes, decode_history, encode_codes
+from semcomp.networks.runtime import (
+    TileRun,
+    _crop,
+    decode_codes,
+    decode_history,
+    decode_steps,
+    encode_codes,
+)
 from semcomp.training.codec.unroll import unroll
 from tests.support.tables import TINY, quantizer_tables
 
@@ -143,7 +149,7 @@ def test_shrinking_hardly_shows(codec: EmbeddedCodec, monkeypatch: pytest.Monkey
     codes = encode_codes(codec, picture(160, 256), levels)
     shrunk = decode_codes(codec, codes, CPU).astype(int)
     whole = Window(0, 0, 10, 16)
-    monkeypatch.setattr(runtime, "active_window", lambda active: whole if active.any() else None)
+    monkeypatch.setattr(geometry, "active_window", lambda active: whole if active.any() else None)
     kept = decode_codes(codec, codes, CPU).astype(int)
     active = np.kron(levels == 4, np.ones((8, 8), bool))
     assert np.abs(shrunk - kept)[active].max() <= 1
@@ -159,7 +165,7 @@ def test_run_without_active_blocks_stands_still(codec: EmbeddedCodec) -> None:
 
 def test_state_coarser_than_cells_is_refused():
     with pytest.raises(ValueError, match="coarser"):
-        runtime._crop(torch.zeros(1, 1, 2, 2), Window(0, 0, 2, 2), Window(0, 0, 4, 4))
+        _crop(torch.zeros(1, 1, 2, 2), Window(0, 0, 2, 2), Window(0, 0, 4, 4))
 
 
 # Tiles
@@ -195,24 +201,20 @@ def test_halos_hide_the_seams(codec: EmbeddedCodec, monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("small_tiles")
 def test_progress_reaches_the_end(codec: EmbeddedCodec) -> None:
     codes = encode_codes(codec, picture(80, 64), np.full((10, 8), 2))
-    seen: list[tuple[int, int]] = []
-    decode_codes(codec, codes, CPU, progress=lambda done, total: seen.append((done, total)))
+    seen = [(step.done, step.total) for step in decode_steps(codec, codes, CPU)]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.usefixtures("small_tiles")
-def test_observers_see_every_tile_with_its_halo(codec: EmbeddedCodec) -> None:
+def test_steps_give_every_tile_with_its_halo(codec: EmbeddedCodec) -> None:
     codes = encode_codes(codec, picture(80, 64), np.full((10, 8), 2))
     seen = []
-
-    def observe(k: int, core: Window, outer: Window, decoded: np.ndarray) -> None:
-        seen.append((k, core.area))
-        y, x = outer.scaled(16)
-        assert decoded.shape == (y.stop - y.start, x.stop - x.start, 3)
-        assert decoded.dtype == np.uint8
-
-    decode_codes(codec, codes, CPU, observe=observe)
-    assert seen == [(0, 16), (1, 16), (0, 4), (1, 4)]
+    for step in decode_steps(codec, codes, CPU):
+        seen.append((step.k, step.core.area))
+        y, x = step.outer.scaled(16)
+        assert step.decoded.shape == (y.stop - y.start, x.stop - x.start, 3)
+        assert step.decoded.dtype == np.uint8
+    assert seen == [(1, 16), (2, 16), (1, 4), (2, 4)]
 
 
 def test_too_many_iterations_are_refused(codec: EmbeddedCodec) -> None:

@@ -102,6 +102,7 @@ class BpgCodec:
     better."""
 
     qualities: Sequence[float] = (8, 11, 14, 17, 20, 23, 26, 29, 32, 35)
+    search_range = (0, MAX_QP, 1)
 
     def __init__(self, name: str, chroma: int = CHROMA_420) -> None:
         self.name = name

@@ -17,12 +17,12 @@ from PIL import Image
 from leaderboard.analysis.curves import rows_of
 from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.base import open_session
-from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data.datasets import KODAK, cache_folder, load_dataset
 from leaderboard.data.kodak import PIXELS
 from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.work import samples
 from semcomp.errors import DatasetError
+from semcomp.search import FileSearch
 
 from .boards import Board
 from .view import target_of
@@ -116,16 +116,15 @@ def make(
 def _make(
     codec: Codec, name: str, pixels: Pixels, target: int, span: tuple[float, float] | None
 ) -> Made:
-    from leaderboard.studies.matching import FileSearch  # loads the studies' charts
-
     try:
         session = open_session(codec, Image.fromarray(pixels))
         ends = float(min(codec.qualities)), float(max(codec.qualities))
+        step = getattr(codec, "search_range", (0, 0, 1))[2]
         for low, high in [*([span] if span else []), ends]:
-            found = FileSearch(session.encode, low, high, _step(codec)).match(target)
-            if found.reached:
+            bracket = FileSearch(session.encode, low, high, step).around(target)
+            if bracket.reached:
                 break
-        quality, data = found.below
+        quality, data = bracket.below
         if len(data) > target:
             reason = f"the smallest file of its benchmark qualities has {len(data):,} bytes"
             return Made(codec.name, reason=reason)
@@ -133,11 +132,6 @@ def _make(
     except CodecError as error:
         return Made(codec.name, reason=str(error))
     return Made(codec.name, decoded, quality, len(data), score(_reference(name, pixels), decoded))
-
-
-def _step(codec: Codec) -> float:
-    """Between the qualities that are searched: this project's levels may be fractions."""
-    return 0.1 if isinstance(codec, SemcompCodec) else 1
 
 
 def _span(board: Board | None, codec: str, name: str, target: int) -> tuple[float, float] | None:

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.demo.sessions.decoding import Decode, decode_steps
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import Choice, Decode, decode_steps
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
-from semcomp.demo.shared.results import plain
+from semcomp.demo.shared.downloads import plain
 from semcomp.errors import BitstreamError, ImageError, SemanticError
 
 MOST = 24
@@ -103,7 +102,7 @@ def compress_one(
         said = str(error) or "the picture is too large for this server"
         return Item({**row, "problem": said}, {})
     height, width = picture.shape[:2]
-    seen = session.map_of(wish.choice.focus)
+    seen = session.encoder.semantic_map(wish.choice.focus)
     row |= {
         "width": width,
         "height": height,
@@ -112,7 +111,7 @@ def compress_one(
         "upload_bytes": Path(work.path_of(upload)).stat().st_size,
         "class": seen.chosen[0].name,
         "probability": round(seen.chosen[0].probability, 4),
-        "model": session.model.digest[:12],
+        "model": session.encoder.model.digest[:12],
     }
     files = {f"{name}.semc": data}
     if wish.scores or wish.pictures:

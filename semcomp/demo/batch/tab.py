@@ -12,36 +12,27 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.compress.events import decode_on_gpu
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import ALLOCATIONS, MODEL, PRIVATE
-from semcomp.demo.shared.results import save
+from semcomp.demo.shared.components import ALLOCATIONS, SIDES
+from semcomp.demo.shared.downloads import save
+from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
+from semcomp.demo.shared.static import static
 from semcomp.errors import AllocationError
 
-from . import jobs as batch
-from .jobs import Batch, Wish
+from .jobs import MOST, Batch, Wish, archive
 
-SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
 SCORES, PICTURES = "scores", "pictures"
 EXTRAS = [("Scores (decodes every file)", SCORES), ("Decoded pictures as PNG", PICTURES)]
-KEPT = 64
+MOST_BATCHES = 64
 """Batches under way, all visitors together; the oldest goes first."""
-TABLE = """
-.wrap { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: .85rem;
-  font-variant-numeric: tabular-nums; margin: 0; }
-th, td { border: 0; border-bottom: 1px solid var(--border-color-primary); text-align: right;
-  padding: .45rem .5rem; font-weight: 400; white-space: nowrap; color: var(--body-text-color); }
-th { color: var(--body-text-color-subdued); }
-td:first-child, th:first-child { text-align: left; padding-left: 0; white-space: normal;
-  overflow-wrap: anywhere; min-width: 7em; }
-small { display: block; font-size: .8rem; color: var(--body-text-color-subdued); }
-.quiet { margin: 0 0 .5rem; font-size: .9rem; color: var(--body-text-color-subdued); }
-.empty { color: var(--body-text-color-subdued); padding: 2.5rem 1rem; text-align: center;
-  border: 1px dashed var(--border-color-primary); border-radius: 8px; margin: 0; }
-"""
+SCORE_COLUMNS = (
+    ("PSNR", "psnr_db", ".2f"),
+    ("MS-SSIM", "ms_ssim", ".4f"),
+    ("SI-SSIM", "si_ssim", ".4f"),
+)
+"""Of the table: name, key of the row, format."""
 EMPTY = '<p class="empty">A row for every picture appears here, and one ZIP with all files.</p>'
 
 
@@ -52,12 +43,12 @@ class Batches:
         self._of: OrderedDict[str, Batch] = OrderedDict()
         self._lock = Lock()
 
-    def put(self, visitor: str, made: Batch) -> None:
+    def put(self, visitor: str, batch: Batch) -> None:
         """Start a visitor's batch; an earlier one of theirs stops."""
         with self._lock:
             self._of.pop(visitor, None)
-            self._of[visitor] = made
-            while len(self._of) > KEPT:
+            self._of[visitor] = batch
+            while len(self._of) > MOST_BATCHES:
                 self._of.popitem(last=False)
 
     def get(self, visitor: str) -> Batch | None:
@@ -80,7 +71,7 @@ def build_tab(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=300):
             files = gr.File(
-                label=f"Pictures, up to {batch.MOST}",
+                label=f"Pictures, up to {MOST}",
                 file_count="multiple",
                 file_types=["image"],
                 height=200,
@@ -96,19 +87,23 @@ def build_tab(page: gr.Blocks) -> None:
             go = gr.Button("Compress all", variant="primary", elem_id="batch-go")
         with gr.Column(scale=7, min_width=300):
             table = gr.HTML(
-                EMPTY, css_template=TABLE, apply_default_css=False, elem_id="batch-table"
+                EMPTY,
+                css_template=static("batch.css"),
+                apply_default_css=False,
+                elem_id="batch-table",
             )
             with gr.Row(visible=False) as running:
                 stop = gr.Button("Stop after this picture", elem_id="batch-stop")
             with gr.Row(visible=False) as ready:
-                made = gr.DownloadButton("Download the ZIP", variant="primary", elem_id="batch-zip")
+                zip_file = gr.DownloadButton(
+                    "Download the ZIP", variant="primary", elem_id="batch-zip"
+                )
     turn = gr.State(0)  # grows with every picture that is to be compressed
     # Not past the queue: only answers from there tell the page that a state has changed.
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **PRIVATE}
-    shown: Any = [table, made, running, ready, turn]
-    asked = [files, level, allocation, extras, side, turn]
-    go.click(begin, asked, shown, **quick)
-    turn.change(step, [turn], shown, show_progress_on=table, **MODEL, **PRIVATE)
+    outputs: Any = [table, zip_file, running, ready, turn]
+    go.click(begin, [files, level, allocation, extras, side, turn], outputs, **quick)
+    turn.change(step, [turn], outputs, show_progress_on=table, **MODEL, **PRIVATE)
     stop.click(halt, None, None, **quick)
     page.unload(leave)
 
@@ -126,9 +121,9 @@ def begin(
     with work.for_visitors():
         if not files:
             raise AllocationError("no pictures yet: choose some files first")
-        if len(files) > batch.MOST:
+        if len(files) > MOST:
             raise AllocationError(
-                f"{len(files)} pictures are more than the {batch.MOST} one batch may have: take "
+                f"{len(files)} pictures are more than the {MOST} one batch may have: take "
                 "some out, or use `python -m semcomp compress` on your own machine"
             )
         wish = Wish(Choice(level, allocation), side, SCORES in extras, PICTURES in extras)
@@ -157,7 +152,7 @@ def step(
     if not going.done:
         return table_html(going), gr.skip(), gr.skip(), gr.skip(), turn + 1
     BATCHES.drop(identity(request))
-    file = save(batch.archive(going.items), "semcomp-batch", ".zip")
+    file = save(archive(going.items), "semcomp-batch", ".zip")
     return table_html(going), file, gr.Row(visible=False), gr.Row(visible=True), gr.skip()
 
 
@@ -179,14 +174,14 @@ def table_html(going: Batch) -> str:
     good = [item for item in going.items if not item.problem]
     before = sum(item.row["upload_bytes"] for item in good)
     after = sum(item.row["bytes"] for item in good)
-    said = f"{done} of {total} pictures"
+    summary = f"{done} of {total} pictures"
     if good:
-        said += f": {words.file_size(before)} became {words.file_size(after)}"
+        summary += f": {words.file_size(before)} became {words.file_size(after)}"
     if done > len(good):
-        said += f"; {done - len(good)} could not be used"
+        summary += f"; {done - len(good)} could not be used"
     names = ["Picture", "Pixels", "Bytes", "bpp"]
-    scores = [("PSNR", "psnr_db"), ("MS-SSIM", "ms_ssim"), ("SI-SSIM", "si_ssim")]
-    names += [name for name, _ in scores] if going.wish.scores else []
+    scores = SCORE_COLUMNS if going.wish.scores else ()
+    names += [name for name, _, _ in scores]
     head = "".join(f"<th scope=col>{name}</th>" for name in names)
     rows = []
     for item in going.items:
@@ -198,15 +193,13 @@ def table_html(going: Batch) -> str:
         else:
             cells += f"<td>{row['width']} × {row['height']}</td><td>{row['bytes']:,}</td>"
             cells += f"<td>{row['bits_per_pixel']:.3f}</td>"
-            if going.wish.scores:
-                forms = (".2f", ".4f", ".4f")
-                cells += "".join(
-                    f"<td>{'n/a' if row[key] == '' else format(row[key], form)}</td>"
-                    for (_, key), form in zip(scores, forms, strict=True)
-                )
+            cells += "".join(
+                f"<td>{'n/a' if row[key] == '' else format(row[key], form)}</td>"
+                for _, key, form in scores
+            )
         rows.append(f"<tr>{cells}</tr>")
     return (
-        f'<p class="quiet" role="status">{said}.</p>'
+        f'<p class="quiet" role="status">{summary}.</p>'
         '<div class="wrap" tabindex="0" role="region" aria-label="Results"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from semcomp.allocation.planning import cut_codes
 from semcomp.geometry import BLOCK
-from semcomp.networks.embedded import LinearPathCodec
+from semcomp.networks.quantizer import EmbeddedQuantizer
 
 Picture = NDArray[np.uint8]
 
 
 @torch.inference_mode()
 def preview(
-    codec: LinearPathCodec,
+    quantizer: EmbeddedQuantizer,
     codes: NDArray[np.int8],
     levels: NDArray[np.uint8],
     history: Picture,
@@ -30,27 +30,27 @@ def preview(
 ) -> Picture:
     """About what the decoder would give for `levels`, in a fraction of its time.
 
-    codes: int8 (K, P, Hb, Wb) at full level. levels: uint8 (Hb, Wb), at most K. history: uint8
-    (k + 1, 8 Hb, 8 Wb, 3), the earlier run after 0 to k iterations, or (1, ...), its last picture.
+    quantizer: the codec's linear path. codes: int8 (K, P, Hb, Wb) at full level. levels: uint8
+    (Hb, Wb), at most K. history: uint8 (k + 1, 8 Hb, 8 Wb, 3), the earlier run after 0 to k
+    iterations, or (1, ...), its last picture.
     reached: uint8 (Hb, Wb), the levels it ran with, at most k.
     Returns uint8 (8 Hb, 8 Wb, 3).
     """
     alone = len(history) == 1
     shared = reached if alone else np.minimum(levels, reached)
-    new, new_nodes = _linear(codec, cut_codes(codes, levels))
-    old, old_nodes = _linear(codec, cut_codes(codes, shared))
+    new, new_nodes = _linear(quantizer, cut_codes(codes, levels))
+    old, old_nodes = _linear(quantizer, cut_codes(codes, shared))
     # A block goes on changing a little after its last bit, while its neighbours are refined.
     at = np.where((levels < reached) & (not alone), levels, len(history) - 1)
     known = torch.from_numpy(_pick(history, at)).permute(2, 0, 1)[None].float() - 128
-    corrected = codec.quantizer.analysis(known) - old
-    pixels = codec.quantizer.synthesis(new + corrected * (new_nodes == old_nodes))[0]
+    corrected = quantizer.analysis(known) - old
+    pixels = quantizer.synthesis(new + corrected * (new_nodes == old_nodes))[0]
     whole = (pixels + 128).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(whole.permute(1, 2, 0).numpy())
 
 
-def _linear(codec: LinearPathCodec, codes: NDArray[np.int8]) -> tuple[Tensor, Tensor]:
+def _linear(quantizer: EmbeddedQuantizer, codes: NDArray[np.int8]) -> tuple[Tensor, Tensor]:
     """Coefficients (1, 192, Hb, Wb) of the linear path after all iterations, and tree nodes."""
-    quantizer = codec.quantizer
     like = torch.empty((1, quantizer.rms.shape[1], *codes.shape[2:]))
     nodes, linear = quantizer.initial(like)
     for k, sent in enumerate(codes):

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.allocation.planning import Plan
-from semcomp.demo.inspect.tab import QUICK, WHO, current
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import PRIVATE, shown
+from semcomp.demo.shared.events import LIGHT
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.semantics.maps import SemanticMap, upsample_grey
+
+from .opening import current
 
 WIDTH, PAD = 1200, 40
 _MAIN = (760, 620)
 _SMALL = (320, 210)
 _PAPER, _INK, _QUIET, _LINE = (250, 250, 249), (23, 27, 34), (92, 101, 116), (222, 224, 228)
 _ACCENT = (15, 118, 110)
-MISSING = "there is no finished result yet: wait for it, then make the card"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +53,16 @@ def build_section() -> None:
             "settings, and the command that makes it again.</p>"
         )
         go = gr.Button("Make the card", elem_id="card-go")
-        image = shown(
-            *("Result card", "The result with its numbers and settings"),
+        image = gr.Image(
+            label="Result card",
             show_label=False,
+            alt_text="The result with its numbers and settings",
+            format="png",
+            interactive=False,
+            buttons=["download", "fullscreen"],
             elem_id="card",
         )
-    go.click(make, None, image, **QUICK, **PRIVATE)
+    go.click(make, None, image, **LIGHT)
 
 
 def make(request: gr.Request) -> Image.Image:
@@ -66,11 +70,12 @@ def make(request: gr.Request) -> Image.Image:
     session, choice = current(request)
     run = session.run(choice)
     if run is None:
-        raise gr.Error(MISSING[:1].upper() + MISSING[1:] + ".", print_exception=False)
+        text = "There is no finished result yet: wait for it, then make the card."
+        raise gr.Error(text, print_exception=False)
     with work.for_visitors():
-        seen = session.map_of(choice.focus)
-        command = words.command(session.name, choice, session.semantic_map)
-        return draw(card(session, choice, run.plan, run.data, run.picture, seen, command))
+        semantic_map = session.encoder.semantic_map(choice.focus)
+        command = words.command(session.name, choice, session.encoder.semantic_map())
+        return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
 
 
 def card(
@@ -92,13 +97,13 @@ def card(
         (f"{24 / bits:.0f} : 1", "to raw pixels"),
         *words.score_tiles(scores),
     ]
-    seen = semantic_map.chosen
+    classes = semantic_map.chosen
     matters = (
-        f"What matters: {seen[0].name}, probability {words.percent(seen[0].probability)}"
-        if seen
+        f"What matters: {classes[0].name}, probability {words.percent(classes[0].probability)}"
+        if classes
         else "What matters: painted by hand"
     )
-    model = session.model
+    model = session.encoder.model
     return Card(
         title=session.name,
         picture=decoded,
@@ -107,7 +112,7 @@ def card(
         numbers=numbers,
         lines=(
             f"{width} x {height} pixels, {len(data):,} bytes",
-            f"Average level {choice.level:g}, {WHO.get(choice.allocation, choice.allocation)}",
+            f"Average level {choice.level:g}, {words.allocation(choice.allocation)}",
             matters,
             f"Model {model.name}, SHA-256 {model.digest[:16]}",
         ),
@@ -115,26 +120,27 @@ def card(
     )
 
 
-def draw(shown: Card) -> Image.Image:
+def draw(card: Card) -> Image.Image:
     """The card as a picture 1200 pixels wide, RGB."""
-    main = _fitted(shown.picture, _MAIN)
-    map_picture = Image.fromarray(IMPORTANCE[upsample_grey(shown.grey, *_shape(shown.levels))])
-    level_picture = Image.fromarray(LEVEL[np.rint(shown.levels * (255 / 24)).astype(np.intp)])
+    main = _fitted(card.picture, _MAIN)
+    rows, columns = card.levels.shape
+    map_picture = Image.fromarray(IMPORTANCE[upsample_grey(card.grey, 8 * rows, 8 * columns)])
+    level_picture = Image.fromarray(LEVEL[np.rint(card.levels * (255 / 24)).astype(np.intp)])
     side = WIDTH - 2 * PAD - main.width - PAD
     below = side < 220  # a picture that wide leaves no room beside it
     left = PAD if below else PAD + main.width + PAD
     room = WIDTH - PAD - left
     drawing = _Drawing(5000)
-    top = drawing.text(PAD, 34, _plain(shown.title), 34, _INK, WIDTH - 2 * PAD)
+    top = drawing.text(PAD, 34, _plain(card.title), 34, _INK, WIDTH - 2 * PAD)
     top = 18 + drawing.text(PAD, top, "Semantic image compression", 20, _ACCENT, WIDTH)
     drawing.sheet.paste(main, (PAD, top))
     y = top + main.height + 24 if below else top
-    y = drawing.tiles(left, y, room, shown.numbers)
+    y = drawing.tiles(left, y, room, card.numbers)
     y = _maps(drawing, left, y + 8, room, [(map_picture, "importance"), (level_picture, "levels")])
     y = max(y, top + main.height) + 22
-    for line in shown.lines:
+    for line in card.lines:
         y = drawing.text(PAD, y, _plain(line), 21, _INK, WIDTH - 2 * PAD) + 4
-    y = drawing.boxed(PAD, y + 12, WIDTH - 2 * PAD, _plain(shown.command)) + PAD
+    y = drawing.boxed(PAD, y + 12, WIDTH - 2 * PAD, _plain(card.command)) + PAD
     return drawing.sheet.crop((0, 0, WIDTH, y))
 
 
@@ -160,10 +166,10 @@ class _Drawing:
         self.sheet = Image.new("RGB", (WIDTH, height), _PAPER)
         self.pen = ImageDraw.Draw(self.sheet)
 
-    def text(self, x: int, y: int, said: str, size: int, colour: Any, room: int) -> int:
+    def text(self, x: int, y: int, content: str, size: int, colour: Any, room: int) -> int:
         """Write, broken into lines where it does not fit; returns where it ends."""
         font = ImageFont.load_default(size=size)
-        for line in _broken(said, font, room):
+        for line in _broken(content, font, room):
             self.pen.text((x, y), line, font=font, fill=colour)
             y += round(1.3 * size)
         return y
@@ -178,17 +184,17 @@ class _Drawing:
             self.text(left, top + 36, name, 17, _QUIET, each)
         return y + -(-len(numbers) // columns) * 74
 
-    def boxed(self, x: int, y: int, room: int, said: str) -> int:
+    def boxed(self, x: int, y: int, room: int, content: str) -> int:
         """Text in a frame; returns where the frame ends."""
-        end = self.text(x + 16, y + 12, said, 19, _INK, room - 32) + 8
+        end = self.text(x + 16, y + 12, content, 19, _INK, room - 32) + 8
         self.pen.rounded_rectangle((x, y, x + room, end), 8, outline=_LINE, width=2)
         return end
 
 
-def _broken(said: str, font: Any, room: int) -> list[str]:
+def _broken(content: str, font: Any, room: int) -> list[str]:
     """Lines no wider than `room`; a word wider than that is broken as well."""
     lines, line = [], ""
-    for word in said.split(" "):
+    for word in content.split(" "):
         longer = f"{line} {word}".strip()
         if font.getlength(longer) <= room:
             line = longer
@@ -203,9 +209,9 @@ def _broken(said: str, font: Any, room: int) -> list[str]:
     return [*lines, line]
 
 
-def _plain(said: str) -> str:
+def _plain(content: str) -> str:
     """Text in the letters the built-in font has."""
-    return said.replace("∞", "infinite").encode("latin-1", "replace").decode("latin-1")
+    return content.replace("∞", "infinite").encode("latin-1", "replace").decode("latin-1")
 
 
 def _fitted(picture: NDArray[np.uint8], box: tuple[int, int]) -> Image.Image:
@@ -215,7 +221,3 @@ def _fitted(picture: NDArray[np.uint8], box: tuple[int, int]) -> Image.Image:
     size = max(1, round(width * factor)), max(1, round(height * factor))
     how = Image.Resampling.NEAREST if factor >= 3 else Image.Resampling.LANCZOS
     return Image.fromarray(picture).resize(size, how)
-
-
-def _shape(levels: NDArray[np.uint8]) -> tuple[int, int]:
-    return 8 * levels.shape[0], 8 * levels.shape[1]

@@ -1,24 +1,31 @@
-"""What can stand on either side of the viewer: the original, our picture, others at equal bytes."""
+"""What can stand on either side of the viewer: the original, our picture, others at equal bytes.
+
+Each is scored against the original and shown to the classifier again: does it still see what it saw
+before?
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semcomp.demo.sessions.runs import Choice, Run
 from semcomp.demo.sessions.session import Session
-from semcomp.demo.shared import work
+from semcomp.demo.shared import words, work
+from semcomp.semantics.activation import analyse
 
-from .rivals import RIVALS, Rival, RivalError, match
-from .survival import Survival, survival
-from .target import TargetError, fit
+from .equal_bytes import RIVALS, Rival, SizeError, fit, match
 
+Pair = tuple[str, str]
+"""Keys of what stands left and right."""
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"
 LABELS = {ORIGINAL: "Original", OURS: "Ours", GEORGE: "George (uniform)", **RIVALS}
-FIRST = (ORIGINAL, OURS)
-"""What the page shows at first, left and right."""
+FIRST: Pair = (ORIGINAL, OURS)
+"""What the page opens with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,67 @@ class Side:
     survival: Survival | None = None
 
 
+class Survival(NamedTuple):
+    """One class before and after.
+
+    name: the class. before, after: its probability in the original and in the decoded picture.
+    first: whether it was the original's most probable class. now: the decoded picture's.
+    """
+
+    name: str
+    before: float
+    after: float
+    first: bool
+    now: str
+
+    @property
+    def survives(self) -> bool:
+        """Whether the decoded picture's most probable class is the original's."""
+        return self.first and self.now == self.name
+
+    def sentence(self) -> str:
+        """For people, with both probabilities."""
+        before, after = words.percent(self.before), words.percent(self.after)
+        if self.survives:
+            return f"The classifier still says {self.name}: {after} (original {before})."
+        moved = f"{self.name} went from {before} to {after}"
+        if self.first:
+            return f"The classifier now says {self.now}; {moved}."
+        return f"In the classifier's eyes {moved}."
+
+
+def survival(session: Session, focus: str | None, picture: NDArray[np.uint8]) -> Survival:
+    """What is left of a class, None for the most probable one, in a picture decoded from a file.
+
+    picture: uint8 (H, W, 3). Takes as long as looking at the original did.
+    """
+    original = session.encoder.semantic_map(focus)
+    before = original.chosen[0]
+    decoded = analyse(picture, class_name=str(before.index))
+    return Survival(
+        before.name,
+        before.probability,
+        decoded.chosen[0].probability,
+        original.top[0].index == before.index,
+        decoded.top[0].name,
+    )
+
+
+def survival_row(pair: tuple[Survival, Survival]) -> tuple[str, list[str], int | None]:
+    """A row for the comparison of two pictures: its head, both cells, and which one is better.
+
+    The better one is the only one that the classifier still names as before.
+    """
+    left = pair[0]
+    cells = [
+        words.percent(each.after)
+        + (f", now {each.now}" if each.first and not each.survives else "")
+        for each in pair
+    ]
+    best = None if pair[0].survives == pair[1].survives else int(pair[1].survives)
+    return f"Seen as {left.name} (original {words.percent(left.before)})", cells, best
+
+
 def side_facts(
     session: Session, focus: str | None, picture: NDArray[np.uint8], size: int
 ) -> dict[str, Any]:
@@ -45,59 +113,56 @@ def side_facts(
         "bytes": size,
         "bpp": 8 * size / (picture.shape[0] * picture.shape[1]),
         "percent": 100 * size / picture.nbytes,
-        **work.score(session.picture, picture, session.map_of(focus)),
+        **work.score(session.picture, picture, session.encoder.semantic_map(focus)),
     }
 
 
-def _judged(
-    session: Session, focus: str | None, picture: NDArray[np.uint8], size: int
-) -> tuple[dict[str, Any], Survival]:
-    """`side_facts` and what the classifier still sees."""
-    return side_facts(session, focus, picture, size), survival(session, focus, picture)
-
-
-def of_run(session: Session, run: Run) -> Side:
+def our_side(session: Session, run: Run) -> Side:
     """Our own side: a finished run."""
-    focus = run.choice.focus
-    facts, left = session.kept.once(
-        "judged", lambda: _judged(session, focus, run.picture, len(run.data)), run.choice
+    return session.cache.once(
+        "judged",
+        lambda: _judged(
+            session, OURS, run, run.picture, len(run.data), f"level {run.choice.level:g}"
+        ),
+        run.choice,
     )
-    return Side(OURS, run.picture, facts, f"level {run.choice.level:g}", survival=left)
 
 
-def known(session: Session, key: str, run: Run) -> Side | None:
+def ready_side(session: Session, key: str, run: Run) -> Side | None:
     """A side that needs no computing; None if it does."""
     if key == ORIGINAL:
         return Side(ORIGINAL, session.picture)
     if key == OURS:
-        return of_run(session, run)
-    found: Side | None = session.kept.find("side", (key, len(run.data), run.choice.focus))
-    return found
+        return our_side(session, run)
+    side: Side | None = session.cache.find("side", (key, len(run.data), run.choice.focus))
+    return side
 
 
-def made(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
+def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
     """A side at no more bytes than the run's file, searched for now unless it is kept."""
-    found = known(session, key, run)
-    if found is not None:
-        return found
+    side = ready_side(session, key, run)
+    if side is not None:
+        return side
 
     def make() -> Side:
         try:
             if key == GEORGE:
-                return _george(session, run)
-            codec, label = codecs[key], RIVALS[key]
-            at = match(codec, session.picture, len(run.data), label)
-        except (RivalError, TargetError) as error:
+                choice = fit(session, Choice(run.choice.level, "uniform"), len(run.data))
+                even = session.finished(choice)
+                setting = f"level {choice.level:g}"
+                return _judged(session, key, run, even.picture, len(even.data), setting)
+            at = match(codecs[key], session.picture, len(run.data), RIVALS[key])
+        except SizeError as error:
             return Side(key, None, problem=str(error))
-        facts, left = _judged(session, run.choice.focus, at.picture, len(at.data))
-        return Side(key, at.picture, facts, f"quality {at.quality}", survival=left)
+        return _judged(session, key, run, at.picture, len(at.data), f"quality {at.quality}")
 
-    budget = key, len(run.data), run.choice.focus
-    return session.kept.once("side", make, budget, most=12)
+    return session.cache.once("side", make, (key, len(run.data), run.choice.focus), most=12)
 
 
-def _george(session: Session, run: Run) -> Side:
-    choice = fit(session, Choice(run.choice.level, "uniform"), len(run.data))
-    uniform = session.finished(choice)
-    facts, left = _judged(session, run.choice.focus, uniform.picture, len(uniform.data))
-    return Side(GEORGE, uniform.picture, facts, f"level {choice.level:g}", survival=left)
+def _judged(
+    session: Session, key: str, run: Run, picture: NDArray[np.uint8], size: int, setting: str
+) -> Side:
+    """A decoded picture with its scores and what the classifier still sees, for the run's class."""
+    focus = run.choice.focus
+    facts = side_facts(session, focus, picture, size)
+    return Side(key, picture, facts, setting, survival=survival(session, focus, picture))

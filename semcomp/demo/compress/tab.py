@@ -5,51 +5,41 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.shared import events, words, work
-from semcomp.demo.shared.components import ALLOCATIONS, LAST, MODEL, PRIVATE, thumbnails, upload
+from semcomp.demo.shared import words, work
+from semcomp.demo.shared.components import ALLOCATIONS, SIDES, pick, thumbnails, upload
+from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
+from semcomp.demo.shared.static import static
 
 from . import expected, result_card, sides, viewer
+from .equal_bytes import LEAST, MOST, STEP, Rival
 from .events import CompressEvents
-from .rivals import Rival
-from .target import LEAST, MOST, STEP
-from .viewer_style import style
 
-SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
-QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden", "preprocess": False}
-"""Events that answer from kept work."""
+QUICK: dict[str, Any] = {**AT_ONCE, "preprocess": False}
+"""Events that answer from what is there already."""
 SLOW: dict[str, Any] = {**PRIVATE, "concurrency_id": "slow", "concurrency_limit": 2}
 """Events that compute without the network, beside it."""
-COPY = """
-async (link) => {
-  try { await navigator.clipboard.writeText(link); }
-  catch {  // a page without https
-    const box = document.createElement("textarea");
-    box.value = link; document.body.append(box); box.select();
-    document.execCommand("copy"); box.remove();
-  }
-  return [link];
-}
-"""
-HERE = "() => [window.location.origin + window.location.pathname]"
 
 
 def css() -> str:
     """The tab's part of the page's style sheet."""
-    return style() + expected.CSS
+    return viewer.css() + static("expected.css")
 
 
 def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.DownloadButton:
-    """Picture and settings, viewer, numbers; a phone shows them in the order of `look.CSS`.
+    """Picture and settings, viewer, numbers; a phone has them in the order of `page.css`.
 
     codecs: what can be put beside ours, by name. Returns the button that holds the `.semc` file.
     """
     acts = CompressEvents(codecs or {})
+    samples = work.samples()
+    first = next(iter(samples.values()))
     with gr.Row(elem_id="bench"):
         with gr.Column(scale=4, min_width=300, elem_classes="side"):
             with gr.Column(elem_id="source"):
-                picture, row = _picture_and_samples()
+                picture = upload("Picture", first, height=200, elem_id="picture")
+                row = thumbnails(samples, "samples")
             with gr.Column(elem_id="settings"):
-                level, line, budget, aim = _level()
+                level, line, budget, fit = _level()
                 allocation = gr.Radio(
                     ALLOCATIONS,
                     value="proportional",
@@ -61,8 +51,8 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                 with gr.Accordion("Large pictures", open=False):
                     side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
         with gr.Column(scale=7, min_width=300, elem_classes="side"):
-            first = next(iter(work.samples().values()))
-            with viewer.build_viewer((first.shape[0], first.shape[1]), acts.shown.options) as shown:
+            size = first.shape[0], first.shape[1]
+            with viewer.build_viewer(size, acts.display.options) as comparison:
                 facts = gr.HTML(elem_id="facts", apply_default_css=False)
                 with gr.Row(elem_id="files"):
                     file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)
@@ -70,64 +60,69 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                     copy = gr.Button("Copy link", elem_id="copy", min_width=140)
             result_card.build_section()
             with gr.Accordion("Link and command", open=False, elem_classes="after"):
-                link = _copied("Link that restores these settings", "link")
+                link = _text_to_copy("Link that restores these settings", "link")
                 gr.HTML(words.LINK)
-                command = _copied("The same file at a terminal", "command")
+                command = _text_to_copy("The same file at a terminal", "command")
             with gr.Accordion("How to read this", open=False, elem_classes="after"):
                 gr.Markdown(words.READING)
-    seen = gr.State()  # of the picture whose classes are offered
-    pair, asked = gr.State(sides.FIRST), gr.State()
+    classes_of = gr.State()  # the picture whose classes are offered
+    pair, link_class = gr.State(sides.FIRST), gr.State()
     here = gr.Textbox(visible=False)  # not a state: the browser says it
-    stands = gr.Textbox(visible=False)  # as well
-    wanted = gr.State()  # what the uniform allocation is to be found for
+    choice = gr.Textbox(visible=False)  # as well
+    missing = gr.State()  # what the uniform allocation is to be found for
 
-    settings = [picture, level, allocation, focus, seen, side, pair]
-    quick: dict[str, Any] = {"fn": acts.quick, "inputs": settings, "outputs": [shown, facts]}
-    quick |= QUICK
-    ran: dict[str, Any] = {"fn": acts.run, "inputs": [*settings, asked, here]}
-    ran |= {"outputs": [shown, facts, file, png, focus, seen, link, command]}
-    ran |= {**MODEL, **PRIVATE, "show_progress": "minimal", "show_progress_on": line}
-    ran |= LAST
-    last: dict[str, Any] = {**LAST, "show_progress": "hidden"}
+    result = [comparison, facts]
+    choices = [level, allocation, focus, classes_of, side]
+    settings = [picture, *choices, pair]
+    run: dict[str, Any] = {
+        "fn": acts.run,
+        "inputs": [*settings, link_class, here],
+        "outputs": [*result, file, png, focus, classes_of, link, command],
+        "show_progress": "minimal",
+        "show_progress_on": line,
+        **MODEL,
+        **PRIVATE,
+        **LAST,
+    }
+    hidden: dict[str, Any] = {**LAST, "show_progress": "hidden"}
 
     opened = page.load(
         acts.open,
         [here],
-        [picture, level, allocation, asked, pair, here, shown, facts],
-        js=HERE,
+        [picture, level, allocation, link_class, pair, here, *result],
+        js=static("page_address.js"),
         **QUICK,
     )
-    looked = picture.input(lambda: None, None, None, **QUICK)
-    picked = row.select(events.pick, row, picture, **QUICK, **LAST)
-    aimed = aim.click(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
-    typed = budget.submit(acts.aim, [picture, budget, *settings[1:6]], level, **MODEL, **PRIVATE)
-    moved = gr.on(
-        [level.input, level.release, allocation.input, focus.input],
-        **quick,
-        **LAST,
-    )
-    chosen = shown.select(
+    uploaded = picture.input(lambda: None, None, None, **QUICK)
+    picked = row.select(pick, row, picture, **QUICK, **LAST)
+    aim = [picture, budget, *choices]
+    aimed = fit.click(acts.aim, aim, level, **MODEL, **PRIVATE)
+    typed = budget.submit(acts.aim, aim, level, **MODEL, **PRIVATE)
+    moves = [level.input, level.release, allocation.input, focus.input]
+    moved = gr.on(moves, acts.quick, settings, result, **QUICK, **LAST)
+    chosen = comparison.select(
         acts.choose,
-        [stands, here],
-        [pair, shown, facts, link],
-        js=viewer.CHOSEN,
+        [choice, here],
+        [pair, *result, link],
+        js=viewer.CHOICE,
         **QUICK,
         **LAST,
     )
-    starts = (opened, picked, looked, aimed, typed, moved)
-    runs = [start.success(**ran) for start in starts] + [gr.on([go.click, side.input], **ran)]
-    for run in runs:
-        run.failure(acts.clear, picture, picture, **QUICK)
-        run.success(acts.expect, None, line, show_progress="hidden", **SLOW)
+    starts = (opened, picked, uploaded, aimed, typed, moved)
+    runs = [start.success(**run) for start in starts]
+    runs.append(gr.on([go.click, side.input], **run))
+    for ran in runs:
+        ran.failure(acts.clear, picture, picture, **QUICK)
+        ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)
     for begun in (*runs, chosen):
-        begun.success(acts.fill, [pair], [shown, facts, wanted], **last, **SLOW)
-    wanted.change(acts.fill_george, [pair], [shown, facts], **last, **MODEL, **PRIVATE)
+        begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
+    missing.change(acts.fill_george, [pair], result, **hidden, **MODEL, **PRIVATE)
     # Through the queue: only from there a message reaches the page.
     copy.click(
-        _copied_link,
+        _say_link_is_copied,
         link,
         None,
-        js=COPY,
+        js=static("copy_link.js"),
         concurrency_limit=None,
         show_progress="hidden",
         **PRIVATE,
@@ -137,8 +132,11 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
 
 
 def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
+    """Slider, the line with the expected size, a size to aim at and its button."""
     level = gr.Slider(
-        *(LEAST, MOST, 8),
+        LEAST,
+        MOST,
+        8,
         step=STEP,
         label="Average level",
         info="More is sharper and larger.",
@@ -159,7 +157,7 @@ def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
     return level, line, budget, fit
 
 
-def _copied_link(link: str) -> None:
+def _say_link_is_copied(link: str) -> None:
     """Say that it is in the clipboard, and what it holds."""
     if link:
         gr.Info(words.COPIED, title="Link copied", duration=6)
@@ -167,13 +165,7 @@ def _copied_link(link: str) -> None:
         gr.Info("The link is there once the picture is.", title="A moment", duration=6)
 
 
-def _copied(label: str, elem_id: str) -> gr.Textbox:
+def _text_to_copy(label: str, elem_id: str) -> gr.Textbox:
     return gr.Textbox(
         label=label, interactive=False, buttons=["copy"], max_lines=1, elem_id=elem_id
     )
-
-
-def _picture_and_samples() -> tuple[gr.Image, gr.Gallery]:
-    samples = work.samples()
-    picture = upload("Picture", next(iter(samples.values())), height=200, elem_id="picture")
-    return picture, thumbnails(samples, "samples")

@@ -1,27 +1,26 @@
 """The viewer: two pictures under one divider, importance and levels beside them, all in step.
 
 Its value is a plain dictionary made by `value_of`; the page's script draws it and triggers `select`
-when the visitor asks for other pictures: `CHOSEN` says which.
+when the visitor asks for other pictures: `CHOICE` says which.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.allocation.levels import block_importance
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words
+from semcomp.demo.shared.static import static
 from semcomp.demo.shared.work import REGION
 from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.image import data_url
 from semcomp.semantics.activation import SemanticMap, upsample_grey
 
-from . import viewer_markup, viewer_script
 from .sides import ORIGINAL, OURS, Side
 
 HEAT_SIDE = 384
@@ -29,16 +28,8 @@ HEAT_SIDE = 384
 MOST_BLOCKS = 40_000
 """Largest grid whose numbers travel to the page for the pointer's readout."""
 
-CHOSEN = """
-(_, ...rest) => {
-  const boxes = [...document.querySelectorAll("#viewer .pick")];
-  return [boxes.map((box) => box.value).join(" "), ...rest];
-}
-"""
-"""Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours".
-
-They are read when the request leaves; see `components.LAST`.
-"""
+CHOICE = static("viewer_choice.js")
+"""Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours"."""
 
 
 def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> gr.HTML:
@@ -49,24 +40,37 @@ def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> g
     """
     return gr.HTML(
         empty_value(size, options),
-        html_template=viewer_markup.BEFORE + "@children" + viewer_markup.AFTER,
-        js_on_load=viewer_script.SCRIPT,
+        html_template=static("viewer.html"),
+        js_on_load=static("viewer.js"),
         apply_default_css=False,
         elem_id="viewer",
         container=False,
     )
 
 
+def css() -> str:
+    """The style sheet; its two scales are those of `semcomp.draw`."""
+    sheet = static("viewer.css")
+    return sheet.replace("@IMPORTANCE@", _gradient(IMPORTANCE)).replace("@LEVEL@", _gradient(LEVEL))
+
+
+def _gradient(table: NDArray[np.uint8]) -> str:
+    stops = [table[i] for i in np.linspace(0, 255, 9).astype(int)]
+    colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in stops)
+    return f"linear-gradient(90deg, {colours})"
+
+
 def empty_value(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The viewer before its first picture."""
-    nothing = [{"key": key, "label": label, "url": "", "alt": "", "tag": ""} for key, label in
-               options[:2]]  # fmt: skip
     return {
         "key": "",
         "phase": "empty",
         "size": [size[1], size[0]],
         "options": [list(option) for option in options],
-        "sides": nothing,
+        "sides": [
+            {"key": key, "label": label, "url": "", "alt": "", "tag": ""}
+            for key, label in options[:2]
+        ],
         "captions": {"heat": "", "levels": ""},
         "note": "",
     }
@@ -79,14 +83,14 @@ def value_of(
     phase: str,
     note: str = "",
     share: float = 0.0,
-    seen: SemanticMap | None = None,
+    semantic_map: SemanticMap | None = None,
     levels: NDArray[np.uint8] | None = None,
 ) -> dict[str, Any]:
     """Everything the page's script needs, in plain types.
 
-    sides: left and right, from `shown_side` or `waiting_side`. phase: `running`, `preview` or
-    `exact`. note: what the page says of it. share: of the work done, 0..1. seen, levels: what the
-    small views show, uint8 (Hb, Wb).
+    sides: left and right, from `picture_side` or `waiting_side`. phase: `running`, `preview` or
+    `exact`. note: what the page says of it. share: of the work done, 0..1. semantic_map, levels:
+    what the small views show; levels uint8 (Hb, Wb).
     """
     height, width = session.picture.shape[:2]
     value: dict[str, Any] = {
@@ -100,25 +104,28 @@ def value_of(
         "note": note,
         "share": share,
     }
-    if seen is not None:
-        value["captions"]["heat"] = words.focus_text(seen)
-        value["heat"] = session.kept.once(
-            "heat", lambda: heat(seen.grey, height, width), tuple(c.index for c in seen.chosen)
+    if semantic_map is not None:
+        grey = semantic_map.grey
+        value["captions"]["heat"] = words.focus_text(semantic_map)
+        value["heat"] = session.cache.once(
+            "heat",
+            lambda: heat(grey, height, width),
+            tuple(c.index for c in semantic_map.chosen),
         )
     if levels is not None:
         value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
         value["blocks"] = {
-            "url": _png(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
+            "url": data_url(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
             "width": 8 * levels.shape[1] / width,
             "height": 8 * levels.shape[0] / height,
             "mean": float(levels.mean()),
         }
-    if seen is not None and levels is not None and levels.size <= MOST_BLOCKS:
-        value["grid"] = _grid(levels, seen.grey)
+    if semantic_map is not None and levels is not None and levels.size <= MOST_BLOCKS:
+        value["grid"] = _grid(levels, semantic_map.grey)
     return value
 
 
-def shown_side(
+def picture_side(
     session: Session, side: Side, label: str, key: Any = None, tag: str = ""
 ) -> dict[str, Any]:
     """A side with its picture, or with the reason why there is none. key: of the shelf's file."""
@@ -143,17 +150,11 @@ def passing_side(picture: NDArray[np.uint8], label: str, phase: str) -> dict[str
     return {
         "key": OURS,
         "label": label,
-        "url": passing_url(picture),
+        # as a JPEG for a moment; what stays is a PNG
+        "url": data_url(picture, "JPEG", quality=92, subsampling=0),
         "alt": f"Decoded picture, {text}",
         "tag": f"{label}, {text}",
     }
-
-
-def passing_url(picture: NDArray[np.uint8]) -> str:
-    """A picture as a JPEG inside the page, for a moment; what stays is shown as PNG."""
-    stream = BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=92, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
@@ -166,7 +167,7 @@ def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
     whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & core
     colours = IMPORTANCE[fine].copy()
     colours[core & ~whole] = 255
-    return _png(colours)
+    return data_url(colours)
 
 
 def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:
@@ -178,9 +179,3 @@ def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:
         "levels": base64.b64encode(levels.tobytes()).decode(),
         "importance": base64.b64encode(relative.tobytes()).decode(),
     }
-
-
-def _png(pixels: NDArray[np.uint8]) -> str:
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

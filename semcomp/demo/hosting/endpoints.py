@@ -10,8 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.shared import events, results, work
-from semcomp.demo.shared.components import ALLOCATIONS, MODEL, upload
+from semcomp.demo.shared import downloads, events, work
+from semcomp.demo.shared.components import ALLOCATIONS, upload
+from semcomp.demo.shared.events import MODEL
 
 Record = dict[str, Any]
 
@@ -66,7 +67,7 @@ def compress(
         result = work.make_result(seen, level, allocation, class_name or None, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
     given = picture.get("orig_name") if isinstance(picture, dict) else None
-    return results.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
+    return downloads.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
 
 
 @events.on_gpu

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 import safehttpx
 
-from semcomp.demo.shared import results
+from semcomp.demo.shared import downloads
 from semcomp.errors import SemcompError
 
 from .uploads import kept
@@ -59,7 +59,7 @@ async def _fetch_one(position: int, value: Any, max_bytes: int) -> Any:
             raise LinkError(position, _problem(address, said)) from error
         name = Path(urlsplit(address).path)
         suffix = name.suffix if name.suffix[1:].isalnum() else ""
-        path = results.save(data, name.stem, suffix)
+        path = downloads.save(data, name.stem, suffix)
     return {**value, "path": path, "url": None, "orig_name": Path(path).name}
 
 

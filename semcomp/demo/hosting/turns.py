@@ -19,7 +19,7 @@ from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
 from semcomp.demo.sessions.privacy import Files
-from semcomp.demo.shared.components import MODEL
+from semcomp.demo.shared.events import MODEL
 
 from . import links
 from .address import address_of

@@ -3,8 +3,8 @@
 ::
 
     Inspection --numbers--> panel's value (levels, importance, bits, cuts)   at once
-        |                        ^
-        +--decoder--> Shelf --pictures and cut files, one by one, when the browser asks--> panel
+        |                    ^
+        +--decoder--> PictureCache --pictures and cut files, when the browser asks--> panel
 
 Everything a click shows is drawn in the browser from these, so nobody waits for a queue.
 """
@@ -20,30 +20,26 @@ import gradio as gr
 import numpy as np
 
 from semcomp.coding import bitstream
-from semcomp.demo.sessions.decoding import Decode, decode_steps
+from semcomp.demo.sessions.runs import Decode, decode_steps
+from semcomp.demo.shared.static import static
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.errors import BitstreamError
 from semcomp.geometry import BLOCK
 from semcomp.metrics import psnr
 
-from .blocks_look import CSS, TEMPLATE
-from .blocks_script import SCRIPT
 from .inspection import MAX_PIXELS, Inspection, play
-from .steps import ORIGINAL, SHELF, Steps
-
-GONE = "These steps are no longer kept here; start again to see them."
+from .picture_cache import CACHE, GONE, ORIGINAL, PictureSet, frame, lookup
 
 
 def build_panel(elem_id: str, empty: str) -> gr.HTML:
     """An empty panel; its value comes from `present`. empty: what it says until then."""
-    colours = {"@IMPORTANCE@": _text(IMPORTANCE.tobytes()), "@LEVEL@": _text(LEVEL.tobytes())}
-    script = SCRIPT
-    for name, text in colours.items():
-        script = script.replace(name, text)
+    script = static("radios.js") + static("blocks.js")
+    for name, table in {"@IMPORTANCE@": IMPORTANCE, "@LEVEL@": LEVEL}.items():
+        script = script.replace(name, _text(table.tobytes()))
     return gr.HTML(
         None,
-        html_template=TEMPLATE.replace("@EMPTY@", empty),
-        css_template=CSS,
+        html_template=static("blocks.html").replace("@EMPTY@", empty),
+        css_template=static("blocks.css"),
         js_on_load=script,
         server_functions=[frame, cut_file],
         apply_default_css=False,
@@ -56,25 +52,26 @@ def present(
 ) -> Iterator[dict[str, Any]]:
     """The panel's value, again after every iteration that can be shown.
 
-    owner: whose steps these are, `session/panel`; their last ones are dropped. name: of the file.
+    owner: whose pictures these are, `session/panel`; their last ones are dropped. name: of the
+    file.
     """
-    steps = Steps(name, inspection.data)
-    token = SHELF.put(owner, steps)
+    pictures = PictureSet(name, inspection.data)
+    token = CACHE.put(owner, pictures)
     value = {"token": token, "name": name, **numbers(inspection), "psnr": [], "ready": -1}
     if inspection.original is not None:
-        steps.add(ORIGINAL, inspection.original)
+        pictures.add(ORIGINAL, inspection.original)
     height, width = inspection.size
     if height * width > MAX_PIXELS:
         yield {**value, "note": "Over 2.5 megapixels the single steps are not shown."}
         return
     for k, picture in play(inspection, decode):
-        steps.add(k, picture)
+        pictures.add(k, picture)
         if inspection.original is not None:
             decibels = psnr(inspection.original, picture)
             value["psnr"] = [*value["psnr"], decibels if math.isfinite(decibels) else None]
         value = {**value, "ready": k}
-        steps.complete = k == inspection.iterations
-        SHELF.sweep()
+        pictures.complete = k == inspection.iterations
+        CACHE.sweep()
         yield value
 
 
@@ -89,7 +86,7 @@ def numbers(inspection: Inspection) -> dict[str, Any]:
     rows, columns = inspection.shown_blocks
     levels = np.minimum(inspection.levels, inspection.iterations)[:rows, :columns]
     bits = np.rint(100 * inspection.bits[:, :rows, :columns]).astype("<u2")
-    kept = levels.ravel()[:, None] > np.arange(inspection.iterations)
+    coded = levels.ravel()[:, None] > np.arange(inspection.iterations)
     importance = inspection.importance
     if importance is not None:
         grey = np.rint(255 * importance[:rows, :columns]).astype(np.uint8)
@@ -105,42 +102,23 @@ def numbers(inspection: Inspection) -> dict[str, Any]:
         "raw": inspection.model.tables.ends.tolist(),
         "levels": _text(levels.astype(np.uint8).tobytes()),
         "importance": None if importance is None else _text(grey.tobytes()),
-        "bits": _text(bits.reshape(len(bits), -1).T[kept].tobytes()),
+        "bits": _text(bits.reshape(len(bits), -1).T[coded].tobytes()),
         "cuts": list(inspection.cuts),
         "original": inspection.original is not None,
         "note": "",
     }
 
 
-def frame(asked: list[Any]) -> dict[str, Any]:
-    """For the browser: [token, k] -> the picture after k iterations, or why there is none."""
-    steps, k = _asked(asked)
-    picture = None if steps is None else steps.pictures.get(k)
-    if picture is None:
-        return {"error": GONE}
-    return {"picture": "data:image/webp;base64," + _text(picture)}
-
-
-def cut_file(asked: list[Any]) -> dict[str, Any]:
+def cut_file(query: list[Any]) -> dict[str, Any]:
     """For the browser: [token, k] -> the file cut after k iterations, or why there is none."""
-    steps, k = _asked(asked)
-    if steps is None:
+    pictures, k = lookup(query)
+    if pictures is None:
         return {"error": GONE}
     try:
-        data = bitstream.cut(steps.data, max(0, k))
+        data = bitstream.truncate(pictures.data, max(0, k))
     except BitstreamError as error:
         return {"error": str(error)}
-    return {"name": f"{steps.name}-{max(0, k)}.semc", "data": _text(data)}
-
-
-def _asked(asked: list[Any]) -> tuple[Steps | None, int]:
-    """What a browser asked for; anything may come from there."""
-    if not (isinstance(asked, list) and len(asked) == 2):
-        return None, 0
-    token, k = asked
-    if not (isinstance(token, str) and isinstance(k, int)):
-        return None, 0
-    return SHELF.get(token), k
+    return {"name": f"{pictures.name}-{max(0, k)}.semc", "data": _text(data)}
 
 
 def _text(data: bytes) -> str:

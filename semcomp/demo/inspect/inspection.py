@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from semcomp.allocation.levels import block_importance
-from semcomp.allocation.planning import cut_codes, read_codes, restore_map
+from semcomp.allocation.planning import read_codes, read_map
 from semcomp.coding import bitstream
-from semcomp.coding.bitstream import AllocationKind, Header
-from semcomp.coding.grid_coder import decode_grid
-from semcomp.demo.sessions.decoding import Decode, decode_steps
-from semcomp.demo.sessions.runs import Run
+from semcomp.coding.bitstream import Header
+from semcomp.demo.sessions.runs import Decode, Run, decode_steps
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import BitstreamError
-from semcomp.geometry import BLOCK, CELL, TILE
+from semcomp.geometry import BLOCK, TILE
 from semcomp.image import crop
 from semcomp.weights import Model, find_model
 
@@ -91,7 +89,7 @@ def inspect_file(
     model = find_model(header.model_id, device)
     levels, codes = read_codes(model, parsed)
     return _inspection(
-        data, header, model, levels, codes, map_of(header) if grey is None else grey, original
+        data, header, model, levels, codes, read_map(header) if grey is None else grey, original
     )
 
 
@@ -100,14 +98,14 @@ def inspect_run(session: Session, run: Run) -> Inspection:
     header = bitstream.parse(run.data).header
     levels = run.plan.levels
     # `uniform` asks nobody, but what the classifier thinks can be shown all the same.
-    grey = session.map_of(run.choice.focus).grey
+    grey = session.encoder.semantic_map(run.choice.focus).grey
     known = run.plan.semantic_map
     return _inspection(
         run.data,
         header,
-        session.model,
+        session.encoder.model,
         levels,
-        cut_codes(session.codes, levels),
+        session.encoder.codes_of(run.plan),
         (grey if known is None else known.grey).astype(np.uint8),
         session.picture,
         run.history if run.complete else None,
@@ -132,20 +130,10 @@ def _inspection(
         codes=codes,
         bits=model.coder.cost(codes),
         importance=None if grey is None else mean_grey(grey, *levels.shape),
-        cuts=tuple(len(bitstream.cut(data, k)) for k in range(len(codes) + 1)),
+        cuts=tuple(len(bitstream.truncate(data, k)) for k in range(len(codes) + 1)),
         original=original,
         history=history,
     )
-
-
-def map_of(header: Header) -> np.ndarray | None:
-    """The importance map a file carries, uint8 (h, w); None if it carries levels or nothing."""
-    if header.allocation is not AllocationKind.PROPORTIONAL:
-        return None
-    grid = decode_grid(
-        header.map_section, header.map_height, header.map_width, -(-256 // header.map_step)
-    )
-    return restore_map(grid, header.map_step).astype(np.uint8)
 
 
 def mean_grey(grey: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -175,9 +163,11 @@ def play(inspection: Inspection, decode: Decode = decode_steps) -> Iterator[tupl
     count = 1 if whole else inspection.iterations
     history = np.zeros((count, rows * BLOCK, columns * BLOCK, 3), np.uint8)
     for step in decode(inspection.model.name, inspection.codes, True):
-        history[0 if whole else step.k][step.core.scaled(CELL)] = step.pixels
+        if not step.k:  # a file without iterations
+            continue
+        step.paste(history[0 if whole else step.k - 1])
         if whole:
-            yield step.k + 1, crop(history[0], height, width).copy()
+            yield step.k, crop(history[0], height, width).copy()
     if not whole:
         for k, picture in enumerate(history, 1):
             yield k, crop(picture, height, width)

@@ -6,10 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.compress.events import decode_on_gpu
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import MODEL, PRIVATE
+from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
 from semcomp.errors import BitstreamError, ImageError
 from semcomp.pipeline import info
 
@@ -19,8 +18,8 @@ from .inspection import inspect_file
 EMPTY = "Open a .semc file: it holds all the coarser pictures too."
 
 
-def build_tab(made: gr.DownloadButton) -> None:
-    """Fill the tab at hand. made: the button that holds the file of the first tab."""
+def build_tab(button: gr.DownloadButton) -> None:
+    """Fill the tab at hand. button: the one that holds the file of the first tab."""
     with gr.Row():
         with gr.Column(scale=4, min_width=300):
             file = gr.File(label="File (.semc)", file_types=[".semc"], height=120, elem_id="open")
@@ -31,13 +30,13 @@ def build_tab(made: gr.DownloadButton) -> None:
     ran: dict[str, Any] = {"fn": open_file, "inputs": [file], **MODEL, **PRIVATE}
     ran |= {"outputs": [panel, facts], "show_progress_on": panel}
     file.upload(trigger_mode="always_last", **ran)
-    copied = again.click(same_file, made, file, preprocess=False, queue=False, **PRIVATE)
+    copied = again.click(same_file, button, file, preprocess=False, queue=False, **PRIVATE)
     copied.success(**ran)
 
 
-def same_file(made: Any) -> str | None:
+def same_file(file: Any) -> str | None:
     """The file of the first tab, for this one."""
-    return made.get("path") if made else None
+    return file.get("path") if file else None
 
 
 def open_file(
@@ -48,12 +47,12 @@ def open_file(
     """Take an uploaded file apart and decode it, iteration by iteration."""
     with work.for_visitors():
         data, name = read(upload)
-        said = words.file_html(info(data))
-        found = inspect_file(data)
+        facts = words.file_html(info(data))
+        inspection = inspect_file(data)
         owner = f"{identity(request)}/opened"
-        for value in blocks.present(found, owner, name, decode_on_gpu):
-            progress((value["ready"], found.iterations), desc="Decoding", unit="iterations")
-            yield value, said
+        for value in blocks.present(inspection, owner, name, decode_on_gpu):
+            progress((value["ready"], inspection.iterations), desc="Decoding", unit="iterations")
+            yield value, facts
 
 
 def read(upload: Any) -> tuple[bytes, str]:
@@ -62,5 +61,5 @@ def read(upload: Any) -> tuple[bytes, str]:
         path = Path(work.path_of(upload))
     except ImageError as error:
         raise BitstreamError(str(error).replace("picture", "file")) from error
-    given = upload.get("orig_name") if isinstance(upload, dict) else None
-    return path.read_bytes(), Path(given or path.name).stem
+    name = upload.get("orig_name") if isinstance(upload, dict) else None
+    return path.read_bytes(), Path(name or path.name).stem

@@ -1,9 +1,12 @@
 """The tab that scores a decoded picture against its original."""
 
+from typing import Any
+
 import gradio as gr
 
-from semcomp.demo.shared import events, words
-from semcomp.demo.shared.components import MODEL, PRIVATE, upload
+from semcomp.demo.shared import words, work
+from semcomp.demo.shared.components import upload
+from semcomp.demo.shared.events import MODEL, PRIVATE, on_gpu
 
 
 def build_tab() -> None:
@@ -15,4 +18,11 @@ def build_tab() -> None:
             distorted = upload("Decoded, by any codec", height=260, elem_id="score-decoded")
     gr.HTML(words.SCORING)
     go = gr.Button("Score", variant="primary", elem_id="score")
-    go.click(events.compare, [reference, distorted], gr.HTML(elem_id="scores"), **MODEL, **PRIVATE)
+    go.click(compare, [reference, distorted], gr.HTML(elem_id="scores"), **MODEL, **PRIVATE)
+
+
+@on_gpu
+def compare(reference: Any, distorted: Any) -> str:
+    """Score one picture against another."""
+    with work.for_visitors():
+        return words.score_html(work.score_uploads(reference, distorted))

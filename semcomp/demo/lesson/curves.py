@@ -120,12 +120,12 @@ def _ranking(curves: Sequence[Curve], index: int) -> str:
 
 def _leader(curves: Sequence[Curve], metric: str, index: int) -> str:
     """Who has the highest score at a rate."""
-    found = [
+    scores = [
         (score, c.label)
         for c in curves
         if metric in c.at and (score := c.at[metric][index]) is not None
     ]
-    return max(found)[1] if found else "nobody"
+    return max(scores)[1] if scores else "nobody"
 
 
 def _choice(curves: Sequence[Curve]) -> str:
@@ -140,16 +140,16 @@ def _choice(curves: Sequence[Curve]) -> str:
     )
     ours = [c for c in curves if c.ours and "si_ssim" in c.at and c.at["si_ssim"][index]]
     even = next((c for c in ours if "george" in c.label.lower()), None)
-    told = ""
+    lead = ""
     best = max(ours, key=lambda c: c.at["si_ssim"][index] or 0, default=None)
     if even is not None and best is not None and best is not even:
         gain = (best.at["si_ssim"][index] or 0) - (even.at["si_ssim"][index] or 0)
-        told = (
+        lead = (
             f" Of this project's own, {escape(best.label)} is best in SI-SSIM, {gain:.3f} above "
             "the same codec with equal levels everywhere."
         )
     return (
-        f"{who}.{told} A mean over 24 pictures hides that pictures differ, and no curve shows how "
+        f"{who}.{lead} A mean over 24 pictures hides that pictures differ, and no curve shows how "
         "long coding takes, or whether your subject is among the 1,000 classes."
     )
 

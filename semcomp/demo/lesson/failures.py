@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.allocation.levels import block_importance
-from semcomp.demo.shared.reduce import reduced
 from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import padded_size
-from semcomp.image import load_image
+from semcomp.image import data_url, limit_side, load_image
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 from semcomp.semantics.classifiers import Classifier
 
 from .book import fold
-from .pictures import Pixels, layer, marked, photo_url, png_url, stage
+from .pictures import Pixels, layer, marked, photo_url, stage
 from .step import times
 
 SIDE = 320
@@ -42,13 +41,13 @@ UNEVEN = 1.5
 class Case:
     """A picture and what a person says of it.
 
-    picture: uint8 (H, W, 3). seen: what a person sees. names: parts of class names that would be
+    picture: uint8 (H, W, 3). title: what a person sees. names: parts of class names that would be
     right; empty if the place is what counts. place: (top, left, bottom, right) as shares of the
     picture, of what matters; None if the name is what counts, or nothing does. why: the reason.
     """
 
     picture: Pixels
-    seen: str
+    title: str
     why: str
     names: tuple[str, ...] = ()
     place: tuple[float, float, float, float] | None = None
@@ -59,40 +58,40 @@ class Case:
 class Verdict:
     """What the classifier made of a case, and whether that is a failure.
 
-    said: the numbers in words, as HTML.
+    report: the numbers in words, as HTML.
     """
 
     case: Case
     semantic_map: SemanticMap
     failed: bool
-    said: str
+    report: str
     box: tuple[int, int, int, int] | None = field(default=None)
 
 
 def judge(case: Case, classifier: Classifier | None = None) -> Verdict:
     """Show a case to the classifier and apply its rule."""
-    found = analyse(case.picture, classifier=classifier)
+    semantic_map = analyse(case.picture, classifier=classifier)
     height, width = case.picture.shape[:2]
     rows, columns = (side // 8 for side in padded_size(height, width))
-    importance = block_importance(found.grey, rows, columns)
+    importance = block_importance(semantic_map.grey, rows, columns)
     relative = importance / importance.mean()
-    top = found.top[0]
+    top = semantic_map.top[0]
     says = f"The classifier says <b>{escape(top.name)}</b> ({percent(top.probability)})"
     if case.nothing:
         most = float(relative.max())
-        said = f"{says} and gives one block {times(most)} times the average importance."
-        return Verdict(case, found, most > UNEVEN, said)
+        report = f"{says} and gives one block {times(most)} times the average importance."
+        return Verdict(case, semantic_map, most > UNEVEN, report)
     if case.place is not None:
         box = _pixels(case.place, height, width)
-        weight = upsample_grey(found.grey, height, width).astype(np.float64)
+        weight = upsample_grey(semantic_map.grey, height, width).astype(np.float64)
         inside = weight[box[0] : box[2], box[1] : box[3]].sum()
         held = float(inside / max(weight.sum(), 1e-9))
         area = (box[2] - box[0]) * (box[3] - box[1]) / (height * width)
-        said = f"{says}. The frame covers {percent(area)} of the picture and gets "
-        said += f"<b>{percent(held)}</b> of the importance."
-        return Verdict(case, found, held < area, said, box)
+        report = f"{says}. The frame covers {percent(area)} of the picture and gets "
+        report += f"<b>{percent(held)}</b> of the importance."
+        return Verdict(case, semantic_map, held < area, report, box)
     right = any(name in top.name.casefold() for name in case.names)
-    return Verdict(case, found, not right, says + ".")
+    return Verdict(case, semantic_map, not right, says + ".")
 
 
 @cache
@@ -101,18 +100,18 @@ def verdicts() -> tuple[Verdict, ...]:
     return tuple(judge(case) for case in cases())
 
 
-def gallery(judged: Sequence[Verdict]) -> str:
+def gallery(verdicts: Sequence[Verdict]) -> str:
     """The failures as HTML, and in a sentence what was tried and did not fail."""
-    failed = [verdict for verdict in judged if verdict.failed]
-    fine = [verdict.case.seen for verdict in judged if not verdict.failed]
-    shown = "".join(_figure(verdict, number) for number, verdict in enumerate(failed, 1))
-    tried = f"{len(judged)} pictures were tried just now, {len(failed)} failed."
+    failed = [verdict for verdict in verdicts if verdict.failed]
+    fine = [verdict.case.title for verdict in verdicts if not verdict.failed]
+    figures = "".join(_figure(verdict, number) for number, verdict in enumerate(failed, 1))
+    tried = f"{len(verdicts)} pictures were tried just now, {len(failed)} failed."
     if fine:
         tried += f" These did not: {escape('; '.join(fine))}."
     text = (
         f"<p>{tried} Point at a picture, or tick its box, to see its map: bright counts most.</p>"
     )
-    inner = f'{text}<div class="cases">{shown}</div>'
+    inner = f'{text}<div class="cases">{figures}</div>'
     return fold("Where the map fails: a gallery", inner, "gallery")
 
 
@@ -123,23 +122,23 @@ def _figure(verdict: Verdict, number: int) -> str:
     small = upsample_grey(verdict.semantic_map.grey, max(height // 4, 1), max(width // 4, 1))
     box = stage(
         picture.shape,
-        f"{case.seen}; map on demand",
+        f"{case.title}; map on demand",
         layer(photo_url(picture)),
-        layer(png_url(IMPORTANCE[small]), "over"),
+        layer(data_url(IMPORTANCE[small]), "over"),
     )
     return (
         f'<figure class="case"><input type="checkbox" id="case-{number}">'
-        f'<label for="case-{number}"> map</label>{box}<figcaption><b>{escape(case.seen)}.</b> '
-        f"{verdict.said} {escape(case.why)}</figcaption></figure>"
+        f'<label for="case-{number}"> map</label>{box}<figcaption><b>{escape(case.title)}.</b> '
+        f"{verdict.report} {escape(case.why)}</figcaption></figure>"
     )
 
 
 def cases() -> list[Case]:
     """The pictures that are tried."""
     data: Any = skimage.data  # untyped
-    cat, coffee = reduced(data.chelsea(), SIDE), reduced(data.coffee(), SIDE)
-    grass = reduced(load_image(data.grass()), SIDE)[: cat.shape[0]]
-    small = reduced(cat, 72)
+    cat, coffee = limit_side(data.chelsea(), SIDE), limit_side(data.coffee(), SIDE)
+    grass = limit_side(load_image(data.grass()), SIDE)[: cat.shape[0]]
+    small = limit_side(cat, 72)
     lost = grass.copy()
     lost[12 : 12 + small.shape[0], 16 : 16 + small.shape[1]] = small
     place = (12, 16, 12 + small.shape[0], 16 + small.shape[1])
@@ -150,14 +149,14 @@ def cases() -> list[Case]:
     noise = np.random.default_rng(0).integers(0, 256, (208, SIDE, 3), np.uint8)
 
     def sample(name: str) -> Pixels:
-        return reduced(load_image(Path(skimage.data.__file__).with_name(name)), SIDE)
+        return limit_side(load_image(Path(skimage.data.__file__).with_name(name)), SIDE)
 
     no_class = "None of the 1,000 classes fits, so it takes the likeliest wrong one."
     return [
         Case(cat, "A cat", "", names=("cat", "tabby", "lynx")),
         Case(coffee, "A cup of coffee", "", names=("espresso", "cup", "mug")),
         Case(
-            reduced(data.astronaut(), SIDE),
+            limit_side(data.astronaut(), SIDE),
             "A woman's face",
             "No class is called person or face: what people look at first is nobody's business.",
             place=(0.1, 0.34, 0.36, 0.56),

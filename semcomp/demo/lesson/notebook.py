@@ -112,7 +112,8 @@ _CELLS: tuple[tuple[str, str], ...] = (
         "from semcomp.coding import bitstream\n\n"
         "data = look.semantic.data\n"
         "half = bitstream.parse(data).header.iterations // 2\n"
-        "print(len(data), 'bytes;', len(bitstream.cut(data, half)), 'after', half, 'iterations')\n"
+        "part = bitstream.truncate(data, half)\n"
+        "print(len(data), 'bytes;', len(part), 'after', half, 'iterations')\n"
         "assert (np.asarray(decompress(data)) == look.semantic.decoded).all()\n"
         "show(steps_coding.spent(look))",
     ),

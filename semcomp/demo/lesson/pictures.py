@@ -4,9 +4,7 @@ Decoded pictures travel without loss, pixel for pixel. What has one value per bl
 travels as one pixel each and is enlarged by the browser.
 """
 
-import base64
 from html import escape
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.draw import IMPORTANCE, LEVEL
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url
 
 Pixels = NDArray[np.uint8]
 OVER = (245, 125, 21)
@@ -24,26 +23,9 @@ BETTER, WORSE = (15, 118, 110), (200, 80, 20)
 MARKED = (255, 210, 60)
 
 
-def png_url(pixels: Pixels | Image.Image) -> str:
-    """A picture, uint8 (H, W), (H, W, 3) or (H, W, 4), as a data URL of a PNG file."""
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    stream = BytesIO()
-    image.save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
 def photo_url(pixels: Pixels) -> str:
     """A photograph, uint8 (H, W, 3), as a data URL of lossless WebP: a third less than PNG."""
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", lossless=True, method=2)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
-def png_bytes(pixels: Pixels) -> int:
-    """Bytes of the picture as a PNG file that spares no effort."""
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return len(stream.getvalue())
+    return data_url(pixels, "WEBP", lossless=True, method=2)
 
 
 def stage(shape: tuple[int, ...], alt: str, *layers: str, kind: str = "") -> str:
@@ -115,11 +97,11 @@ def residual(original: Pixels, decoded: Pixels, gain: int = 4) -> Pixels:
 def bit_planes(bits: NDArray[np.int8]) -> Pixels:
     """One iteration's bits (8, hb, wb) of -1, +1, 0 as 2 × 4 pictures: black, white, mid grey."""
     planes, rows, columns = bits.shape
-    shown = np.full((2, 4, rows + 2, columns + 2), 200, np.uint8)
-    shown[..., 1:-1, 1:-1] = (
+    framed = np.full((2, 4, rows + 2, columns + 2), 200, np.uint8)
+    framed[..., 1:-1, 1:-1] = (
         (bits.astype(np.int16) * 128 + 128).clip(0, 255).reshape(2, planes // 2, rows, columns)
     )
-    grid = shown.transpose(0, 2, 1, 3)
+    grid = framed.transpose(0, 2, 1, 3)
     return np.ascontiguousarray(grid.reshape(2 * (rows + 2), 4 * (columns + 2)))
 
 
@@ -171,13 +153,13 @@ def with_numbers(pixels: Pixels, block: tuple[int, int], cell: int = 60) -> Imag
 def marked(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
     """A copy with a frame of two pixels around box (top, left, bottom, right)."""
     top, left, bottom, right = box
-    shown = picture.copy()
+    result = picture.copy()
     for inset in range(2):
         rows = slice(top + inset, bottom - inset)
         columns = slice(left + inset, right - inset)
-        shown[rows, [left + inset, right - 1 - inset]] = MARKED
-        shown[[top + inset, bottom - 1 - inset], columns] = MARKED
-    return shown
+        result[rows, [left + inset, right - 1 - inset]] = MARKED
+        result[[top + inset, bottom - 1 - inset], columns] = MARKED
+    return result
 
 
 def scale_bar(table: Pixels, low: str, high: str) -> str:

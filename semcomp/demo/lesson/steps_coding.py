@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcomp.draw import LEVEL
+from semcomp.image import data_url
 from semcomp.metrics import psnr
 
 from . import pictures
 from .book import Book, Frame
 from .charts import Axis, Bar, Line, columns, lines, stacked
-from .pictures import layer, photo_url, png_url, stage
+from .pictures import layer, photo_url, stage
 from .step import Step, plural
 from .study import LATEST, Study
 
-SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12)
+STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 """Iterations that step 5 shows."""
 
 
 def iterations(study: Study) -> Step:
     """Step 5: one iteration's bits, the picture after it, what is still missing."""
     history = study.history
-    decibels = [psnr(study.picture, shown) for shown in history]
+    decibels = [psnr(study.picture, decoded) for decoded in history]
     sizes = [len(chunk) for chunk in study.chunks]
     each = int(study.model.tables.ends[1])  # bits of a block: as many in all of these iterations
     plain = study.blocks * each // 8
@@ -34,10 +35,10 @@ def iterations(study: Study) -> Step:
     y = Axis(low, high, "PSNR (dB)", tuple((float(v), str(v)) for v in range(low, high + 1, step)))
     curve = Line(tuple((float(k), min(d, high)) for k, d in enumerate(decibels, 1)))
     frames = []
-    for k in SHOWN:
+    for k in STOPS:
         decoded = history[k - 1]
-        bits = png_url(pictures.bit_planes(study.codes[k - 1][:each]))
-        missing = png_url(pictures.residual(study.picture, decoded))
+        bits = data_url(pictures.bit_planes(study.codes[k - 1][:each]))
+        missing = data_url(pictures.residual(study.picture, decoded))
         rows, wide = study.shape
         side = (
             '<div class="small"><div>'
@@ -106,10 +107,10 @@ def spent(study: Study) -> Step:
     spent_bits = np.concatenate([np.zeros((1, *study.shape)), np.cumsum(study.cost, 0)])
     top = float(np.quantile(spent_bits[-1], 0.995)) or 1.0
     chunk = [b.codes + b.checks - a.codes - a.checks for a, b in pairwise(cuts)]
-    shown = [k for k in (0, 1, 2, 4, 6, 8, 12, 16, 20) if k < count] + [count]
+    stops = [k for k in (0, 1, 2, 4, 6, 8, 12, 16, 20) if k < count] + [count]
     scale = pictures.scale_bar(LEVEL, "0 bits", f"{top:.0f} bits in a block")
     frames = []
-    for k in shown:
+    for k in stops:
         size = cuts[k]
         now = size.header + size.map + size.codes + size.checks
         parts = [
@@ -134,7 +135,7 @@ def spent(study: Study) -> Step:
                 stage(
                     (8 * rows, 8 * wide),
                     f"Bits spent on every block after {k} iterations",
-                    layer(png_url(grid), "sharp mixed"),
+                    layer(data_url(grid), "sharp mixed"),
                     kind="based",
                 ),
                 chart + scale + per,
@@ -159,7 +160,7 @@ def spent(study: Study) -> Step:
             "Iterations in the file",
             tuple(frames),
             start=len(frames) - 1,
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"\text{file} = \text{header} + \text{map} + \sum_k \text{codes}_k + \text{checks}",

@@ -8,14 +8,14 @@ import numpy as np
 from semcomp.allocation.distortion import block_means
 from semcomp.demo.shared.words import percent
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url
 
 from . import pictures
 from .book import Book, Frame, table
 from .charts import Axis, Line, lines
-from .pictures import layer, photo_url, png_url, stage
+from .pictures import layer, photo_url, stage
 from .step import Step
-from .study import SECOND_CLASSIFIER, Study
-from .versions import Score, Version
+from .study import SECOND_CLASSIFIER, Score, Study, Version
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much importance counts, from SSIM (0) to SI-SSIM (1)."""
@@ -56,7 +56,7 @@ def judging(study: Study, more: str = "") -> Step:
             "Look at both, then let importance count more and more",
             tuple(frames),
             start=2,
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"\text{SSIM}(x,y) = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}"
@@ -104,19 +104,19 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
         chart = lines("Scores of the two files", drawn, x, y, marks=marks, height=130)
         names = ("same for all", "by importance")
         winner = names[int(scores[1] > scores[0])]
-        said = {0.0: "This is SSIM. ", 1.0: "This is SI-SSIM. "}.get(part, "")
+        name = {0.0: "This is SSIM. ", 1.0: "This is SI-SSIM. "}.get(part, "")
         frames.append(
             Frame(
                 f"importance {part:.0%}",
                 stage(
                     (rows * BLOCK, columns * BLOCK),
                     "Teal where sharing by importance is better, orange where it is worse",
-                    layer(png_url(over), "sharp"),
+                    layer(data_url(over), "sharp"),
                     kind="based",
                 ),
                 '<p class="name">Grey line: same for all. Coloured line: by importance.</p>'
                 + chart,
-                f"{said}Same for all {scores[0]:.4f}, by importance {scores[1]:.4f}: "
+                f"{name}Same for all {scores[0]:.4f}, by importance {scores[1]:.4f}: "
                 f"<b>{winner}</b> wins. Teal: by importance is better there; orange: worse.",
                 key=part in (0.0, 1.0),
             )

@@ -1,21 +1,25 @@
 """Steps 1 to 3: what a picture costs, what the classifier looks at, how much each block matters."""
 
+from collections.abc import Callable, Iterator
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
+from semcomp.image import data_url, to_file
 from semcomp.semantics.activation import to_grey, upsample_grey
 
 from . import pictures
 from .book import Book, Frame
 from .charts import Axis, Bar, Line, bars, lines
-from .pictures import layer, photo_url, png_url, stage
+from .pictures import layer, photo_url, stage
 from .step import Step, plural, times
 from .study import Study
 
+Floats = NDArray[np.float64]
 LINE_SPEED = 1_000_000
 """Bits per second of the slow line in step 1's question."""
 SPOTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
@@ -25,29 +29,29 @@ SPOTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 def cost(study: Study) -> Step:
     """Step 1: a picture is numbers; three bytes for every pixel."""
     height, width = study.size
-    raw, lossless = study.picture.nbytes, pictures.png_bytes(study.picture)
-    made = len(study.semantic.data)
+    raw, lossless = study.picture.nbytes, len(to_file(study.picture, "PNG", optimize=True))
+    coded = len(study.semantic.data)
     chart = bars(
         "What the picture costs: every number, without loss, and by this codec",
         [
             Bar("every number as it is", raw, f"{raw:,} bytes", "var(--soft)"),
             Bar("PNG, nothing lost", lossless, f"{lossless:,} bytes", "var(--soft)"),
-            Bar(f"this codec, level {study.level:g}", made, f"{made:,} bytes"),
+            Bar(f"this codec, level {study.level:g}", coded, f"{coded:,} bytes"),
         ],
     )
     rows, columns = height // BLOCK, width // BLOCK  # whole blocks only
     frames = []
-    shown = study.picture
+    whole = study.picture
     views: list[tuple[pictures.Pixels, tuple[int, int]]] = []
     if rows and columns:
         at = divmod(int(np.argmax(study.relative[:rows, :columns])), columns)
         views = pictures.zooms(study.picture, at)
-        shown = pictures.marked(shown, (8 * at[0], 8 * at[1], 8 * at[0] + 8, 8 * at[1] + 8))
+        whole = pictures.marked(whole, (8 * at[0], 8 * at[1], 8 * at[0] + 8, 8 * at[1] + 8))
     frames.append(
         Frame(
             "whole picture",
             stage(
-                study.size, "The picture, its most important block framed", layer(photo_url(shown))
+                study.size, "The picture, its most important block framed", layer(photo_url(whole))
             ),
             chart,
             f"{width} × {height} pixels, {plural(study.blocks, 'block')} of 8 × 8. The small frame "
@@ -57,7 +61,7 @@ def cost(study: Study) -> Step:
     )
     for i, (part, block) in enumerate(views):
         last = i == len(views) - 1
-        url = png_url(pictures.with_numbers(part, block)) if last else photo_url(part)
+        url = data_url(pictures.with_numbers(part, block)) if last else photo_url(part)
         size = f"{part.shape[1]} × {part.shape[0]}"
         frames.append(
             Frame(
@@ -71,7 +75,7 @@ def cost(study: Study) -> Step:
                 key=last or i == len(views) // 2,
             )
         )
-    seconds = [8 * size / LINE_SPEED for size in (raw, made)]
+    seconds = [8 * size / LINE_SPEED for size in (raw, coded)]
     return Step(
         1,
         "Move closer until the picture falls apart into numbers.",
@@ -81,21 +85,53 @@ def cost(study: Study) -> Step:
             r"\text{bits per pixel} = \frac{8 \times \text{bytes of the file}}{W \times H}",
         ),
         f"W and H are width and height. Here {width} × {height} × 3 = {raw:,} bytes, which is 24 "
-        f"bits per pixel. The codec's file has {8 * made / (width * height):.3f}.",
+        f"bits per pixel. The codec's file has {8 * coded / (width * height):.3f}.",
         "On a line of one million bits per second, how long does the picture take as plain "
         "numbers, and how long as the codec's file?",
-        f"8 × {raw:,} bits take {seconds[0]:.1f} seconds, 8 × {made:,} bits take "
-        f"{seconds[1]:.2f} seconds: the file is {times(raw / made)} times smaller. PNG loses "
+        f"8 × {raw:,} bits take {seconds[0]:.1f} seconds, 8 × {coded:,} bits take "
+        f"{seconds[1]:.2f} seconds: the file is {times(raw / coded)} times smaller. PNG loses "
         f"nothing and still needs {percent(lossless / raw)} of the plain numbers.",
     )
 
 
 def looking(study: Study) -> Step:
     """Step 2: the class activation map, feature by feature."""
-    seen, c = study.seen, study.class_index
+    bias = float(study.seen.bias[study.class_index])
     name = study.semantic_map.chosen[0].name
-    alpha, bias = seen.alpha[c].astype(np.float64), float(seen.bias[c])
-    parts = alpha * seen.maps.mean(axis=(1, 2), dtype=np.float64)
+    frames = tuple(_sums(study))
+    top = ", ".join(f"{escape(t.name)} {percent(t.probability)}" for t in study.semantic_map.top)
+    rows, columns = study.activation.shape
+    return Step(
+        2,
+        f"Add up the features that speak for or against “{name}”: the warm places say where the "
+        "score comes from.",
+        Book(
+            "Add features, strongest first",
+            frames,
+            start=min(4, len(frames) - 1),
+            base=data_url(pictures.grey(study.picture)),
+        ),
+        (
+            r"P_c = \sum_u \alpha_u^c \cdot G(f_u)",
+            r"R_c = \frac{\exp(P_c)}{\sum_i \exp(P_i)}",
+            r"H_c = \sum_u \alpha_u^c \cdot f_u",
+        ),
+        f"f<sub>u</sub> is a feature's map, G its average, α its weight for class c. P is the "
+        f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. Every frame "
+        "is drawn from its lowest value, dark, to its highest, bright. The five likeliest of "
+        f"{len(study.seen.alpha):,} classes: {top}.",
+        f"The map has {rows} × {columns} values. Why so few?",
+        "The network halves the picture five times on its way, so one value stands for 32 × 32 "
+        "pixels. It says roughly where something is, never where its edge is.",
+    )
+
+
+def _sums(study: Study) -> Iterator[Frame]:
+    """The map as a sum of ever more features, strongest first, and the score they make."""
+    features, c = study.seen, study.class_index
+    name = study.semantic_map.chosen[0].name
+    alpha, bias = features.alpha[c].astype(np.float64), float(features.bias[c])
+    parts = alpha * features.maps.mean(axis=(1, 2), dtype=np.float64)
     order = np.argsort(-np.abs(parts), kind="stable")
     running = bias + np.cumsum(parts[order])
     count = len(order)
@@ -107,16 +143,17 @@ def looking(study: Study) -> Step:
         0, float(np.log2(count)), "features added", tuple((np.log2(n), str(n)) for n in counts[::3])
     )
     y = Axis(low_score, high_score, f"score for {name}", _round_ticks(low_score, high_score))
-    frames = []
     partial = np.zeros_like(study.activation)
     done = 0
     for n in counts:
         added = order[done:n]
-        partial = partial + np.tensordot(alpha[added], seen.maps[added].astype(np.float64), axes=1)
+        partial = partial + np.tensordot(
+            alpha[added], features.maps[added].astype(np.float64), axes=1
+        )
         done = n
         newest = int(order[n - 1])
         over = IMPORTANCE[upsample_grey(to_grey(partial), *small)]
-        own = seen.maps[newest]
+        own = features.maps[newest]
         mini = pictures.heat(own, 0.0, float(own.max()) or 1.0)
         weight = f"{alpha[newest]:+.3f}".replace("-", "−")
         chart = lines(
@@ -128,56 +165,29 @@ def looking(study: Study) -> Step:
             height=110,
         )
         answers = "Bright: it answers here." if own.any() else "It answers nowhere in this picture."
-        box = stage(study.size, f"Where feature {newest} answers", layer(png_url(mini), "sharp"))
+        box = stage(study.size, f"Where feature {newest} answers", layer(data_url(mini), "sharp"))
         side = (
             f'{chart}<div class="small">{box}<p class="name">The last one added: feature {newest}, '
             f"weight {weight}. {answers}</p></div>"
         )
-        frames.append(
-            Frame(
-                f"{plural(n, 'feature')}",
-                stage(
-                    study.size,
-                    f"Sum of {n} features over the picture",
-                    layer(png_url(over), "mixed"),
-                    kind="based",
-                ),
-                side,
-                f"{n:,} of {count:,} features added. The score for <b>{escape(name)}</b> is "
-                f"{running[n - 1]:.1f}"
-                + (
-                    "."
-                    if n < count
-                    else f": probability {percent(study.semantic_map.chosen[0].probability)}."
-                ),
-                key=n in (counts[0], 20, count),
-            )
+        yield Frame(
+            f"{plural(n, 'feature')}",
+            stage(
+                study.size,
+                f"Sum of {n} features over the picture",
+                layer(data_url(over), "mixed"),
+                kind="based",
+            ),
+            side,
+            f"{n:,} of {count:,} features added. The score for <b>{escape(name)}</b> is "
+            f"{running[n - 1]:.1f}"
+            + (
+                "."
+                if n < count
+                else f": probability {percent(study.semantic_map.chosen[0].probability)}."
+            ),
+            key=n in (counts[0], 20, count),
         )
-    top = ", ".join(f"{escape(t.name)} {percent(t.probability)}" for t in study.semantic_map.top)
-    rows, columns = study.activation.shape
-    return Step(
-        2,
-        f"Add up the features that speak for or against “{name}”: the warm places say where the "
-        "score comes from.",
-        Book(
-            "Add features, strongest first",
-            tuple(frames),
-            start=min(4, len(frames) - 1),
-            base=png_url(pictures.grey(study.picture)),
-        ),
-        (
-            r"P_c = \sum_u \alpha_u^c \cdot G(f_u)",
-            r"R_c = \frac{\exp(P_c)}{\sum_i \exp(P_i)}",
-            r"H_c = \sum_u \alpha_u^c \cdot f_u",
-        ),
-        f"f<sub>u</sub> is a feature's map, G its average, α its weight for class c. P is the "
-        f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. Every frame "
-        "is drawn from its lowest value, dark, to its highest, bright. The five likeliest of "
-        f"{len(seen.alpha):,} classes: {top}.",
-        f"The map has {rows} × {columns} values. Why so few?",
-        "The network halves the picture five times on its way, so one value stands for 32 × 32 "
-        "pixels. It says roughly where something is, never where its edge is.",
-    )
 
 
 def importance(study: Study) -> Step:
@@ -185,8 +195,7 @@ def importance(study: Study) -> Step:
     rows, columns = study.known_grey.shape
     block_rows, block_columns = study.shape
     height, width = study.size
-    # Only what lies inside the picture is shown; the padding's blocks still count below.
-    seen_rows, seen_columns = -(-height // BLOCK), -(-width // BLOCK)
+    inside = study.inside  # the padding's blocks still count below
     relative = study.relative
     top = float(relative.max())
     ranked = np.sort(relative.ravel())[::-1]
@@ -209,7 +218,7 @@ def importance(study: Study) -> Step:
         )
 
     scale = pictures.scale_bar(IMPORTANCE, "0", f"{times(top)} × the average")
-    grid = pictures.heat(relative[:seen_rows, :seen_columns], 0, top)
+    grid = pictures.heat(relative[: inside[0], : inside[1]], 0, top)
     stretched = upsample_grey(study.known_grey, max(height // 4, 1), max(width // 4, 1))
     frames = [
         Frame(
@@ -217,7 +226,7 @@ def importance(study: Study) -> Step:
             stage(
                 study.size,
                 "The map's own values over the picture",
-                layer(png_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
+                layer(data_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -229,7 +238,7 @@ def importance(study: Study) -> Step:
             stage(
                 study.size,
                 "The map stretched over the picture",
-                layer(png_url(IMPORTANCE[stretched]), "mixed"),
+                layer(data_url(IMPORTANCE[stretched]), "mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -238,9 +247,9 @@ def importance(study: Study) -> Step:
         Frame(
             "block by block",
             stage(
-                (8 * seen_rows, 8 * seen_columns),
+                (8 * inside[0], 8 * inside[1]),
                 "Importance of every block",
-                layer(png_url(grid), "sharp mixed"),
+                layer(data_url(grid), "sharp mixed"),
                 kind="based",
             ),
             scale + chart(None),
@@ -250,27 +259,7 @@ def importance(study: Study) -> Step:
             key=True,
         ),
     ]
-    order = np.argsort(-relative.ravel(), kind="stable")
-    for part in SPOTS:
-        lit = np.zeros(study.blocks, bool)
-        lit[order[: round(part * study.blocks)]] = True
-        mask = lit.reshape(study.shape)[:seen_rows, :seen_columns]
-        held = float(np.interp(part, at, share))
-        frames.append(
-            Frame(
-                f"top {part:.0%}",
-                stage(
-                    (8 * seen_rows, 8 * seen_columns),
-                    f"The most important {part:.0%} of the blocks; the others are dark",
-                    layer(png_url(pictures.spotlight(mask)), "sharp"),
-                    kind="based",
-                ),
-                chart(part),
-                f"The most important {part:.0%} of the blocks hold <b>{held:.0%}</b> of all "
-                "importance.",
-                key=part in (0.2, 0.5),
-            )
-        )
+    frames += _spots(study, at, share, chart)
     fifth = float(np.interp(0.2, at, share))
     return Step(
         3,
@@ -279,7 +268,7 @@ def importance(study: Study) -> Step:
             "From the map to blocks, then light them up",
             tuple(frames),
             start=2,
-            base=png_url(pictures.grey(study.picture)),
+            base=data_url(pictures.grey(study.picture)),
         ),
         (
             r"V_i = \sum_{(x,y) \in i} g(x,y)",
@@ -291,6 +280,33 @@ def importance(study: Study) -> Step:
         f"20%: the dashed line. Here they hold {fifth:.0%}. The more the curve bends away from the "
         "dashed line, the more there is to gain from sharing unequally.",
     )
+
+
+def _spots(
+    study: Study, at: Floats, share: Floats, chart: Callable[[float | None], str]
+) -> Iterator[Frame]:
+    """The most important blocks alone. at, share: part of the blocks and what it holds, 0..1."""
+    rows, columns = study.inside
+    relative = study.relative
+    order = np.argsort(-relative.ravel(), kind="stable")
+    for part in SPOTS:
+        lit = np.zeros(study.blocks, bool)
+        lit[order[: round(part * study.blocks)]] = True
+        mask = lit.reshape(study.shape)[:rows, :columns]
+        held = float(np.interp(part, at, share))
+        yield Frame(
+            f"top {part:.0%}",
+            stage(
+                (8 * rows, 8 * columns),
+                f"The most important {part:.0%} of the blocks; the others are dark",
+                layer(data_url(pictures.spotlight(mask)), "sharp"),
+                kind="based",
+            ),
+            chart(part),
+            f"The most important {part:.0%} of the blocks hold <b>{held:.0%}</b> of all "
+            "importance.",
+            key=part in (0.2, 0.5),
+        )
 
 
 def _round_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:

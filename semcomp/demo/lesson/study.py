@@ -6,7 +6,6 @@ from the library's own functions, so the lesson cannot say anything else than th
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcomp.allocation.levels import block_importance, default_floor, level_to_centi
-from semcomp.allocation.planning import Allocation, Plan, cut_codes, plan_levels
+from semcomp.allocation.planning import Allocation, Plan
 from semcomp.coding import bitstream
-from semcomp.demo.sessions.remembering import Remembering
-from semcomp.demo.shared.reduce import reduced
+from semcomp.encoder import PictureEncoder, decode_picture
 from semcomp.geometry import BLOCK, ITERATIONS
-from semcomp.image import crop, pad_image, to_tensor
+from semcomp.image import limit_side
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
-from semcomp.networks.runtime import decode_codes, decode_history, encode_codes
-from semcomp.pipeline import pack
+from semcomp.networks.runtime import decode_history
 from semcomp.semantics.activation import (
     SemanticMap,
     analyse,
@@ -30,12 +27,12 @@ from semcomp.semantics.activation import (
     scores,
     upsample_grey,
 )
-from semcomp.semantics.classifiers import DEFAULT_CLASSIFIER, Features, load_classifier
+from semcomp.semantics.classifiers import Features, load_classifier
 from semcomp.weights import Model, load_model
 
 from .algorithm import Walk, walk
-from .versions import Pixels, Score, Version
 
+Pixels = NDArray[np.uint8]
 SIDE = 480
 """Longest side of a lesson's picture: blocks stay visible, and every step is there in seconds."""
 SECOND_CLASSIFIER = "efficientnet-lite2"
@@ -45,33 +42,71 @@ LATEST = 12
 
 
 @dataclass(frozen=True, eq=False)
+class Version:
+    """A picture compressed in one way.
+
+    name: for people. data: the whole file. plan: levels of the blocks, as the file tells them.
+    codes: int8 (iterations, 8, hb, wb). decoded: uint8 (H, W, 3).
+    """
+
+    name: str
+    data: bytes
+    plan: Plan
+    codes: NDArray[np.int8]
+    decoded: Pixels
+
+
+@dataclass(frozen=True)
+class Score:
+    """A version's scores against the original. ms_ssim: None below 161 pixels a side."""
+
+    psnr: float
+    ssim: float
+    si_ssim: float
+    ms_ssim: float | None
+    si_ssim_2: float
+    """SI-SSIM under the second classifier's map."""
+    saw: str
+    """What the classifier names the decoded picture."""
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
 class Study:
     """A picture under the lesson's lens.
 
-    picture: uint8 (H, W, 3). level: average level, 0.1..24. seen: the classifier's features.
-    semantic_map: of the chosen class. model: the codec.
+    encoder: the picture's maps, codes and files. level: average level, 0.1..24. semantic_map: of
+    the chosen class.
     """
 
-    picture: Pixels
+    encoder: PictureEncoder
     level: float
-    seen: Features
     semantic_map: SemanticMap
-    model: Model
+
+    @property
+    def picture(self) -> Pixels:
+        """uint8 (H, W, 3)."""
+        return self.encoder.picture
+
+    @property
+    def model(self) -> Model:
+        """The codec."""
+        return self.encoder.model
+
+    @property
+    def seen(self) -> Features:
+        """The classifier's features."""
+        return self.encoder.features
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.picture.shape[0], self.picture.shape[1]
 
-    @cached_property
-    def padded(self) -> Pixels:
-        """The picture with sides that are multiples of 16."""
-        return pad_image(self.picture)
-
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of blocks."""
-        return self.padded.shape[0] // BLOCK, self.padded.shape[1] // BLOCK
+        return self.encoder.shape
 
     @property
     def inside(self) -> tuple[int, int]:
@@ -119,11 +154,10 @@ class Study:
         """Algorithm 1 with this project's floor: the levels of the file."""
         return walk(self.importance, self.level, None)
 
-    @cached_property
+    @property
     def codes(self) -> NDArray[np.int8]:
         """All bits at full level, int8 (24, 8, hb, wb)."""
-        full = np.full(self.shape, ITERATIONS)
-        return encode_codes(self.model.codec, to_tensor(self.padded).to(self.model.device), full)
+        return self.encoder.codes()
 
     @cached_property
     def history(self) -> NDArray[np.uint8]:
@@ -139,35 +173,27 @@ class Study:
     @cached_property
     def uniform(self) -> Version:
         """The same level everywhere."""
-        plan = self._plan(self.level, "uniform")
-        data, codes = self._file(plan, self.level)
-        return Version("Same for all", data, plan, codes, self._decode(codes))
+        return self._version("Same for all", self._plan(self.level, "uniform"))
 
     @cached_property
     def semantic(self) -> Version:
         """By importance, in a file of the level asked for."""
-        data, codes = self._file(self.plan, self.level)
-        return Version("By importance", data, self.plan, codes, self._decode(codes))
+        return self._version("By importance", self.plan)
 
     @cached_property
     def matched(self) -> Version:
         """By importance, in at most the bytes of `uniform`: the level nearest to it that fits."""
         limit = len(self.uniform.data)
         # In tenths of a level, which is as near as a few hundred bytes.
-        low, high = 0, math.ceil(13 * min(self.level, ITERATIONS / 1.3))
-        best: tuple[bytes, NDArray[np.int8], Plan] | None = None
-        while high - low > 1:
-            middle = (low + high) // 2
-            plan = self._plan(middle / 10, "proportional")
-            data, codes = self._file(plan, middle / 10)
-            if len(data) <= limit:
-                low, best = middle, (data, codes, plan)
-            else:
-                high = middle
-        if best is None:  # a picture of a few blocks, where the map alone costs more
+        plan, data = self.encoder.largest_file(
+            limit,
+            semantic_map=self.semantic_map,
+            levels=(0.1, min(1.3 * self.level, ITERATIONS)),
+            step=0.1,
+        )
+        if len(data) > limit:  # a picture of a few blocks, where the map alone costs more
             return replace(self.uniform, name="By importance")
-        data, codes, plan = best
-        return Version("By importance", data, plan, codes, self._decode(codes))
+        return self._version("By importance", plan)
 
     @cached_property
     def cost(self) -> NDArray[np.float64]:
@@ -179,7 +205,7 @@ class Study:
         """Where the bytes are in the file of `semantic` cut after 0, 1, 2, ... iterations."""
         data = self.semantic.data
         count = bitstream.parse(data).header.iterations
-        return [bitstream.parse(bitstream.cut(data, k)).sizes for k in range(count + 1)]
+        return [bitstream.parse(bitstream.truncate(data, k)).sizes for k in range(count + 1)]
 
     @cached_property
     def weight(self) -> NDArray[np.uint8]:
@@ -227,16 +253,12 @@ class Study:
         return class_activation(self.seen, self.class_index)
 
     def _plan(self, level: float, allocation: Allocation) -> Plan:
-        return plan_levels(
-            self.model, self.padded, level, allocation, semantic_map=self.semantic_map
-        )
+        return self.encoder.plan(level, allocation, semantic_map=self.semantic_map)
 
-    def _file(self, plan: Plan, level: float) -> tuple[bytes, NDArray[np.int8]]:
-        codes = cut_codes(self.codes, plan.levels)
-        return pack(self.model, self.size, level, plan, codes), codes
-
-    def _decode(self, codes: NDArray[np.int8]) -> Pixels:
-        return crop(decode_codes(self.model.codec, codes, self.model.device), *self.size)
+    def _version(self, name: str, plan: Plan) -> Version:
+        codes = self.encoder.codes_of(plan)
+        data = self.encoder.file(plan, codes)
+        return Version(name, data, plan, codes, decode_picture(self.model, codes, self.size))
 
 
 def study(
@@ -254,10 +276,5 @@ def study(
     Raises AllocationError for the level, SemanticError for the class, WeightsError for the model.
     """
     level_to_centi(level)
-    picture = reduced(picture, side)
-    remembering = Remembering(DEFAULT_CLASSIFIER)
-    semantic_map = analyse(picture, classifier=remembering, class_name=class_name)
-    assert remembering.kept is not None
-    # One class only: a blend has no single score to build up.
-    semantic_map = replace(semantic_map, chosen=semantic_map.chosen[:1])
-    return Study(picture, level, remembering.kept, semantic_map, load_model(model, device))
+    encoder = PictureEncoder(limit_side(picture, side), load_model(model, device))
+    return Study(encoder, level, encoder.semantic_map(class_name))

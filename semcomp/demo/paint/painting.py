@@ -6,13 +6,13 @@ import base64
 import binascii
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from semcomp.allocation.planning import Plan
+from semcomp.allocation.planning import Allocation, Plan
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import SemanticError
@@ -22,7 +22,6 @@ from semcomp.semantics.maps import SemanticMap, upsample_grey, user_map
 
 CLOSE = 0.004
 """How far below the budget a file may stay before another level is tried."""
-TRIES = 6
 HALF = 128
 """Grey from which a place counts as painted."""
 
@@ -91,43 +90,21 @@ def fit_map(session: Session, allocation: str, semantic_map: SemanticMap, budget
 
     Raises SemanticError if even the lowest level takes more.
     """
-    curve = session.cost.sum((1, 2), dtype=np.float64)  # bits of levels 0 to 24 everywhere
-
-    def level_for(bits: float) -> float:
-        return float(np.clip(np.interp(bits, curve, np.arange(len(curve))), 0.1, ITERATIONS))
-
-    level = round(level_for(8.0 * budget), 2)
-    best: Painted | None = None
-    tried: set[float] = set()
-    while len(tried) < TRIES and level not in tried:
-        tried.add(level)
-        choice = Choice(level, allocation)
-        plan = session.plan(choice, semantic_map)
-        data = session.pack(choice, plan)
-        if len(data) <= budget and (best is None or len(data) > len(best.data)):
-            best = Painted(semantic_map, choice, plan, data)
-            if len(data) >= (1 - CLOSE) * budget:
-                break
-        here = float(np.interp(level, np.arange(len(curve)), curve))
-        aim = 0.999 * budget  # levels are hundredths: aim a little low
-        level = round(level_for(here * aim / len(data)), 2)
-    if best is None:
-        choice = Choice(0.1, allocation)
-        plan = session.plan(choice, semantic_map)
-        data = session.pack(choice, plan)
-        if len(data) > budget:
-            raise SemanticError(
-                f"this painting needs at least {len(data):,} bytes, the budget is {budget:,}: "
-                "choose a higher level in the first tab, or paint larger areas"
-            )
-        best = Painted(semantic_map, choice, plan, data)
-    return best
+    plan, data = session.encoder.largest_file(
+        budget, cast(Allocation, allocation), semantic_map=semantic_map, step=0.01, close=CLOSE
+    )
+    if len(data) > budget:
+        raise SemanticError(
+            f"this painting needs at least {len(data):,} bytes, the budget is {budget:,}: "
+            "choose a higher level in the first tab, or paint larger areas"
+        )
+    return Painted(semantic_map, Choice(plan.level, allocation), plan, data)
 
 
 def block_bits(session: Session, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """About how many bits each block takes at its level: float32 (Hb, Wb)."""
     at = np.minimum(levels, ITERATIONS)[None].astype(np.intp)
-    taken: NDArray[np.float32] = np.take_along_axis(session.cost, at, 0)[0]
+    taken: NDArray[np.float32] = np.take_along_axis(session.encoder.block_bits, at, 0)[0]
     return taken
 
 
@@ -161,11 +138,11 @@ def areas(
             name, (spent[0], spent[1]), (decibels[0], decibels[1]), (similar[0], similar[1])
         )
 
-    found = [area("The whole picture", np.ones_like(painted), np.ones_like(share))]
+    whole = [area("The whole picture", np.ones_like(painted), np.ones_like(share))]
     if painted.any() and not painted.all():
         parts = area("What you painted", painted, share), area("The rest", ~painted, 1 - share)
-        found = [*parts, *found]
-    return found
+        whole = [*parts, *whole]
+    return whole
 
 
 def _decibels(error: float) -> float:

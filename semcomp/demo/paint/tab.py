@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import shlex
 from collections.abc import Iterator
 from html import escape
@@ -13,24 +12,22 @@ import gradio as gr
 import numpy as np
 
 from semcomp.demo.compress import result_card
-from semcomp.demo.compress.events import decode_on_gpu
-from semcomp.demo.inspect import blocks, flip
-from semcomp.demo.inspect import tab as tab_inside
+from semcomp.demo.compress.opening import current
 from semcomp.demo.inspect.inspection import mean_grey
-from semcomp.demo.inspect.steps import ORIGINAL, SHELF, Steps
+from semcomp.demo.inspect.picture_cache import CACHE, ORIGINAL, PictureSet, frame
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import work
-from semcomp.demo.shared.components import MODEL, PRIVATE
-from semcomp.demo.shared.results import save
+from semcomp.demo.shared.downloads import save
+from semcomp.demo.shared.events import LIGHT, MODEL, PRIVATE, decode_on_gpu
+from semcomp.demo.shared.static import static
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
+from semcomp.image import to_file
 from semcomp.pipeline import info
 
-from . import painting
-from .paint_look import CSS, TEMPLATE
-from .paint_script import SCRIPT
+from . import flip, painting
 from .painting import GAINED, LOST, UNCHANGED, Area
 
 ALLOCATIONS = [
@@ -38,16 +35,6 @@ ALLOCATIONS = [
     ("Rate-distortion: the painting, and what a bit buys", "rd"),
 ]
 BEFORE, AFTER, PAID = 0, 1, 2
-TABLE = """
-table { width: 100%; border-collapse: collapse; font-size: .85rem; margin: .25rem 0 .5rem;
-  font-variant-numeric: tabular-nums; }
-th, td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .4rem .5rem;
-  text-align: right; font-weight: 400; white-space: nowrap; color: var(--body-text-color); }
-th:first-child { text-align: left; white-space: normal; }
-td span, tr:first-child th { color: var(--body-text-color-subdued); }
-td b { font-weight: 650; }
-@media (max-width: 700px) { table { font-size: .75rem; } th, td { padding: .4rem .2rem; } }
-"""
 EMPTY = "Paint, then press the button: before, after, and who paid."
 
 
@@ -59,21 +46,24 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
             allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
             go = gr.Button("Compress with this map", variant="primary", elem_id="paint-go")
         with gr.Column(scale=1, min_width=300):
-            shown = flip.build_flip("painted", EMPTY)
-            said = gr.HTML(elem_id="paint-said", css_template=TABLE, apply_default_css=False)
+            pictures = flip.build_flip("painted", EMPTY)
+            report = gr.HTML(
+                elem_id="paint-said",
+                css_template=static("paint_table.css"),
+                apply_default_css=False,
+            )
             with gr.Row(visible=False) as downloads:
                 file = gr.DownloadButton("Download .semc", elem_id="paint-file")
                 map_file = gr.DownloadButton("The map as PNG", elem_id="paint-map")
                 card = gr.DownloadButton("Result card", elem_id="paint-card")
-    tab.select(prepare, None, canvas, **tab_inside.QUICK, **PRIVATE)
-    model = {name: setting for name, setting in MODEL.items() if name != "preprocess"}
+    tab.select(prepare, None, canvas, **LIGHT)
     go.click(
         compress,
         [canvas, allocation],
-        [shown, said, file, map_file, card, downloads],
-        show_progress_on=shown,
+        [pictures, report, file, map_file, card, downloads],
+        show_progress_on=pictures,
         trigger_mode="once",
-        **model,
+        **{**MODEL, "preprocess": True},
         **PRIVATE,
     )
 
@@ -83,10 +73,10 @@ def build_canvas() -> gr.HTML:
     colours = base64.b64encode(IMPORTANCE.tobytes()).decode()
     return gr.HTML(
         None,
-        html_template=TEMPLATE,
-        css_template=CSS,
-        js_on_load=SCRIPT.replace("@IMPORTANCE@", colours),
-        server_functions=[blocks.frame],
+        html_template=static("canvas.html"),
+        css_template=static("canvas.css"),
+        js_on_load=static("canvas.js").replace("@IMPORTANCE@", colours),
+        server_functions=[frame],
         apply_default_css=False,
         elem_id="canvas",
     )
@@ -95,19 +85,21 @@ def build_canvas() -> gr.HTML:
 def prepare(request: gr.Request) -> Any:
     """The picture of the first tab and the classifier's map of it; a painting stays if it fits."""
     with work.for_visitors():
-        session, choice = tab_inside.current(request)
+        session, choice = current(request)
         owner = f"{identity(request)}/canvas"
-        kept = SHELF.of(owner)
+        last = CACHE.of(owner)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-        grey = mean_grey(session.map_of(choice.focus).grey, *session.blocks)[:rows, :columns]
+        grey = mean_grey(session.encoder.semantic_map(choice.focus).grey, *session.encoder.shape)[
+            :rows, :columns
+        ]
         grid = base64.b64encode(np.rint(255 * grey).astype(np.uint8).tobytes()).decode()
-        if kept is not None and kept.name == session.name and kept.data == grid.encode():
+        if last is not None and last.name == session.name and last.data == grid.encode():
             return gr.skip()
-        steps = Steps(session.name, grid.encode())
-        steps.add(ORIGINAL, session.picture)
+        pictures = PictureSet(session.name, grid.encode())
+        pictures.add(ORIGINAL, session.picture)
         return {
-            "token": SHELF.put(owner, steps),
+            "token": CACHE.put(owner, pictures),
             "width": width,
             "height": height,
             "block": BLOCK,
@@ -126,14 +118,14 @@ def compress(
 ) -> Iterator[tuple[Any, ...]]:
     """Compress the picture under the painted map, into as many bytes as the first tab's file."""
     with work.for_visitors():
-        session, choice = tab_inside.current(request)
+        session, choice = current(request)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-        given = value.get("grid") if isinstance(value, dict) else None
-        grid = painting.read_grid(given, rows, columns)
+        text = value.get("grid") if isinstance(value, dict) else None
+        grid = painting.read_grid(text, rows, columns)
         semantic_map = painting.painted_map(grid, height, width)
         if allocation == "rd":
-            session.measured(lambda done, total: progress((done, total), desc="Measuring"))
+            session.measure(lambda done, total: progress((done, total), desc="Measuring"))
         if session.run(choice) is None:
             for done, total, _ in session.decode(choice, decode_on_gpu):
                 progress((done, total), desc="Before", unit="iterations")
@@ -141,9 +133,9 @@ def compress(
         painted = painting.fit_map(session, allocation, semantic_map, len(before.data))
         gained = painting.block_bits(session, painted.plan.levels)
         gained = gained - painting.block_bits(session, before.plan.levels)
-        shown = flip.Flip(f"{identity(request)}/painted", session.name, width, height)
-        shown.put(ORIGINAL, "Original", "Original picture", session.picture)
-        shown.put(BEFORE, "Before", "Decoded before painting", before.picture)
+        pictures = flip.Flip(f"{identity(request)}/painted", session.name, width, height)
+        pictures.put(ORIGINAL, "Original", "Original picture", session.picture)
+        pictures.put(BEFORE, "Before", "Decoded before painting", before.picture)
         paid, limit = painting.robbed(session.picture, gained)
         colours = [f"rgb{colour}" for colour in (LOST, UNCHANGED, GAINED)]
         scale = (f"lost {limit:.0f} bits a block", f"gained {limit:.0f}", colours)
@@ -151,16 +143,18 @@ def compress(
         for done, total, picture in session.decode_plan(painted.plan, decode_on_gpu):
             progress((done, total), desc="After", unit="iterations")
             if done in (1, 2, 4, 8, 16) and done < total:
-                shown.put(AFTER, "After", "Decoded after painting, so far", picture)
-                yield shown.value(AFTER), *(gr.skip() for _ in range(5))
-        shown.put(AFTER, "After", "Decoded after painting", picture)
-        shown.put(PAID, "Who paid", "Blocks that lost bits orange, that gained blue", paid, scale)
+                pictures.put(AFTER, "After", "Decoded after painting, so far", picture)
+                yield pictures.value(AFTER), *(gr.skip() for _ in range(5))
+        pictures.put(AFTER, "After", "Decoded after painting", picture)
+        pictures.put(
+            PAID, "Who paid", "Blocks that lost bits orange, that gained blue", paid, scale
+        )
         levels = before.plan.levels, painted.plan.levels
         table = painting.areas(session, semantic_map, levels, (before.picture, picture))
-        said = describe(choice, before.data, painted, table, gained)
+        report = describe(choice, before.data, painted, table, gained)
         yield (
-            shown.value(AFTER),
-            said,
+            pictures.value(AFTER),
+            report,
             save(painted.data, f"{session.name}-painted", ".semc"),
             save(painting.map_png(semantic_map), f"{session.name}-map", ".png"),
             save(_card(session, painted, picture), f"{session.name}-card", ".png"),
@@ -170,21 +164,20 @@ def compress(
 
 def _card(session: Session, painted: painting.Painted, decoded: Any) -> bytes:
     """The result card of a painting, as PNG; its command reads the map that is offered too."""
-    name = session.name
-    command = " ".join(
-        [
-            *("python -m semcomp compress", shlex.quote(f"{name}.png")),
-            *(shlex.quote(f"{name}-painted.semc"), f"--level {painted.choice.level:g}"),
-            *(f"--allocation {painted.choice.allocation}", "--map", shlex.quote(f"{name}-map.png")),
-        ]
+    name, choice = session.name, painted.choice
+    files = [f"{name}.png", f"{name}-painted.semc", f"{name}-map.png"]
+    source, target, map_file = map(shlex.quote, files)
+    card = result_card.card(
+        session,
+        choice,
+        painted.plan,
+        painted.data,
+        decoded,
+        painted.semantic_map,
+        f"python -m semcomp compress {source} {target} --level {choice.level:g} "
+        f"--allocation {choice.allocation} --map {map_file}",
     )
-    made = result_card.card(
-        *(session, painted.choice, painted.plan, painted.data, decoded),
-        *(painted.semantic_map, command),
-    )
-    stream = io.BytesIO()
-    result_card.draw(made).save(stream, "PNG")
-    return stream.getvalue()
+    return to_file(result_card.draw(card))
 
 
 def describe(

@@ -1,18 +1,27 @@
-"""Finished runs: a picture under one choice of settings, and the latest few of a session."""
+"""Runs: a picture decoded under one choice of settings, and the latest few of a session."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from semcomp.allocation.planning import Plan
+from semcomp.networks import runtime
+from semcomp.networks.runtime import Step
+from semcomp.weights import available, load_model, resolve_device
 
-from .decoding import Picture
-
-RUNS_KEPT = 4
-"""Runs a session keeps, the latest ones."""
+MOST_RUNS = 4
+"""Runs a session has, the latest ones."""
 HISTORY_BYTES = 192 << 20
 """Most memory for the pictures after every iteration, all runs of a session together."""
+
+Picture = NDArray[np.uint8]
+Decode = Callable[[str, NDArray[np.int8], bool], Iterator[Step]]
+"""See `decode_steps`, which it is unless a GPU is borrowed for it."""
 
 
 class Choice(NamedTuple):
@@ -41,7 +50,7 @@ class Run:
     @property
     def iterations(self) -> int:
         """Iterations of the file, 0..24."""
-        return int(self.plan.levels.max(initial=0))
+        return self.plan.iterations
 
     @property
     def complete(self) -> bool:
@@ -54,29 +63,29 @@ class Runs:
 
     def __init__(self) -> None:
         self._runs: OrderedDict[Choice, Run] = OrderedDict()
-        self._guard = Lock()
+        self._lock = Lock()
 
     def find(self, choice: Choice) -> Run | None:
-        """The run of a choice if it is kept; it is then the latest."""
-        with self._guard:
-            found = self._runs.get(choice)
-            if found is not None:
+        """The run of a choice if it is there; it is then the latest."""
+        with self._lock:
+            run = self._runs.get(choice)
+            if run is not None:
                 self._runs.move_to_end(choice)
-            return found
+            return run
 
     def all(self) -> list[Run]:
-        """What is kept now, the latest last."""
-        with self._guard:
+        """What is there now, the latest last."""
+        with self._lock:
             return list(self._runs.values())
 
-    def keep(self, run: Run) -> None:
-        """Keep a run; older ones go where there are too many or their histories are too large."""
-        with self._guard:
+    def add(self, run: Run) -> None:
+        """Add a run; older ones go where there are too many or their histories are too large."""
+        with self._lock:
             self._runs[run.choice] = run
             self._runs.move_to_end(run.choice)
             while len(self._runs) > 1 and (
-                len(self._runs) > RUNS_KEPT
-                or sum(kept.history.nbytes for kept in self._runs.values()) > HISTORY_BYTES
+                len(self._runs) > MOST_RUNS
+                or sum(each.history.nbytes for each in self._runs.values()) > HISTORY_BYTES
             ):
                 self._runs.popitem(last=False)
 
@@ -84,3 +93,14 @@ class Runs:
 def fits(nbytes: int) -> bool:
     """Whether a history of so many bytes may be kept at all."""
     return nbytes <= HISTORY_BYTES
+
+
+def chosen_model() -> str:
+    """Name of the weights the demo uses: `base` on a GPU where it is installed, else `small`."""
+    return "base" if resolve_device(None).type == "cuda" and "base" in available() else "small"
+
+
+def decode_steps(model: str, codes: NDArray[np.int8], every: bool = True) -> Iterator[Step]:
+    """`semcomp.networks.runtime.decode_steps` with weights by their name: it may run elsewhere."""
+    loaded = load_model(model)
+    yield from runtime.decode_steps(loaded.codec, codes, loaded.device, every)

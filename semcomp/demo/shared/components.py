@@ -1,4 +1,4 @@
-"""Components and event settings that the tabs share."""
+"""Components that several tabs have: pictures, samples to choose from, choices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,21 +7,16 @@ import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
-"""Events that run a network take turns; everything else is not made to wait for them."""
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-"""Events of the page, left out of the API's description."""
-LAST: dict[str, Any] = {"trigger_mode": "always_last"}
-"""A click while the one before is being answered counts too; Gradio would drop it.
+from semcomp.semantics.activation import SemanticMap
 
-What was chosen has to be read from an input: Gradio (6.31) sends such a click with the data of the
-one before, so a listener that takes `gr.EventData` would answer the older choice once more.
-"""
+from . import words, work
+
 ALLOCATIONS = [
     ("Uniform: the same everywhere", "uniform"),
     ("Proportional: follows importance", "proportional"),
     ("Rate-distortion: importance, and what a bit buys", "rd"),
 ]
+SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
 
 
 def upload(label: str, value: Any = None, **kwargs: Any) -> gr.Image:
@@ -29,14 +24,6 @@ def upload(label: str, value: Any = None, **kwargs: Any) -> gr.Image:
     sources: Any = ["upload", "webcam", "clipboard"]
     return gr.Image(
         value, label=label, type="filepath", format="png", sources=sources, buttons=[], **kwargs
-    )
-
-
-def shown(label: str, alt: str, **kwargs: Any) -> gr.Image:
-    """A picture the page shows: PNG, never a lossy copy of it."""
-    buttons: Any = ["download", "fullscreen"]
-    return gr.Image(
-        label=label, alt_text=alt, format="png", interactive=False, buttons=buttons, **kwargs
     )
 
 
@@ -59,3 +46,18 @@ def thumbnails(samples: Mapping[str, np.ndarray], elem_id: str) -> gr.Gallery:
         interactive=False,
         elem_id=elem_id,
     )
+
+
+def pick(row: gr.Gallery) -> Any:
+    """The sample picture of `thumbnails` that was clicked last.
+
+    row: the component as it stands when the request leaves; see `events.LAST`.
+    """
+    at = row.selected_index
+    return gr.skip() if at is None else list(work.samples().values())[at]
+
+
+def class_choices(semantic_map: SemanticMap, focus: str | None = None) -> dict[str, Any]:
+    """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen."""
+    offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in semantic_map.top]
+    return gr.update(choices=offered, value=focus or semantic_map.chosen[0].name)

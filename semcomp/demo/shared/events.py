@@ -1,11 +1,13 @@
-"""Events on a class, a sample or two uploads, and how functions borrow a GPU.
+"""How events run: their settings, the GPU they borrow, and the progress they report.
 
 Uploads arrive as plain dictionaries (`preprocess=False`): the file is opened by `semcomp.image`
 alone, whose checks are stricter than a component's. Events never change a property of a component
 that holds files, because Gradio then loses track of that component's files and would keep them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 try:
@@ -13,11 +15,22 @@ try:
 except ImportError:
     spaces = None
 
-import gradio as gr
+from semcomp.demo.sessions.runs import decode_steps
 
-from semcomp.semantics.activation import SemanticMap
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
+"""Events that run a network take turns; everything else is not made to wait for them."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+"""Events of the page, left out of the API's description."""
+AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+"""Events that answer from what is there already."""
+LIGHT: dict[str, Any] = {**PRIVATE, "concurrency_id": "inspect", "concurrency_limit": 2}
+"""Events that compute a little and run no network."""
+LAST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""A click while the one before is being answered counts too; Gradio would drop it.
 
-from . import words, work
+What was chosen has to be read from an input: Gradio (6.31) sends such a click with the data of the
+one before, so a listener that takes `gr.EventData` would answer the older choice once more.
+"""
 
 
 def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,23 +38,22 @@ def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if spaces is None else spaces.GPU(duration=120)(function)
 
 
-def choices(seen: SemanticMap, focus: str | None = None) -> dict[str, Any]:
-    """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen."""
-    offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in seen.top]
-    return gr.update(choices=offered, value=focus or seen.chosen[0].name)
+decode_on_gpu = on_gpu(decode_steps)
 
 
-def pick(row: gr.Gallery) -> Any:
-    """The sample picture that was clicked last.
+def reports(work_on: Callable[[Callable[[int, int], None]], Any]) -> Iterator[tuple[int, int]]:
+    """Run a function in a thread, giving the (done, total) it reports; its error is raised."""
+    queue: SimpleQueue[Any] = SimpleQueue()
 
-    row: the component as it stands when the request leaves; see `components.LAST`.
-    """
-    at = row.selected_index
-    return gr.skip() if at is None else list(work.samples().values())[at]
+    def work_and_tell() -> None:
+        try:
+            work_on(lambda done, total: queue.put((done, total)))
+            queue.put(None)
+        except Exception as error:  # handed to the caller below
+            queue.put(error)
 
-
-@on_gpu
-def compare(reference: Any, distorted: Any) -> str:
-    """Score one picture against another."""
-    with work.for_visitors():
-        return words.score_html(work.score_uploads(reference, distorted))
+    Thread(target=work_and_tell, daemon=True).start()
+    while (report := queue.get()) is not None:
+        if isinstance(report, Exception):
+            raise report
+        yield report

@@ -47,6 +47,18 @@ original. Both pictures need the same size.</p>
 FOCUS = "What the classifier sees, likeliest first."
 
 
+ALLOCATIONS = {
+    "uniform": "the same everywhere",
+    "proportional": "bytes follow importance",
+    "rd": "importance, and what a bit buys",
+}
+
+
+def allocation(name: str) -> str:
+    """Who gets the bytes, in words."""
+    return ALLOCATIONS.get(name, name)
+
+
 def focus_text(semantic_map: SemanticMap) -> str:
     """The class a map is of, with its probability, as plain text."""
     named = (f"{c.name}, probability {percent(c.probability)}" for c in semantic_map.chosen)
@@ -72,17 +84,16 @@ def smaller(percent: float) -> str:
 
 def preview_html(expected: int | None, size: tuple[int, int]) -> str:
     """The numbers while a preview is shown: expected bytes, scores not yet."""
-    known = expected is not None
-    tiles = [
-        (f"≈{file_size(expected)}" if expected is not None else "…", "whole file"),
-        (f"≈{8 * (expected or 0) / (size[0] * size[1]):.3f}" if known else "…", "bits per pixel"),
-        (f"≈{100 * (expected or 0) / (3 * size[0] * size[1]):.2f}%" if known else "…",
-         "of raw pixels"),
-        *(("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR, dB", "important region")),
-    ]  # fmt: skip
+    pixels = size[0] * size[1]
+    whole, rate, share, headline = "…", "…", "…", "…"
+    if expected is not None:
+        percent = 100 * expected / (3 * pixels)
+        whole, rate = f"≈{file_size(expected)}", f"≈{8 * expected / pixels:.3f}"
+        share, headline = f"≈{percent:.2f}%", f"About {smaller(percent)}"
+    tiles = [(whole, "whole file"), (rate, "bits per pixel"), (share, "of raw pixels")]
+    tiles += [("…", name) for name in ("MS-SSIM", "SI-SSIM", "PSNR, dB", "important region")]
     line = "Expected size; the exact one and the scores follow with the exact picture."
-    share = 100 * (expected or 0) / (3 * size[0] * size[1])
-    return _tiles(tiles, [line], f"About {smaller(share)}" if share else "…")
+    return _tiles(tiles, [line], headline)
 
 
 SCORES = (
@@ -139,11 +150,11 @@ def versus_html(
 
 
 def _row(name: str, cells: list[str], best: int | None = None) -> str:
-    shown = "".join(
+    data = "".join(
         f"<td{' class=best' if best == i else ''}>{escape(cell)}</td>"
         for i, cell in enumerate(cells)
     )
-    return f'<tr><th scope="row">{escape(name)}</th>{shown}</tr>'
+    return f'<tr><th scope="row">{escape(name)}</th>{data}</tr>'
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -23,7 +23,7 @@ from PIL import Image
 
 from semcomp.allocation.planning import Allocation, read_levels
 from semcomp.coding import bitstream
-from semcomp.demo.compress.target import TargetError
+from semcomp.demo.compress.equal_bytes import SizeError
 from semcomp.demo.hosting.settings import Settings
 from semcomp.draw import level_grid, overlay
 from semcomp.errors import (
@@ -35,12 +35,10 @@ from semcomp.errors import (
     WeightsError,
 )
 from semcomp.explanation import Explanation, explain
-from semcomp.image import load_image
+from semcomp.image import limit_side, load_image
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
-
-from .reduce import reduced
 
 MS_SSIM_MAX_PIXELS = 4_000_000
 """MS-SSIM takes about 130 bytes of memory a pixel; beyond this the demo leaves it out."""
@@ -60,7 +58,7 @@ _FOR_VISITORS: dict[type[Exception], str] = {
     BitstreamError: "This file cannot be decoded",
     WeightsError: "The model is missing",
     MetricError: "These pictures cannot be compared",
-    TargetError: "This size does not work",
+    SizeError: "This size does not work",
     MemoryError: "Not enough memory",
 }
 
@@ -121,7 +119,7 @@ def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
     height, width = picture.shape[:2]
     if not 0 < max_side < max(height, width):
         return picture, []
-    return reduced(picture, max_side), [f"Reduced from {width} × {height} pixels first."]
+    return limit_side(picture, max_side), [f"Reduced from {width} × {height} pixels first."]
 
 
 _kept: dict[tuple[str, float, str, str | None], Result] = {}

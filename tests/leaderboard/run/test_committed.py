@@ -17,11 +17,10 @@ from skimage import data
 from leaderboard import studies
 from leaderboard.__main__ import main
 from leaderboard.codecs import CODECS
+from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data import datasets
 from leaderboard.run import committed
 from leaderboard.run.workers import InThisProcess
-from semcomp.bench import bench
-from semcomp.bench_rows import read_rows, write_rows
 from semcomp.weights import load_model
 from tests import ROOT
 
@@ -36,14 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures.mkdir()
     for name, pixels in PICTURES.items():
         Image.fromarray(np.ascontiguousarray(pixels)).save(pictures / f"{name}.png")
-    (assets / "results" / "small").mkdir(parents=True)
-    (assets / "small").mkdir()
+    (assets / "small").mkdir(parents=True)
     shutil.copy(ROOT / "assets" / "small" / "card.json", assets / "small")
-    # Which levels, allocations and studies there are stands in the files themselves.
-    rows = bench(
-        pictures, levels=[2.0], allocations=["proportional"], images=["cup.png"], equal_bytes=True
-    )
-    write_rows(rows, assets / "results" / "small" / "kodak.json", load_model("small"))
+    # Which studies there are stands in the files themselves.
     (assets / "studies").mkdir()
     for suffix in (".csv", ".md", ".png"):
         (assets / "studies" / f"metric-agreement{suffix}").touch()
@@ -56,13 +50,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stand_in(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Two pictures for Kodak's, two codecs for all, one process; the folder's assets, not ours."""
+    """Two pictures for Kodak's, three codecs, one process; the folder's assets, not ours."""
     load = datasets.load_dataset
     patch.setattr(datasets, "load_dataset", lambda _, images=None: load(root / "kodak", images))
     patch.setattr(committed, "ASSETS", root / "assets")
-    few = {name: CODECS[name] for name in ("jpeg", "webp")}
+    few = {name: CODECS[name] for name in ("jpeg", "webp", "george")}
     for codec in few.values():
-        patch.setattr(type(codec), "qualities", (5, 20, 40, 60, 80))
+        own = isinstance(codec, SemcompCodec)
+        patch.setattr(type(codec), "qualities", (2, 4) if own else (5, 20, 40, 60, 80))
     patch.setattr("leaderboard.codecs.CODECS", few)
     patch.setattr("leaderboard.run.evaluate._workers", lambda jobs, ray: InThisProcess())
 
@@ -80,14 +75,19 @@ def test_everything_is_made(made: Path) -> None:
     for name in ("jpeg", "webp"):
         stored = json.loads((assets / "results" / "kodak" / f"{name}.json").read_text())
         assert len(stored["images"]["rows"]) == 2 * 5
-    digest, rows = read_rows(assets / "results" / "small" / "kodak.json")
-    assert digest == load_model("small").digest
-    assert {(row.image, row.allocation, row.level) for row in rows} == {
-        (f"{image}.png", allocation, 2.0)
-        for image in PICTURES
-        for allocation in ("proportional", "uniform=proportional")
-    }
-    assert json.loads((assets / "small" / "card.json").read_text())["measured"]["pictures"] == 2
+    measured = json.loads((assets / "small" / "card.json").read_text())["measured"]
+    assert measured["sha256"] == load_model("small").digest and measured["pictures"] == 2
+    assert [(row["codec"], row["level"]) for row in measured["table"]] == [
+        ("george", 2),
+        ("george", 4),
+    ]
+    stored = json.loads((assets / "results" / "kodak" / "george.json").read_text())["results"]
+    for place, row in enumerate(measured["table"]):
+        assert row["bpp"] == pytest.approx(stored["bpp"][place], abs=1e-6)
+        assert (
+            f"| george | {row['level']} | {row['bpp']:.4f} |"
+            in (assets / "small" / "CARD.md").read_text()
+        )
     assert "SROCC" in (assets / "studies" / "metric-agreement.csv").read_text()
     assert not list(assets.glob("studies/*.html"))  # was not there before
     for path in ("studies/metric-agreement.png", "figures/rd.png"):
@@ -99,7 +99,7 @@ def test_what_was_made_is_confirmed(assets: Path, capsys: pytest.CaptureFixture[
     assert main(["check", "--images", "cat"]) == 0
     said = capsys.readouterr().out
     assert "webp: 5 files recomputed, 0 values differ" in said
-    for path in ("results/small/kodak.json", "small/card.json", "studies/metric-agreement.csv"):
+    for path in ("small/card.json", "small/CARD.md", "studies/metric-agreement.csv"):
         assert f"{path}: made again, 0 differences" in said
     assert "figures/rd.png: made again, 0 differences" in said
     after = {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()}
@@ -107,12 +107,10 @@ def test_what_was_made_is_confirmed(assets: Path, capsys: pytest.CaptureFixture[
 
 
 def test_every_difference_is_shown(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = assets / "results" / "small" / "kodak.json"
-    stored = json.loads(path.read_text())
-    row = next(row for row in stored["rows"] if row["image"] == "cat.png")
-    row["bytes"] += 1
-    row["top_ssim"] += 0.01
-    path.write_text(json.dumps(stored))
+    path = assets / "small" / "card.json"
+    card = json.loads(path.read_text())
+    card["measured"]["table"][0]["ssim"] += 0.01
+    path.write_text(json.dumps(card, indent=2) + "\n")
     study = assets / "studies" / "metric-agreement.md"
     study.write_text(study.read_text().replace("SROCC", "srocc") + "more\n")
     drawn = Image.open(assets / "figures" / "rd.png").convert("RGB")
@@ -120,15 +118,13 @@ def test_every_difference_is_shown(assets: Path, capsys: pytest.CaptureFixture[s
     drawn.save(assets / "figures" / "rd.png")
     assert main(["check", "--images", "cat"]) == 1
     said = capsys.readouterr().out
-    assert f"cat.png, proportional at level 2: bytes is stated as {row['bytes']}, " in said
-    assert "proportional at level 2: top_ssim is stated as" in said
-    assert "small/card.json: proportional at level 2: top_ssim is stated as" in said
+    assert "small/card.json: line " in said
     assert "studies/metric-agreement.md: line " in said and "lines, made again" in said
     assert "figures/rd.png: 20 of its pixels are otherwise" in said
 
 
-def test_a_damaged_table_is_named(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = assets / "results" / "small" / "kodak.json"
+def test_a_damaged_card_is_named(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = assets / "small" / "card.json"
     path.write_text(path.read_text()[:200])
     assert main(["check", "--images", "cat"]) == 1
     assert f"error: {path} is damaged (JSONDecodeError" in capsys.readouterr().err

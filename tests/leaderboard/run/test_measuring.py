@@ -16,8 +16,10 @@ from leaderboard.data.results import METRICS, read_results
 from leaderboard.run import provenance
 from leaderboard.run.measuring import Sitting, reference, score
 from leaderboard.run.provenance import code_digest, joined, source_files
+from semcomp.allocation.planning import ALLOCATIONS
 from semcomp.errors import MetricError
-from semcomp.metrics import ms_ssim, psnr, si_ssim, ssim
+from semcomp.metrics import ms_ssim, psnr, si_ssim, ssim, ssim_map, weighted_mean
+from semcomp.pipeline import compress
 from semcomp.semantics.activation import analyse, load_classifier, upsample_grey
 from tests import ROOT
 from tests.support.noted import CAT, CUP, evaluate, keys, pictures_in
@@ -64,26 +66,33 @@ def test_numbers_are_those_of_the_files(pictures, tmp_path):
     assert made["libraries"]["torch"] and made["python"] and made["device"]
 
 
-def test_own_files_are_itemised_and_score_as_in_bench(tmp_path):
-    """The same numbers as `semcomp bench`, from files of the same bytes."""
-    from semcomp.bench import bench
-
+def test_own_files_are_itemised_and_scored(tmp_path):
+    """The bytes of `semcomp.compress`, and the scores of what they decode to."""
     folder = tmp_path / "cats"
     folder.mkdir()
     Image.fromarray(CAT).save(folder / "cat.png")
     own = [CODECS["george"], CODECS["semantic"], CODECS["semantic-rd"]]
     found = evaluate(own, load_dataset(folder), tmp_path / "out", qualities=[2, 4])
-    rows = bench(folder, levels=[2.0, 4.0], report=lambda line: None)
-    assert len(rows) == 6
-    by_allocation = dict(zip(("uniform", "proportional", "rd"), found, strict=True))
-    for theirs in rows:
-        mine = next(r for r in by_allocation[theirs.allocation].rows if r.quality == theirs.level)
-        assert (mine.bytes, mine.map_bytes) == (theirs.bytes, theirs.map_bytes)
-        assert (mine.map_bytes == 0) == (theirs.allocation == "uniform")
-        parts = (mine.header_bytes, mine.map_bytes, mine.code_bytes, mine.checksum_bytes)
-        assert sum(parts) == mine.bytes and min(parts[0], parts[2], parts[3]) > 0
-        for name in ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim"):
-            assert getattr(mine, name) == pytest.approx(getattr(theirs, name), abs=2e-6), name
+    weight = upsample_grey(analyse(CAT).grey, *CAT.shape[:2])
+    for allocation, each in zip(ALLOCATIONS, found, strict=True):
+        assert [row.quality for row in each.rows] == [2, 4]
+        for mine in each.rows:
+            packed = compress(CAT, mine.quality, allocation)
+            assert (mine.bytes, mine.map_bytes) == (len(packed.data), packed.sizes["map"])
+            assert (mine.map_bytes == 0) == (allocation == "uniform")
+            parts = (mine.header_bytes, mine.map_bytes, mine.code_bytes, mine.checksum_bytes)
+            assert sum(parts) == mine.bytes and min(parts[0], parts[2], parts[3]) > 0
+            decoded = np.asarray(packed.reconstruction)
+            similarity = ssim_map(CAT, decoded)
+            scores = {
+                "bpp": packed.bpp,
+                "psnr": psnr(CAT, decoded),
+                "ms_ssim": ms_ssim(CAT, decoded),
+                "ssim": float(similarity.mean()),
+                "si_ssim": weighted_mean(similarity, weight),
+            }
+            for name, value in scores.items():
+                assert getattr(mine, name) == pytest.approx(value, abs=2e-6), name
     for each in found:
         assert each.provenance["weights"] == CODECS["george"].weights_sha256
 

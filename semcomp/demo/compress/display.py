@@ -1,0 +1,120 @@
+"""What the first tab says of a visit at every stage: the viewer's value and the numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from semcomp.demo.sessions.runs import Choice, Run
+from semcomp.demo.sessions.visits import Visit
+from semcomp.demo.shared import words, work
+from semcomp.pipeline import info
+from semcomp.weights import resolve_device
+
+from . import sides, viewer
+from .sides import OURS, Pair, Side
+
+
+class Display:
+    """The first tab's drawings and numbers of any visit."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        """labels: names for people of what can be put left and right, by key."""
+        self.labels = labels
+        self.options = list(labels.items())
+
+    def exact(self, visit: Visit, run: Run, pair: Pair) -> dict[str, Any]:
+        """The viewer with a finished run."""
+        session = visit.session
+        pictures = []
+        for key in pair:
+            side = sides.ready_side(session, key, run)
+            if side is None:
+                text = f"Looking for {self.labels[key]} in at most {len(run.data):,} bytes"
+                pictures.append(viewer.waiting_side(key, self.labels[key], text))
+                continue
+            name = run.choice if key == OURS else (key, len(run.data))
+            file_key = sides.ORIGINAL if key == sides.ORIGINAL else ("exact", name)
+            pictures.append(
+                viewer.picture_side(session, side, self.labels[key], file_key, self._tag(side))
+            )
+        return viewer.value_of(
+            session,
+            pictures,
+            self.options,
+            "exact",
+            semantic_map=session.encoder.semantic_map(run.choice.focus),
+            levels=run.plan.levels,
+        )
+
+    def on_the_way(
+        self,
+        visit: Visit,
+        pair: Pair,
+        picture: work.Picture | None = None,
+        choice: Choice | None = None,
+        note: str = "",
+        share: float = 0.0,
+        phase: str = "running",
+    ) -> dict[str, Any]:
+        """The viewer before the exact result: the picture so far or its preview, if there is one.
+
+        choice: whose map and levels are drawn; None while they are not known.
+        """
+        session = visit.session
+        pictures = [self._latest(visit, key) for key in pair]
+        if picture is not None and OURS in pair:
+            pictures[pair.index(OURS)] = viewer.passing_side(picture, self.labels[OURS], phase)
+        semantic_map = None if choice is None else session.encoder.semantic_map(choice.focus)
+        levels = None if choice is None else session.plan(choice).levels
+        return viewer.value_of(
+            session, pictures, self.options, phase, note, share, semantic_map, levels
+        )
+
+    def _latest(self, visit: Visit, key: str) -> dict[str, Any]:
+        """A side as it was last drawn for this picture."""
+        session, label = visit.session, self.labels[key]
+        run = session.run(visit.choice)
+        if key == sides.ORIGINAL:
+            return viewer.picture_side(session, Side(key, session.picture), label, key)
+        if key == OURS and run is not None:
+            side = sides.our_side(session, run)
+            return viewer.picture_side(session, side, label, ("exact", run.choice))
+        latest = visit.shown.get(key)
+        if latest is not None and run is not None and latest.facts is not None:
+            file_key = "shown", id(latest)
+            return viewer.picture_side(session, latest, label, file_key, self._tag(latest))
+        return viewer.waiting_side(key, label, "")
+
+    def _tag(self, side: Side) -> str:
+        label = self.labels[side.key]
+        return f"{label} · {words.file_size(side.facts['bytes'])}" if side.facts else label
+
+    def numbers(self, visit: Visit, run: Run, pair: Pair) -> str:
+        """The numbers of both sides; ours alone if nothing else has any."""
+        session = visit.session
+        present = [
+            side for key in pair if (side := sides.ready_side(session, key, run)) is not None
+        ]
+        scored = [side for side in present if side.facts is not None]
+        notes = [side.problem for side in present if side.problem] + visit.notes
+        if len(scored) == 2:
+            classes = [side.survival for side in scored if side.survival is not None]
+            return words.versus_html(
+                [(self.labels[side.key], side.setting, side.facts or {}) for side in scored],
+                notes,
+                [sides.survival_row((classes[0], classes[1]))] if len(classes) == 2 else [],
+            )
+        side = scored[0] if scored else sides.our_side(session, run)
+        facts = side.facts or {}
+        if side.key == OURS:
+            height, width = session.picture.shape[:2]
+            model = session.encoder.model
+            sizes = info(run.data)["sizes"]
+            where = "GPU" if resolve_device(None).type == "cuda" else "CPU"
+            lines = [
+                f"{width} × {height} pixels, {words.itemised(len(run.data), sizes)}.",
+                f"Model {model.name} ({model.digest[:8]}) on the {where}.",
+            ]
+        else:
+            lines = [f"{self.labels[side.key]}, {side.setting}: {facts['bytes']:,} bytes."]
+        still = [] if side.survival is None else [side.survival.sentence()]
+        return words.side_html(facts, [*still, *lines, *notes])

@@ -1,0 +1,117 @@
+"""What the first tab opens with: the settings of its link, and results that are there before.
+
+The first sample's result is made as the server starts.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from threading import Thread
+from typing import NamedTuple
+
+import gradio as gr
+
+from semcomp.allocation.planning import ALLOCATIONS
+from semcomp.demo.sessions.runs import Choice, Run
+from semcomp.demo.sessions.session import Session
+from semcomp.demo.sessions.visits import SHARED, VISITS, Visit, identity
+from semcomp.demo.shared import words, work
+
+from . import sides
+from .equal_bytes import LEAST, MOST
+from .expected import curves
+from .sides import Pair
+
+
+class LinkSettings(NamedTuple):
+    """What a link asks for; None where it asks for nothing that is there.
+
+    name: of a sample. focus: a class, which the picture may turn out not to have.
+    """
+
+    name: str | None
+    level: float | None
+    allocation: str | None
+    focus: str | None
+    pair: Pair
+
+    @property
+    def choice(self) -> Choice:
+        """The settings of its run, as far as they are known before the picture is looked at."""
+        usual = Choice()
+        return Choice(self.level or usual.level, self.allocation or usual.allocation)
+
+
+def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
+    """The settings in an address's query. keys: of what can be put left and right."""
+    pair = query.get("left", sides.FIRST[0]), query.get("right", sides.FIRST[1])
+    fine = all(key in keys for key in pair) and pair[0] != pair[1]
+    name, allocation = query.get("picture"), query.get("allocation")
+    return LinkSettings(
+        name if name in work.samples() else None,
+        _level(query.get("level")),
+        allocation if allocation in ALLOCATIONS else None,
+        query.get("class") or None,
+        pair if fine else sides.FIRST,
+    )
+
+
+def write_link(here: str, visit: Visit, pair: Pair) -> str:
+    """The address, at `here`, of what a visit looks at; an upload itself is never part of it."""
+    choice, session = visit.choice, visit.session
+    settings = {"level": f"{choice.level:g}", "allocation": choice.allocation}
+    if work.sample_name(session.picture) is not None:
+        settings = {"picture": session.name, **settings}
+    if choice.focus is not None:
+        settings["class"] = choice.focus
+    return words.link(here, {**settings, "left": pair[0], "right": pair[1]})
+
+
+def _level(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if LEAST <= value <= MOST else None
+
+
+def current(request: gr.Request) -> tuple[Session, Choice]:
+    """What the visitor looks at in the first tab, else what the page opens with."""
+    visit = VISITS.current(identity(request)) or sample_visit(None)
+    return visit.session, visit.choice
+
+
+def cached_result(name: str | None, choice: Choice) -> tuple[Visit, Run] | None:
+    """A finished result on a sample, as a visit of nobody's; None if there is none yet."""
+    visit = sample_visit(name)
+    run = visit.session.run(choice)
+    return None if run is None else (visit, run)
+
+
+def sample_visit(name: str | None) -> Visit:
+    """A visit of nobody's to a sample; None: the first."""
+    samples = work.samples()
+    name = name or next(iter(samples))
+    return Visit(VISITS.get(SHARED, samples[name], name, shared=True))
+
+
+def start_warming() -> Thread | None:
+    """Start `warm` beside the server; None on a host that lends its GPU to visitors only."""
+    if os.environ.get("SPACES_ZERO_GPU"):
+        return None
+    thread = Thread(target=warm, name="warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def warm() -> bool:
+    """Make what the page opens with, so that its first visitor need not wait; whether it is made.
+
+    A visitor who comes earlier gets the whole processor: the work stops and is theirs.
+    """
+    session = sample_visit(None).session
+    for _ in session.decode(Choice()):
+        if VISITS.any():
+            return False
+    sides.our_side(session, session.finished(Choice()))  # the scores too, and what levels cost:
+    curves(session, None)
+    return True

@@ -1,0 +1,31 @@
+"""Files made for a visitor to download: in the folder that is swept, under plain names."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+from semcomp.files import write_file
+
+LONGEST = 80
+"""Characters of a file's name before its suffix."""
+
+
+def save(data: bytes, stem: str, suffix: str) -> str:
+    """Write a file where Gradio serves it from and sweeps it; returns its path.
+
+    Two visitors who make the same file share it, and one may be fetching it while the other's is
+    written: it is replaced whole.
+    """
+    folder = Path(get_upload_folder()) / sha256(data).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{plain(stem)}{suffix}"
+    write_file(path, data)
+    return str(path)
+
+
+def plain(stem: str) -> str:
+    """A name any system takes as a file's: letters, digits, space, point, dash, underscore."""
+    name = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:LONGEST].strip(" .-")
+    return name or "picture"

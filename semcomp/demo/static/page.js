@@ -1,0 +1,19 @@
+() => {
+  // A picture pasted anywhere on the first tab is taken as if it had been uploaded.
+  document.addEventListener("paste", (event) => {
+    const picture = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
+    if (!picture || !document.querySelector("#picture")?.checkVisibility()) return;
+    const put = () => {
+      const input = document.querySelector("#picture input[type=file]");
+      if (!input) return false;
+      const files = new DataTransfer();
+      files.items.add(picture);
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+      return true;
+    };
+    if (put()) return;
+    document.querySelector("#picture button[aria-label='Remove Image']")?.click();
+    setTimeout(put, 150);
+  });
+}

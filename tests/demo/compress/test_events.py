@@ -1,0 +1,257 @@
+"""Tests of the first tab without a browser: rivals, sizes in bytes, words, events."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from leaderboard.codecs import CODECS
+from semcomp.demo.compress import sides, viewer
+from semcomp.demo.compress.equal_bytes import SizeError, fit, match, offered, parse_size
+from semcomp.demo.compress.events import CompressEvents
+from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.session import Session, Shelf
+from semcomp.demo.sessions.visits import VISITS
+from semcomp.demo.shared import words, work
+from semcomp.metrics import ssim_map
+
+
+def small(name: str = "cat", side: int = 96) -> np.ndarray:
+    """A crop of a sample picture, uint8 (side, side, 3)."""
+    return np.ascontiguousarray(work.samples()[name][40 : 40 + side, 100 : 100 + side])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the page go where the test's own go."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session(small(), "cat", model="small")
+
+
+@pytest.mark.parametrize("name", ["jpeg", "webp"])
+def test_a_rival_is_the_largest_file_within_the_budget(name: str) -> None:
+    codec, picture = CODECS[name], small(side=128)
+    budget = len(codec.encode(Image.fromarray(picture), 40)) + 3
+    found = match(codec, picture, budget)
+    assert len(found.data) <= budget
+    assert len(codec.encode(Image.fromarray(picture), found.quality + 1)) > budget
+    assert (found.picture == np.asarray(codec.decode(found.data))).all()
+    assert match(codec, picture, 10**9).quality == max(codec.qualities)
+
+
+def test_a_rival_that_cannot_take_part_says_why() -> None:
+    with pytest.raises(SizeError, match="Raise the level"):
+        match(CODECS["jpeg"], small(), 10, "JPEG")
+
+    class Broken:
+        qualities = (1, 2)
+
+        def encode(self, image: Image.Image, quality: float) -> bytes:
+            raise ValueError("no such picture")
+
+        def decode(self, data: bytes) -> Image.Image:
+            raise AssertionError
+
+    with pytest.raises(SizeError, match="no such picture"):
+        match(Broken(), small(), 1000, "It")
+    assert list(offered({"bpg": Broken(), "other": Broken()})) == ["bpg"]
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "proportional"])
+def test_a_size_in_bytes_is_kept_to(session: Session, allocation: str) -> None:
+    budget = len(session.data(Choice(5, allocation))) + 1
+    found = fit(session, Choice(8, allocation), budget)
+    assert len(session.data(found)) <= budget and found.level >= 4.75
+    assert fit(session, Choice(8, allocation), 10**7).level == 24
+    with pytest.raises(SizeError, match="ask for at least"):
+        fit(session, Choice(8, allocation), 30)
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    for text, size in (("12000", 12000), ("12 000", 12000), ("12,000 bytes", 12000),
+                       ("12 kB", 12000), ("0.5MB", 500_000), (" 7b ", 7)):  # fmt: skip
+        assert parse_size(text) == size
+    for wrong in ("", None, "many", "-3", "0", "1e9999", "12 pixels"):
+        with pytest.raises(SizeError):
+            parse_size(wrong)
+
+
+def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
+    run = session.finished(Choice(4))
+    assert sides.ready_side(session, "george", run) is None
+    george = sides.find_side(session, "george", run, {})
+    assert george.facts is not None and george.facts["bytes"] <= len(run.data)
+    assert sides.ready_side(session, "george", run) is george
+    tiny = session.finished(Choice(1, "uniform"))
+    lost = sides.find_side(session, "jpeg", tiny, CODECS)
+    assert lost.picture is None and "Raise the level" in lost.problem
+    shown = viewer.picture_side(session, lost, "JPEG")
+    assert not shown["url"] and "smallest" in shown["problem"]
+
+
+def test_the_important_region_has_a_score_of_its_own(session: Session) -> None:
+    run = session.finished(Choice(4))
+    facts = sides.our_side(session, run).facts or {}
+    from semcomp.semantics.activation import upsample_grey
+
+    inside = upsample_grey(session.encoder.semantic_map().grey, 96, 96) >= 128
+    scores = ssim_map(session.picture, run.picture)
+    assert facts["region_ssim"] == pytest.approx(float(scores[inside].mean()))
+    assert facts["region_share"] == pytest.approx(inside.mean())
+    assert f"{facts['region_ssim']:.4f}" in words.side_html(facts, [])
+
+
+def test_a_comparison_marks_the_better_score() -> None:
+    base = {"bytes": 1000, "bpp": 1.0, "percent": 2.0, "psnr": 30.0, "ms_ssim": None,
+            "si_ssim": 0.8, "region_ssim": 0.9, "notes": ["<note>"]}  # fmt: skip
+    better = {**base, "bytes": 1001, "si_ssim": 0.85, "psnr": 29.0}
+    html = words.versus_html([("Left", "q 1", base), ("<Right>", "q 2", better)], ["seen"])
+    rows = {row.split("</th>")[0].split(">")[-1]: row for row in html.split("<tr>")[2:]}
+    assert rows["SI-SSIM"].index("class=best") > rows["SI-SSIM"].index("0.8000")
+    assert rows["PSNR, dB"].index("class=best") < rows["PSNR, dB"].index("30.00")
+    assert "class=best" not in rows["Important region"] + rows["MS-SSIM"]
+    assert "n/a" in rows["MS-SSIM"] and "<Right>" not in html and "<note>" not in html
+    assert "99.9%" in html
+
+
+def test_the_command_makes_the_same_file(session: Session) -> None:
+    top = session.encoder.semantic_map().top
+    plain = words.command(
+        "cat", Choice(4, "proportional", top[0].name), session.encoder.semantic_map()
+    )
+    assert plain == (
+        "python -m semcomp compress cat.png cat.semc --level 4 --allocation proportional"
+    )
+    steered = words.command("my cat", Choice(4.25, "rd", "red fox"), session.encoder.semantic_map())
+    assert "'my cat.png'" in steered and steered.endswith("--class 'red fox'")
+    assert words.link("http://a/b?x#y", {"level": "4"}) == "http://a/b?level=4"
+
+
+def test_a_preview_says_that_its_size_is_expected() -> None:
+    html = words.preview_html(4321, (100, 100))
+    assert "≈4.3 kB" in html and "Expected size" in html and "…" in html
+    assert "…" in words.preview_html(None, (100, 100))
+
+
+def test_the_viewer_s_value_is_whole(session: Session) -> None:
+    run = session.finished(Choice(4))
+    ours = viewer.picture_side(session, sides.our_side(session, run), "Ours", ("exact", run.choice))
+    original = viewer.picture_side(
+        session, sides.Side("original", session.picture), "Original", "original"
+    )
+    value = viewer.value_of(
+        session, [original, ours], [("original", "Original"), ("ours", "Ours")], "exact",
+        semantic_map=session.encoder.semantic_map(), levels=run.plan.levels,
+    )  # fmt: skip
+    stored = Path(ours["url"].removeprefix("gradio_api/file="))
+    assert (np.asarray(Image.open(stored)) == run.picture).all()
+    assert base64.b64decode(value["grid"]["levels"]) == run.plan.levels.tobytes()
+    drawn = Image.open(io.BytesIO(base64.b64decode(value["blocks"]["url"].split(",")[1])))
+    assert drawn.size == run.plan.levels.shape[::-1] and value["size"] == [96, 96]
+    outlined = Image.open(io.BytesIO(base64.b64decode(value["heat"].split(",")[1])))
+    assert (np.asarray(outlined) == 255).all(2).any()
+
+
+def test_a_shelf_is_bounded_and_goes_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semcomp.demo.sessions.session.MOST_FILES", 2)
+    shelf = Shelf()
+    first = shelf.put("a", lambda: small(side=8))
+    assert shelf.put("a", lambda: small(side=16)) == first
+    for key in "bc":
+        shelf.put(key, lambda: small(side=8))
+    assert not first.exists() and len(list(shelf.folder.iterdir())) == 2
+    folder = shelf.folder
+    del shelf
+    gc.collect()
+    assert not folder.exists()
+
+
+@pytest.fixture
+def visitor() -> Iterator[Any]:
+    request = SimpleNamespace(session_hash="visitor of a test", query_params={})
+    yield request
+    VISITS.leave(request.session_hash)
+
+
+def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor: Any) -> None:
+    Image.fromarray(small()).save(tmp_path / "mine.png")
+    upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
+    acts = CompressEvents({})
+    settings = (upload, 3, "proportional", None, None, 1024, sides.FIRST)
+    assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
+    values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
+    phases = [out[0]["phase"] for out in values]
+    assert phases[0] == "running" and phases[-1] == "exact"
+    assert any("so far" in out[0]["sides"][1]["tag"] for out in values)
+    *_, seen, link, command = values[-1]
+    assert Path(values[-1][2]).name == "mine.semc" and "picture=" not in link
+    assert "mine.png" in command
+
+    moved = (upload, 5, "proportional", None, seen, 1024, sides.FIRST)
+    value, html = acts.quick(*moved, visitor)
+    assert value["phase"] == "preview" and "…" in html
+    later = acts.run(*moved, None, "", visitor, gr.Progress())
+    next(later)
+    assert acts.quick(*settings[:4], seen, *settings[5:], visitor)[0]["phase"] == "exact"
+    assert all(out[0]["phase"] != "exact" for out in later)
+    assert acts.expect(visitor)["curves"]["proportional"][0][0] == 1
+    assert acts.aim(upload, "100 kB", 5, "uniform", None, seen, 1024, visitor) == 24
+    acts.leave(visitor)
+    assert VISITS.current(visitor.session_hash) is None
+
+
+def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
+    """Answers to earlier choices come late on a busy host; they must not take the place of it."""
+    Image.fromarray(small()).save(tmp_path / "mine.png")
+    upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
+    acts = CompressEvents({"jpeg": CODECS["jpeg"]})
+    settings = (upload, 2, "uniform", None, None, 1024, sides.FIRST)
+
+    def choose(left: str, right: str) -> Any:
+        return acts.choose(f"{left} {right}", "", visitor)
+
+    running = acts.run(*settings, None, "", visitor, gr.Progress())
+    next(running)
+    choose("ours", "original")  # while the picture is on its way
+    *_, last = running
+    assert [side["key"] for side in last[0]["sides"]] == ["ours", "original"]
+
+    for slow in (acts.fill, acts.fill_george):
+        pair = ("jpeg" if slow == acts.fill else "george", "ours")
+        assert choose(*pair)[0] == pair
+        filling = slow(pair, visitor)
+        next(filling)
+        assert choose("original", "ours")[0] == ("original", "ours")
+        assert all(value == gr.skip() for values in filling for value in values)
+    assert acts.quick(*settings, visitor)[0]["sides"][0]["key"] == "original"
+
+
+def test_a_link_s_settings_are_checked() -> None:
+    acts = CompressEvents({})
+    asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",
+             "left": "george", "right": "ours"}  # fmt: skip
+    request: Any = SimpleNamespace(query_params=asked)
+    picture, level, allocation, focus, pair, here, *_ = acts.open("http://here", request)
+    assert (picture == work.samples()["coffee"]).all()
+    assert (level, allocation, focus, pair, here) == (
+        12.5, "rd", "cup", ("george", "ours"), "http://here",
+    )  # fmt: skip
+    wrong = {"picture": "../etc", "level": "nan", "allocation": "x", "left": "ours",
+             "right": "ours"}  # fmt: skip
+    request = SimpleNamespace(query_params=wrong)
+    assert acts.open("", request)[:3] == (gr.skip(), gr.skip(), gr.skip())
+    assert acts.open("", request)[4] == sides.FIRST

@@ -1,0 +1,131 @@
+"""One encoder behind every file: what it keeps changes no byte, whatever comes first."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import semcomp
+from leaderboard.codecs import CODECS
+from semcomp.allocation.planning import ALLOCATIONS
+from semcomp.allocation.rd_table import iterations_for
+from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.session import Session
+from semcomp.encoder import MAX_FILE_SIDE, PictureEncoder, decode_picture
+from semcomp.errors import BitstreamError
+from semcomp.geometry import ITERATIONS
+from semcomp.image import to_tensor
+from semcomp.networks.paper import build_codec
+from semcomp.networks.quantizer import QuantizerTables
+from semcomp.networks.runtime import encode_codes
+from semcomp.weights import load_model
+from tests.support.noted import CUP
+from tests.support.tables import TINY_PAPER
+
+PICTURE = np.ascontiguousarray(CUP[:90, :71])
+BOARD = {"uniform": "george", "proportional": "semantic", "rd": "semantic-rd"}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> PictureEncoder:
+    return PictureEncoder(PICTURE, load_model("small", "cpu"))
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_the_same_file_everywhere(encoder: PictureEncoder, allocation: Any) -> None:
+    """The library's, the board's and the demo's, for the same setting."""
+    image, codec = Image.fromarray(PICTURE), CODECS[BOARD[allocation]]
+    board, demo = codec.session(image), Session(PICTURE, model="small")  # type: ignore[attr-defined]
+    for level in (6.37, 2, 14):
+        expected = semcomp.compress(PICTURE, level, allocation, device="cpu").data
+        assert codec.encode(image, level) == expected
+        assert board.encode(level) == expected
+        assert demo.data(Choice(level, allocation)) == expected
+        assert encoder.file(encoder.plan(level, allocation)) == expected
+
+
+def test_one_file_at_a_low_level_costs_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def noted(codec: Any, image: torch.Tensor, levels: np.ndarray) -> np.ndarray:
+        made.append(int(levels.max()))
+        return encode_codes(codec, image, levels)
+
+    monkeypatch.setattr("semcomp.encoder.encode_codes", noted)
+    encoder = PictureEncoder(PICTURE, load_model("small", "cpu"))
+    encoder.file(encoder.plan(3, "uniform"))
+    encoder.file(encoder.plan(2, "uniform"))
+    assert made == [3]
+    encoder.file(encoder.plan(5, "uniform"))  # who comes back for more gets all
+    encoder.file(encoder.plan(24, "uniform"))
+    assert made == [3, ITERATIONS]
+
+
+def test_a_table_cut_is_the_table_measured(encoder: PictureEncoder) -> None:
+    fresh = PictureEncoder(PICTURE, encoder.model)
+    short, whole = fresh.rd_table(iterations_for(2)), encoder.rd_table()
+    cut = whole.cut(short.iterations)
+    assert short.iterations == 8 and whole.iterations == ITERATIONS
+    assert (cut.rate == short.rate).all() and (cut.distortion == short.distortion).all()
+    assert cut.rate.strides == short.rate.strides
+    assert encoder.has_rd_table and not fresh.has_rd_table
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_the_largest_file(encoder: PictureEncoder, allocation: Any) -> None:
+    for budget in (300, 900):
+        plan, data = encoder.largest_file(budget, allocation, step=0.1)
+        assert 0.9 * budget < len(data) <= budget
+        assert data == semcomp.compress(PICTURE, plan.level, allocation, device="cpu").data
+    plan, data = encoder.largest_file(10, allocation)
+    assert plan.level == 0.1 and len(data) > 10
+
+
+def test_sides_that_no_file_has_room_for() -> None:
+    long = np.zeros((1, MAX_FILE_SIDE + 1, 3), np.uint8)
+    with pytest.raises(BitstreamError, match="do not fit"):
+        PictureEncoder(long, load_model("small", "cpu"))
+
+
+def test_a_closed_loop_codec_is_encoded_under_its_levels(encoder: PictureEncoder) -> None:
+    codec = build_codec(TINY_PAPER, QuantizerTables.binary())
+    model = replace(encoder.model, codec=codec.eval().requires_grad_(False))
+    closed = PictureEncoder(PICTURE, model)
+    levels = np.random.default_rng(0).integers(0, 4, closed.shape).astype(np.uint8)
+    plan = replace(encoder.plan(2, "uniform"), levels=levels)
+    expected = encode_codes(codec, to_tensor(closed.padded), levels)
+    assert (closed.codes_of(plan) == expected).all()
+
+
+def test_several_threads_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def noted(*arguments: Any) -> np.ndarray:
+        made.append(1)
+        return encode_codes(*arguments)
+
+    monkeypatch.setattr("semcomp.encoder.encode_codes", noted)
+    encoder = PictureEncoder(PICTURE, load_model("small", "cpu"))
+    threads = [threading.Thread(target=encoder.codes) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
+
+
+def test_decoding_reports_the_picture_as_it_grows(encoder: PictureEncoder) -> None:
+    plan = encoder.plan(2, "uniform")
+    codes, size = encoder.codes_of(plan), PICTURE.shape[:2]
+    told: list[tuple[int, int]] = []
+    picture = decode_picture(
+        encoder.model, codes, (size[0], size[1]), lambda k, n, _: told.append((k, n))
+    )
+    assert told == [(2, 2)]  # one pass
+    assert (picture == decode_picture(encoder.model, codes, (size[0], size[1]))).all()
