@@ -25,7 +25,7 @@ from semcomp.errors import SemcompError
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
 from .base import Context, Study
-from .matching import search_of
+from .equal_rates import search_of
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -20,7 +20,7 @@ from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.measuring import reference
 
 from .base import Context, Panel, Series, Study
-from .matching import scores_at, search_of
+from .equal_rates import scores_at, search_of
 
 if TYPE_CHECKING:
     import pandas

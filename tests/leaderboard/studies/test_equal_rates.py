@@ -11,7 +11,7 @@ from skimage import data
 
 from leaderboard.codecs import CODECS
 from leaderboard.run.measuring import Reference
-from leaderboard.studies.matching import scores_at, search_of
+from leaderboard.studies.equal_rates import scores_at, search_of
 from semcomp.errors import SemcompError
 from semcomp.search import FileSearch
 
