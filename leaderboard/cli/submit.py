@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from leaderboard.data.problems import Rejected
     from leaderboard.submissions.inspection import Inspected
-    from leaderboard.submissions.problems import Rejected
     from leaderboard.submissions.shape import DatasetShape
 
 
@@ -51,7 +51,7 @@ def submit(
     They go straight into the board's database on this machine or at SEMCOMP_DATABASE_URL. The
     limits of files and entries in an hour hold for the page and the API, not here.
     """
-    from leaderboard.submissions.problems import Rejected
+    from leaderboard.data.problems import Rejected
     from leaderboard.submissions.template import write_template
 
     if (file is None) == (template is None):
@@ -86,8 +86,8 @@ def _shape(dataset: str) -> DatasetShape:
 
 def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
     """Check a file with the description at hand. Raises Rejected with the problems of both."""
+    from leaderboard.data.problems import Problem, Rejected
     from leaderboard.submissions.inspection import Method, carried_method, inspect, read_method
-    from leaderboard.submissions.problems import Problem, Rejected
 
     problems: list[Problem] = []
     found: Method | None = None

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from .problems import Problem, Rejected, shown
+from leaderboard.data.problems import Problem, Rejected, describe
+
 from .shape import KODAK
 
 LENGTHS = {
@@ -69,14 +70,18 @@ class Method:
         """
         if not isinstance(data, Mapping):
             raise Rejected(
-                [Problem("method", None, shown(data), "an object with name, authors, contact, ...")]
+                [
+                    Problem(
+                        "method", None, describe(data), "an object with name, authors, contact, ..."
+                    )
+                ]
             )
         known = {field.name for field in fields(cls)}
         if len(data) > 2 * len(known):  # before any work on each of them
             count = f"{len(data):,} fields"
             raise Rejected([Problem("method", None, count, f"at most {len(known)}")])
         problems = [
-            Problem("method", None, shown(key), f"only {', '.join(sorted(known))}")
+            Problem("method", None, describe(key), f"only {', '.join(sorted(known))}")
             for key in data
             if key not in known
         ]
@@ -85,13 +90,13 @@ class Method:
             value = data.get(name, KODAK if name == "dataset" else "")
             found = _text_problem(name, value)
             if found:
-                problems.append(Problem(f"method {name}", None, shown(value), found))
+                problems.append(Problem(f"method {name}", None, describe(value), found))
             else:
                 values[name] = _tidy(value)
         for name in BYTES:
             found = _bytes_problem(name, data)
             if found:
-                problems.append(Problem(f"method {name}", None, shown(data.get(name)), found))
+                problems.append(Problem(f"method {name}", None, describe(data.get(name)), found))
             else:
                 values[name] = data[name]
         if problems:

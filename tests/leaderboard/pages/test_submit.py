@@ -16,6 +16,7 @@ from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 import app
+from leaderboard.data.problems import Problem, Rejected
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
@@ -23,7 +24,6 @@ from leaderboard.pages.submit.api import SubmitApi
 from leaderboard.pages.submit.events import FIELDS, SubmitEvents
 from leaderboard.store.database import Rates, open_store
 from leaderboard.store.errors import StoreError
-from leaderboard.submissions.problems import Problem, Rejected
 from leaderboard.submissions.shape import DatasetShape
 from tests.leaderboard.submissions.hostile import CORPUS
 from tests.support.board_submissions import (
