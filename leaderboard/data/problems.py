@@ -63,8 +63,8 @@ class Rejected(SemcompError, ValueError):
 def describe(value: Any) -> str:
     """A value from elsewhere as text that can be repeated to its sender.
 
-    It is escaped, on one line, and cut at `LONGEST_VALUE`. Characters that cannot be seen, line breaks and changes of writing direction are escaped as
-    Python does; markup is the page's to escape.
+    It is on one line and cut at `LONGEST_VALUE`. Characters that cannot be seen, line breaks and
+    changes of writing direction are escaped as Python does; markup is the page's to escape.
     """
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: "infinity", -math.inf: "-infinity"}.get(value, "NaN")

@@ -309,8 +309,10 @@ def quality_order(quality: Quality) -> tuple[bool, float]:
 
 
 def _row(record: Mapping[str, Any]) -> Row:
-    values = {column: record.get(column) for column in COLUMNS}
-    return Row(**{**values, "psnr": math.inf if values["psnr"] == _INFINITE else values["psnr"]})
+    values: dict[str, Any] = {column: record.get(column) for column in COLUMNS}
+    if values["psnr"] == _INFINITE:
+        values["psnr"] = math.inf
+    return Row(**values)
 
 
 def _rounded(value: float | None) -> float | None:

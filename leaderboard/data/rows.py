@@ -132,6 +132,8 @@ _FOREIGN_COLUMNS = {
 """What others call the columns, to name the right one."""
 _QUALITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+=()/-]{0,39}")
 _LARGEST_QUALITY = 1e9
+_LONGEST_NUMBER = 60
+_LARGEST_SIZE = 2**53
 _LONGEST_S = 1e6
 _ROWS = TypeAdapter(tuple[Row, ...])
 _EXPECTED = {
@@ -159,18 +161,19 @@ def check_rows(name: str, rows: tuple[Row, ...]) -> None:
         raise _wrong(name, row, str(column), _EXPECTED[str(column)]) from error
     seen: set[tuple[str, Quality]] = set()
     for row in rows:
-        if row.bytes is None and row.image != MEAN:
-            raise _wrong(name, row, "bytes", "the file's size")
-        parts = row.parts_bytes
-        if row.bytes is not None and parts not in (None, row.bytes):
-            raise _wrong(name, row, "bytes", f"{parts}, the sum of the file's parts")
+        if row.bytes is None:
+            if row.image != MEAN:
+                raise _wrong(name, row, "bytes", "the file's size")
+        elif row.header_bytes is not None and row.parts_bytes not in (None, row.bytes):
+            raise _wrong(name, row, "bytes", f"{row.parts_bytes}, the sum of the file's parts")
         if (row.image, row.quality) in seen:
             raise _wrong(name, row, "quality", "each quality once")
         seen.add((row.image, row.quality))
 
 
 def _number(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    if not isinstance(value, bool) and not (isinstance(value, str) and "_" in value):
+    text = value if isinstance(value, str) else ""
+    if not isinstance(value, bool) and "_" not in text and len(text) <= _LONGEST_NUMBER:
         try:
             return read(value)
         except ValidationError:
@@ -181,7 +184,7 @@ def _number(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 def _size(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         number = read(value)
-        if number.is_integer() and number >= 0:
+        if number.is_integer() and 0 <= number <= _LARGEST_SIZE:
             return int(number)
     except ValidationError:
         pass
