@@ -7,7 +7,6 @@ container are the same picture, and a file that decodes differently is another o
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,12 +93,6 @@ def choose(available: Sequence[str], images: Sequence[str] | None, where: str) -
         some = ", ".join(available[:6]) + (", ..." if len(available) > 6 else "")
         raise DatasetError(f"no picture {', '.join(missing) or 'named'} in {where}: it has {some}")
     return [name for name in available if name in wanted]
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `SEMCOMP_CACHE_DIR`, else `~/.cache/semcomp`."""
-    named = os.environ.get("SEMCOMP_CACHE_DIR")
-    return Path(named) if named else Path.home() / ".cache" / "semcomp"
 
 
 def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture]:
