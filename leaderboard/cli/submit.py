@@ -90,10 +90,10 @@ def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
     from leaderboard.submissions.inspection import Method, carried_method, inspect, read_method
 
     problems: list[Problem] = []
-    found: Method | None = None
+    description: Method | None = None
     try:
-        found = carried_method(file) if method is None else read_method(method)
-        if found is None:
+        description = carried_method(file) if method is None else read_method(method)
+        if description is None:
             problems.append(
                 Problem("method", None, "nothing", "--method FILE.json (see --template csv DIR)")
             )
@@ -101,7 +101,7 @@ def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
         problems += rejected.problems
     try:
         # Without a description the results are checked all the same, under no name.
-        inspected = inspect(file, found or Method("unnamed", dataset=shape.name), shape)
+        inspected = inspect(file, description or Method("unnamed", dataset=shape.name), shape)
     except Rejected as rejected:
         problems += rejected.problems
     if problems:
@@ -156,8 +156,8 @@ def _say(inspected: Inspected, as_json: bool) -> None:
         }
         print(json.dumps(data, indent=1, ensure_ascii=False))
         return
-    found = inspected.points if inspected.results is None else inspected.results.rows
-    print(f"{inspected.method.name}: no problems. {inspected.kind}, {len(found)} points.")
+    points = inspected.points if inspected.results is None else inspected.results.rows
+    print(f"{inspected.method.name}: no problems. {inspected.kind}, {len(points)} points.")
     for line in inspected.incomplete:
         print(f"  incomplete: {line}")
     if inspected.incomplete:

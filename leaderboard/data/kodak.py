@@ -54,9 +54,8 @@ PIXELS = {
 def kodak_pictures(images: Sequence[str] | None = None) -> list[Picture]:
     """The pictures asked for (None: all), checked. Raises DatasetError; see `load_dataset`."""
     names = choose(list(PIXELS), images, "Kodak's set")
-    named = os.environ.get("SEMCOMP_KODAK_DIR")
-    if named:
-        return [_checked(name, Path(named) / f"{name}.png") for name in names]
+    if own := os.environ.get("SEMCOMP_KODAK_DIR"):
+        return [_checked(name, Path(own) / f"{name}.png") for name in names]
     folder = cache_folder() / "kodak"
     for name in names:
         # What an earlier, interrupted run has fetched stays.

@@ -240,8 +240,8 @@ def read_quality(value: Any) -> Quality | None:
     """A codec's setting: a number up to 1e9, or a short name; None for anything else."""
     number = read_number(value)
     if number is None:
-        named = isinstance(value, str) and _QUALITY_NAME.fullmatch(value.strip())
-        return value.strip() if named else None
+        is_name = isinstance(value, str) and _QUALITY_NAME.fullmatch(value.strip())
+        return value.strip() if is_name else None
     if not abs(number) <= _LARGEST_QUALITY:  # NaN too
         return None
     return int(number) if number.is_integer() else number

@@ -76,8 +76,8 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
         with opened:
             members = opened.infolist()
             if len(members) != count:
-                found = f"a directory of {len(members):,} files that claims {count:,}"
-                raise Rejected([Problem("file", None, found, "a usual ZIP")])
+                value = f"a directory of {len(members):,} files that claims {count:,}"
+                raise Rejected([Problem("file", None, value, "a usual ZIP")])
             problems: list[Problem] = []
             total = sum(each.file_size for each in members)
             if total > limits.unpacked_bytes:
@@ -193,8 +193,8 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
     elif "" in parts or "." in parts:
         yield Problem(where, None, "a name with empty parts", "plain names")
     elif len(original) > _LONGEST_NAME:
-        found = f"a name of {len(original)} characters"
-        yield Problem(where, None, found, f"at most {_LONGEST_NAME}")
+        value = f"a name of {len(original)} characters"
+        yield Problem(where, None, value, f"at most {_LONGEST_NAME}")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind == stat.S_IFLNK:
         yield Problem(where, None, "a symbolic link", "the file itself")
@@ -247,8 +247,8 @@ def _overlaps(members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
 
 
 def _damaged(where: str, error: Exception | str) -> Rejected:
-    told = " ".join(str(error).split()) or type(error).__name__
-    return Rejected([Problem(where, None, f"damage ({describe(told)})", "a whole, readable ZIP")])
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return Rejected([Problem(where, None, f"damage ({describe(reason)})", "a whole, readable ZIP")])
 
 
 def _empty() -> Problem:

@@ -76,39 +76,41 @@ def row_problems(rows: Sequence[Row], shape: DatasetShape) -> list[Problem]:
     return problems
 
 
-def missing_points(found: Iterable[tuple[str, Quality]], shape: DatasetShape) -> tuple[str, ...]:
+def missing_points(points: Iterable[tuple[str, Quality]], shape: DatasetShape) -> tuple[str, ...]:
     """What is missing of (picture, quality) pairs, in words; nothing where all are there.
 
     Complete is: every picture of the data set, all at the same qualities, `bdrate.MIN_POINTS` or
     more of them.
     """
-    pairs = set(found)
+    pairs = set(points)
     images = {image for image, _ in pairs}
     if images == {MEAN}:
         return ("means only: single pictures are needed for a place in the ranking",)
-    told = []
+    missing = []
     absent = [image for image in shape.images if image not in images]
     if absent:
-        told.append(f"{len(absent)} of {len(shape.images)} pictures are missing: {_some(absent)}")
+        missing.append(
+            f"{len(absent)} of {len(shape.images)} pictures are missing: {_some(absent)}"
+        )
     qualities = {quality for _, quality in pairs}
     for quality in sorted(qualities, key=str):
         lacking = [i for i in shape.images if i in images and (i, quality) not in pairs]
         if lacking:
-            told.append(f"quality {quality} lacks {_some(lacking)}")
+            missing.append(f"quality {quality} lacks {_some(lacking)}")
     if len(qualities) < MIN_POINTS:
-        told.append(f"{len(qualities)} of the {MIN_POINTS} qualities that a BD-rate needs")
-    return tuple(told)
+        missing.append(f"{len(qualities)} of the {MIN_POINTS} qualities that a BD-rate needs")
+    return tuple(missing)
 
 
 def missing_scores(rows: Sequence[Row]) -> tuple[str, ...]:
     """Scores that some rows state and others do not."""
-    told = []
+    missing = []
     for metric in METRICS:
         without = [row for row in rows if getattr(row, metric) is None]
         if without and len(without) < len(rows):
             names = _some(list(dict.fromkeys(row.image for row in without)))
-            told.append(f"{metric} is missing in {len(without)} of {len(rows)} rows ({names})")
-    return tuple(told)
+            missing.append(f"{metric} is missing in {len(without)} of {len(rows)} rows ({names})")
+    return tuple(missing)
 
 
 def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:

@@ -199,8 +199,8 @@ def _is_archive(path: Path) -> bool:
         with path.open("rb") as stream:
             start = stream.read(16)
     except OSError as error:
-        found = f"no readable file ({error.strerror or error})"
-        raise Rejected([Problem("file", None, found, _WANTED)]) from error
+        value = f"no readable file ({error.strerror or error})"
+        raise Rejected([Problem("file", None, value, _WANTED)]) from error
     if start.startswith(b"PK"):
         return True
     for magic, name in _FOREIGN.items():
@@ -211,12 +211,12 @@ def _is_archive(path: Path) -> bool:
 
 def _points(layout: Layout, dataset: DatasetShape) -> tuple[Point, ...]:
     places = {image: index for index, image in enumerate(dataset.images)}
-    found = []
+    points = []
     for image, quality in layout.bitstreams:
         picture = layout.reconstructions.get((image, quality))
         name = None if picture is None else picture.name
-        found.append(Point(image, quality, name, layout.bitstreams[image, quality].name))
-    return tuple(sorted(found, key=lambda p: (places[p.image], *_order(p.quality))))
+        points.append(Point(image, quality, name, layout.bitstreams[image, quality].name))
+    return tuple(sorted(points, key=lambda p: (places[p.image], *_order(p.quality))))
 
 
 def _order(quality: Quality) -> tuple[bool, float, str]:

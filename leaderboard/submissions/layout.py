@@ -53,7 +53,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     files = [member for member in members if not _NOISE.search(member.name)]
     semc, root = _kind(files)
     problems: list[Problem] = []
-    found: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
+    groups: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
     method: Member | None = None
     for member in files:
         inner = member.name.removeprefix(root)
@@ -65,12 +65,12 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
             problems.append(placed)
             continue
         group, image, quality = placed
-        if (image, quality) in found[group]:
-            other = describe(found[group][image, quality].name)
+        if (image, quality) in groups[group]:
+            other = describe(groups[group][image, quality].name)
             expected = f"one file for the picture at this quality; there is {other} too"
             problems.append(Problem("file", image, describe(member.name), expected))
-        found[group][image, quality] = member
-    reconstructions, bitstreams = found[RECONSTRUCTIONS], found[BITSTREAMS]
+        groups[group][image, quality] = member
+    reconstructions, bitstreams = groups[RECONSTRUCTIONS], groups[BITSTREAMS]
     if not semc and not problems:
         problems += _unpaired(reconstructions, bitstreams)
     if not bitstreams and not reconstructions and not problems:
@@ -119,13 +119,12 @@ def _place(
         return Problem("file", None, describe(member.name), _expected(semc))
     folder, file = parts
     stem, dot, suffix = file.partition(".")
-    wanted = "semc" if semc else "png"
-    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != wanted:
+    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != ("semc" if semc else "png"):
         kind = "a .semc file" if semc else "a PNG, which keeps the decoder's pixels as they are"
         return Problem("file", None, describe(member.name), kind)
     if not _SUFFIX.fullmatch(suffix):
-        found = describe(member.name)
-        return Problem("file", None, found, "a suffix of at most 12 letters and digits")
+        expected = "a suffix of at most 12 letters and digits"
+        return Problem("file", None, describe(member.name), expected)
     image = shape.find(stem) if dot else shape.find(file)
     if image is None:
         expected = f"a picture of {shape.name}: {shape.images[0]} to {shape.images[-1]}"

@@ -86,14 +86,14 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
             problems += [_of(problem, image) for problem in error.problems]
             continue
         field = f"reconstruction at quality {quality}"
-        wrong = [Problem(field, image, *told) for told in _png_problems(picture, size)]
+        wrong = [Problem(field, image, *both) for both in _png_problems(picture, size)]
         problems += wrong
         if not wrong:
             pictures[key] = _pixel_digest(picture)
             if hashlib.sha256(picture).digest() == files.get(key):
                 own = "the reconstruction's own file"
-                told = f"bitstream at quality {quality}"
-                problems.append(Problem(told, image, own, "the compressed file"))
+                field = f"bitstream at quality {quality}"
+                problems.append(Problem(field, image, own, "the compressed file"))
     problems += _same("bitstream", files, "bytes")
     problems += _same("reconstruction", pictures, "pixels")
     problems += _one_picture_per_file(files, pictures)
@@ -160,13 +160,13 @@ def _semc_problems(
         expected = f"{size[0]}x{size[1]}, the picture's size"
         yield Problem(field, image, f"{header.width}x{header.height} pixels", expected)
     if not parsed.complete:
-        found = f"{len(parsed.chunks)} of {header.iterations} iterations"
-        yield Problem(field, image, found, "a file that was not cut short")
+        value = f"{len(parsed.chunks)} of {header.iterations} iterations"
+        yield Problem(field, image, value, "a file that was not cut short")
     try:
         find_model(header.model_id)
     except WeightsError:
-        found = f"written with model {header.model_id.hex()}"
-        yield Problem(field, image, found, "a file of a model that this board has")
+        value = f"written with model {header.model_id.hex()}"
+        yield Problem(field, image, value, "a file of a model that this board has")
 
 
 def _same(
@@ -177,8 +177,8 @@ def _same(
     for (image, quality), digest in digests.items():
         other, at = first.setdefault(digest, (image, quality))
         if other != image:
-            found = f"the same {content} as {other}'s at quality {at}"
-            yield Problem(f"{what} at quality {quality}", image, found, "a file of its own")
+            value = f"the same {content} as {other}'s at quality {at}"
+            yield Problem(f"{what} at quality {quality}", image, value, "a file of its own")
 
 
 def _one_picture_per_file(
@@ -195,8 +195,8 @@ def _one_picture_per_file(
         field = f"bitstream at quality {quality}"
         known, at = decoded.setdefault(packed, (picture, quality))
         if known != picture:
-            found = f"the same bytes as at quality {at}, but another reconstruction"
-            yield Problem(field, image, found, "one reconstruction for one file")
+            value = f"the same bytes as at quality {at}, but another reconstruction"
+            yield Problem(field, image, value, "one reconstruction for one file")
 
 
 def read_png_header(data: bytes) -> PngHeader | None:
@@ -229,8 +229,8 @@ def _png_problems(data: bytes, size: tuple[int, int]) -> Iterator[tuple[str, str
         return
     if header.depth != 8 or header.colour not in _PLAIN or b"tRNS" in names:
         colours = _COLOURS.get(header.colour, "unknown colours")
-        told = "transparent colours" if b"tRNS" in names else colours
-        yield f"{header.depth} bits, {told}", "8 bits per channel, RGB, no transparency"
+        colours = "transparent colours" if b"tRNS" in names else colours
+        yield f"{header.depth} bits, {colours}", "8 bits per channel, RGB, no transparency"
     if b"acTL" in names:
         yield "an animation", "one picture"
 

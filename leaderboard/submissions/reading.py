@@ -73,9 +73,9 @@ def to_results(records: Records, method: Method, shape: DatasetShape) -> Results
         if row is not None:
             rows.append(row)
     problems += row_problems(rows, shape)
-    stated = records.about.get("dataset") or shape.name
-    if stated != shape.name:
-        problems.append(Problem("dataset", None, describe(stated), shape.name))
+    dataset = records.about.get("dataset") or shape.name
+    if dataset != shape.name:
+        problems.append(Problem("dataset", None, describe(dataset), shape.name))
     if problems:
         raise Rejected(problems)
     results = Results(method.name, method.notes, shape.name, tuple(rows), {"kind": "self-reported"})
@@ -86,10 +86,10 @@ def to_results(records: Records, method: Method, shape: DatasetShape) -> Results
 
 
 def _mean_problems(results: Results, stated: Mapping[str, Any]) -> list[Problem]:
-    told = stated.get("quality", list(results.qualities))
-    qualities = [read_quality(each) for each in told] if isinstance(told, list) else []
+    listed = stated.get("quality", list(results.qualities))
+    qualities = [read_quality(each) for each in listed] if isinstance(listed, list) else []
     if sorted(map(str, qualities)) != sorted(map(str, results.qualities)):
-        value = describe(", ".join(map(str, qualities)) if isinstance(told, list) else told)
+        value = describe(", ".join(map(str, qualities)) if isinstance(listed, list) else listed)
         expected = f"{', '.join(map(str, results.qualities))}, the rows' own"
         return [Problem("results.quality", None, value, expected)]
     return mean_problems(results, [q for q in qualities if q is not None], stated, _MEAN_ROUNDING)
@@ -100,13 +100,13 @@ def _row(
 ) -> Row | None:
     """A row of the right types, or None, and then `problems` has grown."""
     before = len(problems)
-    named, setting = record.get("image"), record.get("quality")
-    image = MEAN if averaged else shape.find(named) if isinstance(named, str) else None
+    name, setting = record.get("image"), record.get("quality")
+    image = MEAN if averaged else shape.find(name) if isinstance(name, str) else None
     quality = read_quality(setting)
-    place = image or describe(named)
+    place = image or describe(name)
     if image is None:
         expected = f"a picture of {shape.name}: {shape.images[0]} to {shape.images[-1]}"
-        problems.append(Problem("image", None, describe(named), expected))
+        problems.append(Problem("image", None, describe(name), expected))
     if quality is None:
         expected = "a number, or a name of letters and digits (at most 40)"
         problems.append(Problem("quality", place, describe(setting), expected))

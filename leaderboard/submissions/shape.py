@@ -50,11 +50,11 @@ class DatasetShape:
 
     def find(self, text: str) -> str | None:
         """The picture that a name means, whatever its case and with or without a suffix."""
-        wanted = text.strip().casefold()
+        name = text.strip().casefold()
         for suffix in ("", *PICTURE_SUFFIXES):
-            found = self._names.get(wanted.removesuffix(suffix))
-            if found is not None:
-                return found
+            image = self._names.get(name.removesuffix(suffix))
+            if image is not None:
+                return image
         return None
 
     @cached_property

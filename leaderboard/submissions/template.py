@@ -71,9 +71,9 @@ def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]
         for name, data in files.items():
             write_file(folder / name, data)
     except OSError as error:
-        found = f"cannot write to {folder} ({error.strerror or error})"
+        value = f"cannot write to {folder} ({error.strerror or error})"
         raise Rejected(
-            [Problem("template", None, found, "a folder that can be written")]
+            [Problem("template", None, value, "a folder that can be written")]
         ) from error
     return [folder / name for name in files]
 

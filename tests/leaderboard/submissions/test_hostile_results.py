@@ -196,13 +196,15 @@ VALUES = [
     _identity("markup for a quality", "quality", "<b>1</b>", "'<b>1</b>'"),
     _value("time that runs backwards", "encode_s", -1, "'-1'", "seconds, 0 or more"),
     _value("endless time", "decode_s", "inf", "'inf'", "seconds, 0 or more"),
-    _row(
+    text(
         "parts that are not the whole",
-        {"bytes": 5000, "psnr": 30}
-        | dict.fromkeys(("header_bytes", "map_bytes", "code_bytes", "checksum_bytes"), 100),
-        "bytes",
-        "5000",
-        "400, the sum of the file's parts",
+        "kodim01, bytes at quality 1: found 5000; expected 400, the sum of the file's parts",
+        json_of(
+            [
+                {"image": "kodim01", "quality": 1, "bytes": 5000, "psnr": 30}
+                | {f"{part}_bytes": 100 for part in ("header", "map", "code", "checksum")}
+            ]
+        ),
     ),
     text(
         "more rows than there can be",
