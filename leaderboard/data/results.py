@@ -56,17 +56,8 @@ __all__ = [
     "write_results",
 ]
 
-_KEYS = {
-    "bpp": "bpp",
-    "psnr-rgb": "psnr",
-    "ms-ssim-rgb": "ms_ssim",
-    "ssim-rgb": "ssim",
-    "si-ssim": "si_ssim",
-    "si-ssim-2": "si_ssim_2",
-    "encoding_time": "encode_s",
-    "decoding_time": "decode_s",
-}
-"""Names of the means that are written, of all `MEAN_KEYS`."""
+_KEYS = {k: v for k, v in MEAN_KEYS.items() if k not in ("quality", "psnr", "ms-ssim", "ssim")}
+"""The means that are written: of every column the file's newer name."""
 _ROUNDING = 2e-6
 """Means are written with six decimals."""
 _INFINITE = "inf"  # JSON has no infinity, and identical pictures have an infinite PSNR

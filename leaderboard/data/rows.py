@@ -22,17 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from semcomp.errors import SemcompError
 
@@ -133,8 +123,7 @@ _FOREIGN_COLUMNS = {
 _QUALITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+=()/-]{0,39}")
 _LARGEST_QUALITY = 1e9
 _LONGEST_NUMBER = 60
-_LARGEST_SIZE = 2**53
-_LONGEST_S = 1e6
+_NUMBER = TypeAdapter(float)
 _ROWS = TypeAdapter(tuple[Row, ...])
 _EXPECTED = {
     "image": "a picture's name",
@@ -171,67 +160,13 @@ def check_rows(name: str, rows: tuple[Row, ...]) -> None:
         seen.add((row.image, row.quality))
 
 
-def _number(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    text = value if isinstance(value, str) else ""
-    if not isinstance(value, bool) and "_" not in text and len(text) <= _LONGEST_NUMBER:
-        try:
-            return read(value)
-        except ValidationError:
-            pass
-    raise PydanticCustomError("number", "a number, with a point for its decimals")
-
-
-def _size(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        number = read(value)
-        if number.is_integer() and 0 <= number <= _LARGEST_SIZE:
-            return int(number)
-    except ValidationError:
-        pass
-    raise PydanticCustomError("size", "a whole number, 0 or more")
-
-
-def _seconds(value: float) -> float:
-    if not 0 <= value <= _LONGEST_S:
-        raise PydanticCustomError("seconds", "seconds, 0 or more")
-    return value
-
-
-StatedNumber = Annotated[float, WrapValidator(_number)]
-"""A number or the text of one. NaN and infinities pass, for the checks to name."""
-StatedSize = Annotated[StatedNumber, WrapValidator(_size)]
-StatedSeconds = Annotated[StatedNumber, AfterValidator(_seconds)]
-
-
-class StatedValues(BaseModel):
-    """The numbers of a row from elsewhere, as text or as numbers; what is wrong says its error."""
-
-    bpp: StatedNumber | None = None
-    psnr: StatedNumber | None = None
-    ms_ssim: StatedNumber | None = None
-    ssim: StatedNumber | None = None
-    si_ssim: StatedNumber | None = None
-    si_ssim_2: StatedNumber | None = None
-    encode_s: StatedSeconds | None = None
-    decode_s: StatedSeconds | None = None
-    encode_wall_s: StatedSeconds | None = None
-    decode_wall_s: StatedSeconds | None = None
-    bytes: StatedSize | None = None
-    header_bytes: StatedSize | None = None
-    map_bytes: StatedSize | None = None
-    code_bytes: StatedSize | None = None
-    checksum_bytes: StatedSize | None = None
-    width: StatedSize | None = None
-    height: StatedSize | None = None
-
-
-_STATED_NUMBER: TypeAdapter[float] = TypeAdapter(StatedNumber)
-
-
 def read_number(value: Any) -> float | None:
     """A number or the text of one, NaN and infinities included; None for anything else."""
+    text = value if isinstance(value, str) else ""
+    if isinstance(value, bool) or "_" in text or len(text) > _LONGEST_NUMBER:
+        return None
     try:
-        return _STATED_NUMBER.validate_python(value)
+        return _NUMBER.validate_python(value)
     except ValidationError:
         return None
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.results import MEAN, Results, Row, mean_problems
 from leaderboard.data.rows import (
+    COLUMNS,
     SIZE_COLUMNS,
     Records,
-    StatedValues,
     parse_json,
     read_csv,
     read_json,
+    read_number,
     read_quality,
 )
 
@@ -25,6 +24,7 @@ from .checks import row_problems
 from .method import Method
 from .shape import DatasetShape, Limits, megabytes
 
+_LONGEST_S = 1e6
 _MEAN_ROUNDING = {
     **dict.fromkeys(("bpp", "ms_ssim", "ssim", "si_ssim", "si_ssim_2"), 0.0006),
     **{"psnr": 0.006, "encode_s": math.inf, "decode_s": math.inf},
@@ -115,30 +115,42 @@ def _row(
         where = f"{column} at quality {describe(setting) if quality is None else quality}"
         problems.append(Problem(where, place, describe(record.get(column)), expected))
 
-    try:
-        values = StatedValues.model_validate(record)
-    except ValidationError as error:
-        messages = {str(each["loc"][0]): each["msg"] for each in error.errors(include_url=False)}
-        for column, message in messages.items():
-            wrong(column, message)
-        values = StatedValues.model_validate({k: v for k, v in record.items() if k not in messages})
-    for column, side in zip(SIZE_COLUMNS, shape.sizes.get(image or "", ()), strict=False):
-        if getattr(values, column) not in (None, side):
-            width, height = shape.sizes[image or ""]
-            wrong(column, f"{side}: the picture has {width}x{height} pixels")
+    values = _numbers(record, wrong)
+    size = shape.sizes.get(image or "", (None, None))
+    for column, side in zip(SIZE_COLUMNS, size, strict=True):
+        stated = values.pop(column)
+        if None not in (stated, side) and stated != side:
+            wrong(column, f"{side}: the picture has {size[0]}x{size[1]} pixels")
     if image != MEAN and record.get("bytes") is None:
         wrong("bytes", "the size of the whole compressed file (a rate alone may be an estimate)")
     if len(problems) > before or image is None or quality is None:
         return None
-    bpp = values.bpp
-    if bpp is None and values.bytes is not None and image != MEAN:
-        bpp = round(8 * values.bytes / shape.pixels(image), 6)
-    elif bpp is None:
+    if values["bpp"] is None and image != MEAN:
+        values["bpp"] = round(8 * values["bytes"] / shape.pixels(image), 6)
+    elif values["bpp"] is None:
         wrong("bpp", "bits per pixel")
         return None
-    own = values.model_dump(exclude={*SIZE_COLUMNS, "bpp"})
-    row = Row(image=image, quality=quality, bpp=bpp, **own)
+    row = Row(**{**values, "image": image, "quality": quality})
     if row.parts_bytes not in (None, row.bytes):
         wrong("bytes", f"{row.parts_bytes}, the sum of the file's parts")
         return None
     return row
+
+
+def _numbers(record: Mapping[str, Any], wrong: Callable[[str, str], None]) -> dict[str, Any]:
+    """Numbers of a row by column, None for what is not stated; `wrong` is told of the others."""
+    values: dict[str, Any] = dict.fromkeys((*COLUMNS, *SIZE_COLUMNS))
+    for column in (*COLUMNS[2:], *SIZE_COLUMNS):
+        if record.get(column) is None:
+            continue
+        number = read_number(record[column])
+        whole = column.endswith("bytes") or column in SIZE_COLUMNS
+        if whole and not (number is not None and number.is_integer() and 0 <= number < 2**53):
+            wrong(column, "a whole number, 0 or more")
+        elif number is None:
+            wrong(column, "a number, with a point for its decimals")
+        elif column.endswith("_s") and not 0 <= number <= _LONGEST_S:
+            wrong(column, "seconds, 0 or more")
+        else:
+            values[column] = int(number) if whole else number
+    return values
