@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from leaderboard.data.problems import Rejected
 from leaderboard.store.errors import StoreError
-from leaderboard.submissions.problems import Rejected
 
 from .submitting import NoUpload, Submitting, entry_record, results_of
 from .words import ASK

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from leaderboard.data.problems import Problem
     from leaderboard.store.records import Entry
     from leaderboard.submissions.inspection import Inspected
     from leaderboard.submissions.method import Method
-    from leaderboard.submissions.problems import Problem
 
 KINDS = """
 <div class="kinds">
