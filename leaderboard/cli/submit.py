@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from leaderboard.data.problems import Rejected
     from leaderboard.submissions.inspection import Inspected
-    from leaderboard.submissions.problems import Rejected
     from leaderboard.submissions.shape import DatasetShape
 
 
@@ -51,7 +51,7 @@ def submit(
     They go straight into the board's database on this machine or at SEMCOMP_DATABASE_URL. The
     limits of files and entries in an hour hold for the page and the API, not here.
     """
-    from leaderboard.submissions.problems import Rejected
+    from leaderboard.data.problems import Rejected
     from leaderboard.submissions.template import write_template
 
     if (file is None) == (template is None):
@@ -86,14 +86,14 @@ def _shape(dataset: str) -> DatasetShape:
 
 def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
     """Check a file with the description at hand. Raises Rejected with the problems of both."""
+    from leaderboard.data.problems import Problem, Rejected
     from leaderboard.submissions.inspection import Method, carried_method, inspect, read_method
-    from leaderboard.submissions.problems import Problem, Rejected
 
     problems: list[Problem] = []
-    found: Method | None = None
+    description: Method | None = None
     try:
-        found = carried_method(file) if method is None else read_method(method)
-        if found is None:
+        description = carried_method(file) if method is None else read_method(method)
+        if description is None:
             problems.append(
                 Problem("method", None, "nothing", "--method FILE.json (see --template csv DIR)")
             )
@@ -101,7 +101,7 @@ def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
         problems += rejected.problems
     try:
         # Without a description the results are checked all the same, under no name.
-        inspected = inspect(file, found or Method("unnamed", dataset=shape.name), shape)
+        inspected = inspect(file, description or Method("unnamed", dataset=shape.name), shape)
     except Rejected as rejected:
         problems += rejected.problems
     if problems:
@@ -156,8 +156,8 @@ def _say(inspected: Inspected, as_json: bool) -> None:
         }
         print(json.dumps(data, indent=1, ensure_ascii=False))
         return
-    found = inspected.points if inspected.results is None else inspected.results.rows
-    print(f"{inspected.method.name}: no problems. {inspected.kind}, {len(found)} points.")
+    points = inspected.points if inspected.results is None else inspected.results.rows
+    print(f"{inspected.method.name}: no problems. {inspected.kind}, {len(points)} points.")
     for line in inspected.incomplete:
         print(f"  incomplete: {line}")
     if inspected.incomplete:

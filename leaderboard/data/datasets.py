@@ -7,7 +7,6 @@ container are the same picture, and a file that decodes differently is another o
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,18 +87,12 @@ def choose(available: Sequence[str], images: Sequence[str] | None, where: str) -
     if images is None:
         return list(available)
     stems = {name: name for name in available} | {Path(n).stem: n for n in reversed(available)}
-    wanted = [stems.get(name, stems.get(Path(name).stem)) for name in images]
-    missing = [name for name, found in zip(images, wanted, strict=True) if found is None]
+    chosen = [stems.get(name, stems.get(Path(name).stem)) for name in images]
+    missing = [name for name, match in zip(images, chosen, strict=True) if match is None]
     if missing or not images:
         some = ", ".join(available[:6]) + (", ..." if len(available) > 6 else "")
         raise DatasetError(f"no picture {', '.join(missing) or 'named'} in {where}: it has {some}")
-    return [name for name in available if name in wanted]
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `SEMCOMP_CACHE_DIR`, else `~/.cache/semcomp`."""
-    named = os.environ.get("SEMCOMP_CACHE_DIR")
-    return Path(named) if named else Path.home() / ".cache" / "semcomp"
+    return [name for name in available if name in chosen]
 
 
 def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture]:
@@ -110,8 +103,8 @@ def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture
         raise DatasetError(f"{error}{hint}") from error
     stems = [path.stem for path in paths]
     # Two files may differ in their suffix alone.
-    named = {path.stem if stems.count(path.stem) == 1 else path.name: path for path in paths}
+    by_name = {path.stem if stems.count(path.stem) == 1 else path.name: path for path in paths}
     pictures = []
-    for name in choose(list(named), images, str(folder)):
-        pictures.append(Picture(name, named[name], pixel_hash(read_picture(named[name]))))
+    for name in choose(list(by_name), images, str(folder)):
+        pictures.append(Picture(name, by_name[name], pixel_hash(read_picture(by_name[name]))))
     return pictures

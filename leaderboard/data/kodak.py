@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+import pooch
+import requests
+
 from semcomp.errors import DatasetError, ImageError
-from semcomp.files import write_file
+from semcomp.files import cache_folder
 from semcomp.image import load_image
 
-from .datasets import Picture, cache_folder, choose, pixel_hash, read_picture
+from .datasets import Picture, choose, pixel_hash, read_picture
 
 SOURCES = ("https://r0k.us/graphics/kodak/kodak/", "http://r0k.us/graphics/kodak/kodak/")
 """Where the pictures are published, first choice first; the hashes make plain HTTP safe."""
@@ -53,9 +54,8 @@ PIXELS = {
 def kodak_pictures(images: Sequence[str] | None = None) -> list[Picture]:
     """The pictures asked for (None: all), checked. Raises DatasetError; see `load_dataset`."""
     names = choose(list(PIXELS), images, "Kodak's set")
-    named = os.environ.get("SEMCOMP_KODAK_DIR")
-    if named:
-        return [_checked(name, Path(named) / f"{name}.png") for name in names]
+    if own := os.environ.get("SEMCOMP_KODAK_DIR"):
+        return [_checked(name, Path(own) / f"{name}.png") for name in names]
     folder = cache_folder() / "kodak"
     for name in names:
         # What an earlier, interrupted run has fetched stays.
@@ -82,41 +82,53 @@ def _checked(name: str, path: Path) -> Picture:
 
 def _download(name: str, folder: Path) -> None:
     """Fetch a picture whole and right, or not at all."""
+
+    def fetch(url: str, partial: str, caller: object) -> None:
+        pooch.HTTPDownloader(progressbar=_Bound(), timeout=TIMEOUT)(url, partial, caller)
+        os.chmod(partial, 0o644)  # pooch's temporary files are their owner's alone
+        try:
+            image = load_image(Path(partial))
+        except ImageError:
+            raise ValueError("not a whole picture") from None
+        if pixel_hash(image) != PIXELS[name]:
+            raise ValueError("not the published picture (SHA-256 of the pixels differs)")
+
+    pooch.get_logger().setLevel("WARNING")
     problems = []
     for source in SOURCES:
         url = f"{source}{name}.png"
         try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-                data = answer.read(MAX_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:  # URLErrors are OSErrors
-            problems.append(f"{url}: {getattr(error, 'reason', error)}")
-            continue
-        problem = _store(name, folder, data)
-        if problem is None:
+            # Known by its pixels (`fetch`), not by its bytes: another packing is as good.
+            pooch.retrieve(url, None, f"{name}.png", folder, downloader=fetch)
             return
-        problems.append(f"{url}: {problem}")
+        except (requests.RequestException, ValueError) as error:
+            answer = getattr(error, "response", None)
+            problems.append(f"{url}: {error if answer is None else answer.reason}")
+        except OSError as error:
+            raise DatasetError(
+                f"cannot keep downloads in {folder}: {error.strerror or error}; set "
+                "SEMCOMP_CACHE_DIR to a folder that can be written"
+            ) from error
     raise DatasetError(
         f"cannot download Kodak's {name} ({'; '.join(problems)}): check the network, or set "
         "SEMCOMP_KODAK_DIR to a folder with kodim01.png to kodim24.png"
     )
 
 
-def _store(name: str, folder: Path, data: bytes) -> str | None:
-    """Keep a download if its pixels are the published ones; else what is wrong."""
-    if len(data) > MAX_BYTES:
-        return f"more than {MAX_BYTES} bytes"
-    try:
-        image = load_image(data)
-    except ImageError:
-        return "not a whole picture"
-    if pixel_hash(image) != PIXELS[name]:
-        return "not the published picture (SHA-256 of the pixels differs)"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / f"{name}.png", data)
-    except OSError as error:
-        raise DatasetError(
-            f"cannot keep downloads in {folder}: {error.strerror or error}; set SEMCOMP_CACHE_DIR "
-            "to a folder that can be written"
-        ) from error
-    return None
+class _Bound:
+    """What pooch takes for a progress bar: it gives up a download without end."""
+
+    total, count = 0, 0
+
+    def update(self, size: int) -> None:
+        """Bytes have come."""
+        self.count += size
+        if self.count > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+
+    def reset(self) -> None:
+        """All have come, and pooch counts them once more."""
+        self.count = 0
+
+    def close(self) -> None:
+        """There is nothing to close."""

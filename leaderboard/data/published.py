@@ -29,15 +29,15 @@ def read_published(
     Raises ResultsError for a file that is not marked as published, does not say where its numbers
     stand, or claims single pictures. An empty folder has no curves.
     """
-    found = []
+    curves = []
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         results = read_results(path)
         _check(results, path)
         if dataset not in (None, results.dataset):
             continue
         if pictures in (None, results.provenance["pictures"]):
-            found.append(results)
-    return found
+            curves.append(results)
+    return curves
 
 
 def source_of(results: Results) -> str:
@@ -63,9 +63,9 @@ def _check(results: Results, path: Path) -> None:
     if not results.provenance.get("reference"):
         raise ResultsError(f"{path}: provenance.reference is missing: name the paper")
     source = results.provenance.get("source")
-    wanted = {"repository": str, "commit": str, "files": list}
+    required = {"repository": str, "commit": str, "files": list}
     if not isinstance(source, dict) or not all(
-        isinstance(source.get(key), kind) and source[key] for key, kind in wanted.items()
+        isinstance(source.get(key), kind) and source[key] for key, kind in required.items()
     ):
         raise ResultsError(
             f"{path}: provenance.source is {source!r}: expected repository, commit and files"

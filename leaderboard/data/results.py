@@ -22,8 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 from semcomp.files import write_file
 
-from .row_tables import INFINITE, KEYS, rows_of_images, rows_of_means
-from .rows import COLUMNS, MEAN, METRICS, Quality, ResultsError, Row, check_row, is_number, problem
+from .problems import Problem, Rejected, describe
+from .rows import (
+    COLUMNS,
+    MEAN,
+    MEAN_KEYS,
+    METRICS,
+    Quality,
+    ResultsError,
+    Row,
+    check_rows,
+    parse_json,
+    read_json,
+    read_number,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -36,11 +48,19 @@ __all__ = [
     "ResultsError",
     "Row",
     "dump",
+    "mean_problems",
+    "quality_order",
     "read_folder",
     "read_results",
     "to_frame",
     "write_results",
 ]
+
+_KEYS = {k: v for k, v in MEAN_KEYS.items() if k not in ("quality", "psnr", "ms-ssim", "ssim")}
+"""The means that are written: of every column the file's newer name."""
+_ROUNDING = 2e-6
+"""Means are written with six decimals."""
+_INFINITE = "inf"  # JSON has no infinity, and identical pictures have an infinite PSNR
 
 
 @dataclass(frozen=True)
@@ -67,12 +87,7 @@ class Results:
             raise ResultsError("name is empty: expected the codec's name")
         if not self.rows:
             raise ResultsError(f"{self.name} has no rows: expected at least one point")
-        seen: set[tuple[str, Quality]] = set()
-        for row in self.rows:
-            check_row(self.name, row)
-            if (row.image, row.quality) in seen:
-                raise problem(self.name, row, "quality", row.quality, "each quality once")
-            seen.add((row.image, row.quality))
+        check_rows(self.name, self.rows)
 
     @property
     def kind(self) -> str:
@@ -100,7 +115,7 @@ class Results:
         }
         count = len(self.images)
         table: dict[str, list[float | None]] = {}
-        for name in KEYS.values():
+        for name in _KEYS.values():
             table[name] = []
             for group in groups.values():
                 values = [getattr(row, name) for row in group]
@@ -119,7 +134,7 @@ class Results:
                 "quality": list(self.qualities),
                 **{
                     key: [_plain(_rounded(value)) for value in means[name]]
-                    for key, name in KEYS.items()
+                    for key, name in _KEYS.items()
                 },
             },
         }
@@ -133,37 +148,37 @@ class Results:
 
     @classmethod
     def from_json(cls, data: Any) -> Results:
-        """Inverse of `to_json`; reads CompressAI's files too. Raises ResultsError.
+        """Inverse of `to_json`; reads every shape of `rows.read_json`. Raises ResultsError.
 
         The means stated must be those of the rows.
         """
-        if not isinstance(data, dict) or not isinstance(data.get("results"), dict):
-            raise ResultsError("no results: expected an object with 'name' and 'results'")
-        name = data.get("name", "")
-        stated = data["results"]
-        rows = rows_of_images(name, data["images"]) if "images" in data else rows_of_means(stated)
-        provenance = data.get("provenance", {})
+        try:
+            records = read_json(data)
+        except Rejected as error:
+            raise ResultsError(str(error.problems[0])) from error
+        about = records.about
+        provenance = about.get("provenance", {})
         if not isinstance(provenance, dict):
-            raise ResultsError(f"{name}: provenance is {provenance!r}: expected an object")
+            raise ResultsError(f"provenance is {provenance!r}: expected an object")
         results = cls(
-            name=name,
-            description=data.get("description", ""),
-            dataset=data.get("dataset", ""),
-            rows=rows,
+            name=about.get("name", ""),
+            description=about.get("description", ""),
+            dataset=about.get("dataset", ""),
+            rows=tuple(_row(record) for record in records.rows),
             provenance=provenance,
         )
-        if "images" in data:
-            _check_means(results, stated)
+        if not records.averaged:
+            _check_means(results, records.means)
         return results
 
 
 def read_results(path: Path) -> Results:
     """Results of a file. Raises ResultsError with the file's name."""
     try:
-        return Results.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return Results.from_json(parse_json(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(f"cannot read {path}: {error}") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except Rejected as error:
         raise ResultsError(f"{path} is no JSON: {error}") from error
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}") from error
@@ -213,47 +228,82 @@ def to_frame(results: Sequence[Results]) -> pandas.DataFrame:
     """
     import pandas
 
-    shown = ("quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s")
+    columns = ("quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s")
     records = [
-        {"codec": each.name, **{name: getattr(row, name) for name in shown}, "kind": each.kind}
+        {"codec": each.name, **{name: getattr(row, name) for name in columns}, "kind": each.kind}
         for each in results
         for row in each.rows
     ]
-    frame = pandas.DataFrame.from_records(records, columns=["codec", *shown, "kind"])
+    frame = pandas.DataFrame.from_records(records, columns=["codec", *columns, "kind"])
     numbers = ["bytes", "bpp", *METRICS, "encode_s", "decode_s"]
     frame[numbers] = frame[numbers].astype("float64")
     return frame
 
 
+def mean_problems(
+    results: Results,
+    qualities: Sequence[Quality],
+    stated: Mapping[str, Any],
+    allowed: Mapping[str, float],
+) -> list[Problem]:
+    """Means that a file states and its rows do not have.
+
+    qualities: those of the results, in the order of the lists. stated: lists by the file's names.
+    allowed: the largest difference by the rows' column; `_ROUNDING` for any other.
+    """
+    means = {
+        name: dict(zip(results.qualities, values, strict=True))
+        for name, values in results.means().items()
+    }
+    problems = []
+    for key, values in stated.items():
+        name = MEAN_KEYS.get(key, "quality")
+        if name == "quality":
+            continue
+        if not isinstance(values, list) or len(values) != len(qualities):
+            expected = f"a list of {len(qualities)} means"
+            problems.append(Problem(f"results.{key}", None, describe(values), expected))
+            continue
+        for quality, value in zip(qualities, values, strict=True):
+            mean = means[name][quality]
+            if not _close(value, mean, allowed.get(name, _ROUNDING)):
+                where = f"results.{key} at quality {quality}"
+                expected = (
+                    f"{'nothing' if mean is None else format(mean, '.6g')}, the mean of the rows"
+                )
+                problems.append(Problem(where, None, describe(value), expected))
+    return problems
+
+
+def _close(value: Any, mean: float | None, allowed: float) -> bool:
+    if value is None or mean is None:
+        return value is None and mean is None
+    number = read_number(value)
+    return number is not None and (number == mean or abs(number - mean) <= allowed)
+
+
 def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
-    """Raise ResultsError where stated means are not those of the rows."""
+    """Raise ResultsError where stated means are not all there and those of the rows, in order."""
     if stated.get("quality") != list(results.qualities):
         raise ResultsError(
             f"{results.name}: results.quality is {stated.get('quality')!r}: expected "
             f"{list(results.qualities)}, the qualities of the rows"
         )
-    means = results.means()
-    for key, name in KEYS.items():
-        values = stated.get(key)
-        if not isinstance(values, list) or len(values) != len(means[name]):
-            raise ResultsError(
-                f"{results.name}: results.{key} is {values!r}: expected {len(means[name])} values"
-            )
-        for quality, value, mean in zip(results.qualities, values, means[name], strict=True):
-            value = math.inf if value == INFINITE else value
-            if value is None and mean is None:
-                continue
-            numbers = is_number(value) or value == math.inf
-            if not numbers or mean is None or not math.isclose(value, mean, abs_tol=2e-6):
-                raise ResultsError(
-                    f"{results.name}: results.{key} at quality {quality} is {value!r}: expected "
-                    f"{mean!r}, the mean of the rows"
-                )
+    problems = mean_problems(results, results.qualities, dict.fromkeys(_KEYS) | dict(stated), {})
+    if problems:
+        raise ResultsError(f"{results.name}: {problems[0]}")
 
 
 def quality_order(quality: Quality) -> tuple[bool, float]:
     """Key to sort by: numbers ascending, then names as they are."""
     return (True, 0.0) if isinstance(quality, str) else (False, quality)
+
+
+def _row(record: Mapping[str, Any]) -> Row:
+    values: dict[str, Any] = {column: record.get(column) for column in COLUMNS}
+    if values["psnr"] == _INFINITE:
+        values["psnr"] = math.inf
+    return Row(**values)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -262,7 +312,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _plain(value: Any) -> Any:
     """A value in JSON's types."""
-    return INFINITE if value == math.inf else value
+    return _INFINITE if value == math.inf else value
 
 
 def _compact(value: Any) -> str:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.submissions.problems import Problem, Rejected, shown
+from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.demo.hosting.address import address_of, headers_of
 
@@ -89,7 +89,7 @@ class BoardContext:
         """A data set's pictures and their sizes. Raises Rejected for one not on the board."""
         if dataset not in self.shapes:
             expected = f"one of {', '.join(self.shapes)}"
-            raise Rejected([Problem("method dataset", None, shown(dataset), expected)])
+            raise Rejected([Problem("method dataset", None, describe(dataset), expected)])
         return self.shapes[dataset]
 
     def submitter(self, request: Any, account: str | None = None) -> str:

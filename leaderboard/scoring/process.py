@@ -95,11 +95,11 @@ class ScoringProcess:
 
 def answer(request: Request, pipe: Connection) -> Outcome:
     """Score an upload, telling the pipe of every point."""
+    from leaderboard.data.problems import Rejected
     from leaderboard.run.cache import CacheError
     from leaderboard.run.workers import WorkerError, use_one_thread
     from leaderboard.submissions.checks import check_results
     from leaderboard.submissions.inspection import inspect
-    from leaderboard.submissions.problems import Rejected
     from leaderboard.submissions.shape import DatasetShape
     from semcomp.errors import DatasetError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import Inspected
-from leaderboard.submissions.limits import Limits
+from leaderboard.submissions.shape import Limits
 
 from .isolated import PICTURE, SEMC
 from .rescore import Upload, UploadPoint

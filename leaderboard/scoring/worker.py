@@ -17,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from leaderboard.data.datasets import Dataset, cache_folder, load_dataset
+from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.store.database import Job, JobLost, NotFound, Store, StoreError
 from leaderboard.store.uploads import keep_days
 from semcomp.errors import DatasetError
+from semcomp.files import cache_folder
 
 from .process import Outcome, Progress, Request, ScoringProcess
 from .rescore import forget

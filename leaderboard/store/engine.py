@@ -86,7 +86,7 @@ def _folder() -> Path:
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named)
-    from leaderboard.data.datasets import cache_folder  # takes its time to load
+    from semcomp.files import cache_folder
 
     return cache_folder() / "board"
 

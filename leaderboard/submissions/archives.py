@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .limits import Limits, megabytes
-from .problems import Problem, Rejected, shown
+from leaderboard.data.problems import Problem, Rejected, describe
+
+from .shape import Limits, megabytes
 
 __all__ = ["Archive", "Member", "open_archive", "read_member", "stream_member"]
 
@@ -75,8 +76,8 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
         with opened:
             members = opened.infolist()
             if len(members) != count:
-                found = f"a directory of {len(members):,} files that claims {count:,}"
-                raise Rejected([Problem("file", None, found, "a usual ZIP")])
+                value = f"a directory of {len(members):,} files that claims {count:,}"
+                raise Rejected([Problem("file", None, value, "a usual ZIP")])
             problems: list[Problem] = []
             total = sum(each.file_size for each in members)
             if total > limits.unpacked_bytes:
@@ -121,16 +122,18 @@ def stream_member(archive: Archive, name: str, limit: int) -> Iterator[bytes]:
                     raise Rejected([too_large(name, None, count)])
                 yield piece
     except KeyError:
-        raise Rejected([Problem(shown(name), None, "nothing", "a file in the archive")]) from None
+        raise Rejected(
+            [Problem(describe(name), None, "nothing", "a file in the archive")]
+        ) from None
     except Rejected:
         raise
     except _DAMAGE as error:
-        raise _damaged(shown(name), error) from error
+        raise _damaged(describe(name), error) from error
 
 
 def too_large(name: str, image: str | None, size: int) -> Problem:
     """The problem of a member that is larger than anything it could be."""
-    return Problem(shown(name), image, f"more than {megabytes(size - 1)}", "a smaller file")
+    return Problem(describe(name), image, f"more than {megabytes(size - 1)}", "a smaller file")
 
 
 def _check_ends(stream: IO[bytes], limits: Limits) -> int:
@@ -148,7 +151,7 @@ def _check_ends(stream: IO[bytes], limits: Limits) -> int:
     if start == _EMPTY:
         raise Rejected([_empty()])
     if start != MAGIC:
-        raise Rejected([Problem("file", None, f"a start of {shown(start)}", "a ZIP archive")])
+        raise Rejected([Problem("file", None, f"a start of {describe(start)}", "a ZIP archive")])
     tail_size = min(size, _LOCATOR.size + _END_64.size + _END.size + _LONGEST_COMMENT)
     stream.seek(size - tail_size)
     tail = stream.read(tail_size)
@@ -177,7 +180,7 @@ def _check_ends(stream: IO[bytes], limits: Limits) -> int:
 
 def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Problem]:
     name, original = member.filename, member.orig_filename
-    where = shown(original)
+    where = describe(original)
     parts = name.removesuffix("/").split("/")
     if "\\" in original:
         yield Problem(where, None, "a backslash in the name", "folders separated by /")
@@ -190,8 +193,8 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
     elif "" in parts or "." in parts:
         yield Problem(where, None, "a name with empty parts", "plain names")
     elif len(original) > _LONGEST_NAME:
-        found = f"a name of {len(original)} characters"
-        yield Problem(where, None, found, f"at most {_LONGEST_NAME}")
+        value = f"a name of {len(original)} characters"
+        yield Problem(where, None, value, f"at most {_LONGEST_NAME}")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind == stat.S_IFLNK:
         yield Problem(where, None, "a symbolic link", "the file itself")
@@ -223,7 +226,9 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> Iterator[Problem]:
         # Names that differ in case alone are one file on many machines.
         name = member.filename.removesuffix("/").casefold()
         if name in seen:
-            yield Problem(shown(member.filename), None, "a name that comes twice", "each name once")
+            yield Problem(
+                describe(member.filename), None, "a name that comes twice", "each name once"
+            )
         seen.add(name)
 
 
@@ -234,7 +239,7 @@ def _overlaps(members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
     for member, following in zip(ordered, ends, strict=True):
         if member.header_offset + _LOCAL_HEADER + member.compress_size > following:
             yield Problem(
-                shown(member.filename),
+                describe(member.filename),
                 None,
                 "data that overlap another file's",
                 "an archive whose files have their own data",
@@ -242,8 +247,8 @@ def _overlaps(members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
 
 
 def _damaged(where: str, error: Exception | str) -> Rejected:
-    told = " ".join(str(error).split()) or type(error).__name__
-    return Rejected([Problem(where, None, f"damage ({shown(told)})", "a whole, readable ZIP")])
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return Rejected([Problem(where, None, f"damage ({describe(reason)})", "a whole, readable ZIP")])
 
 
 def _empty() -> Problem:

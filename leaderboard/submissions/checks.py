@@ -1,4 +1,4 @@
-"""Whether results can be true: scores against their range, their rate and each other.
+"""Whether results can be true, and whether they are complete enough for a rank.
 
 The ceilings are for photographs. They lie 6 dB and more above everything on this repository's own
 board, learnt codecs included (a test holds that), and refuse what no codec comes near: 90 dB at
@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from leaderboard.analysis.bdrate import MIN_POINTS
 from leaderboard.analysis.curves import on_log_scale
-from leaderboard.data.results import MEAN, METRICS, Results, Row
+from leaderboard.data.problems import Problem, describe
+from leaderboard.data.results import MEAN, METRICS, Quality, Results, Row
 
-from .problems import Problem, shown
 from .shape import DatasetShape
 
-__all__ = ["LOSSLESS_BPP", "check_results", "check_rows"]
+__all__ = ["LOSSLESS_BPP", "check_results", "missing_points", "missing_scores", "row_problems"]
 
 LOSSLESS_BPP = 4.0
 """Rate below which no photograph is stored without loss; Kodak's need 6 to 12 bpp."""
@@ -45,32 +46,71 @@ _HIGHER = 1.02
 """A rate counts as higher from this factor on."""
 _BPP_ROUNDING = 6e-4
 """Stated rates may be rounded to three decimals."""
+_NAMED = 6
+"""Names told in full."""
 
 
 def check_results(results: Results, shape: DatasetShape) -> list[Problem]:
     """Everything that is implausible in results; empty if they may be shown.
 
-    Missing pictures are no problem here, see `completeness`.
+    Missing pictures are no problem here, see `missing_points`.
     """
-    problems = check_rows(results.rows, shape)
+    problems = row_problems(results.rows, shape)
     if results.dataset != shape.name:
-        problems.insert(0, Problem("dataset", None, shown(results.dataset), shape.name))
+        problems.insert(0, Problem("dataset", None, describe(results.dataset), shape.name))
     return problems
 
 
-def check_rows(rows: Sequence[Row], shape: DatasetShape) -> list[Problem]:
+def row_problems(rows: Sequence[Row], shape: DatasetShape) -> list[Problem]:
     """`check_results` of rows, which need not be valid: their fields' types are taken as right."""
     known: list[Row] = []
     problems: list[Problem] = []
     for row in rows:
-        found = list(_value_problems(row, shape))
-        problems += found
-        if not found:
+        own = list(_value_problems(row, shape))
+        problems += own
+        if not own:
             known.append(row)
     problems += _repeated(rows)
     problems += _falls(known)
     problems += _copies(known)
     return problems
+
+
+def missing_points(points: Iterable[tuple[str, Quality]], shape: DatasetShape) -> tuple[str, ...]:
+    """What is missing of (picture, quality) pairs, in words; nothing where all are there.
+
+    Complete is: every picture of the data set, all at the same qualities, `bdrate.MIN_POINTS` or
+    more of them.
+    """
+    pairs = set(points)
+    images = {image for image, _ in pairs}
+    if images == {MEAN}:
+        return ("means only: single pictures are needed for a place in the ranking",)
+    missing = []
+    absent = [image for image in shape.images if image not in images]
+    if absent:
+        missing.append(
+            f"{len(absent)} of {len(shape.images)} pictures are missing: {_some(absent)}"
+        )
+    qualities = {quality for _, quality in pairs}
+    for quality in sorted(qualities, key=str):
+        lacking = [i for i in shape.images if i in images and (i, quality) not in pairs]
+        if lacking:
+            missing.append(f"quality {quality} lacks {_some(lacking)}")
+    if len(qualities) < MIN_POINTS:
+        missing.append(f"{len(qualities)} of the {MIN_POINTS} qualities that a BD-rate needs")
+    return tuple(missing)
+
+
+def missing_scores(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Scores that some rows state and others do not."""
+    missing = []
+    for metric in METRICS:
+        without = [row for row in rows if getattr(row, metric) is None]
+        if without and len(without) < len(rows):
+            names = _some(list(dict.fromkeys(row.image for row in without)))
+            missing.append(f"{metric} is missing in {len(without)} of {len(rows)} rows ({names})")
+    return tuple(missing)
 
 
 def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
@@ -79,7 +119,7 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
 
     if row.image != MEAN and row.image not in shape.sizes:
         names = f"{shape.images[0]} to {shape.images[-1]}"
-        yield Problem("image", None, shown(row.image), f"a picture of {shape.name} ({names})")
+        yield Problem("image", None, describe(row.image), f"a picture of {shape.name} ({names})")
         return
     if row.bytes is not None and row.image != MEAN:
         wrong = list(_rate_problems(row, shape.sizes[row.image]))
@@ -87,10 +127,12 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
         if wrong:
             return
     elif not (math.isfinite(row.bpp) and row.bpp > 0):
-        yield Problem(at("bpp"), row.image, shown(row.bpp), "bits per pixel, more than 0")
+        yield Problem(at("bpp"), row.image, describe(row.bpp), "bits per pixel, more than 0")
         return
     elif row.bpp >= RAW_BPP:
-        yield Problem(at("bpp"), row.image, shown(row.bpp), "less than 24, the pixels as they are")
+        yield Problem(
+            at("bpp"), row.image, describe(row.bpp), "less than 24, the pixels as they are"
+        )
     if all(getattr(row, metric) is None for metric in METRICS):
         yield Problem(at("scores"), row.image, "none", f"at least one of {', '.join(METRICS)}")
     for metric in METRICS:
@@ -98,7 +140,7 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
         if value is not None:
             expected = _score_problem(metric, value, row.bpp, _finest(row.image, shape))
             if expected:
-                yield Problem(at(metric), row.image, shown(value), expected)
+                yield Problem(at(metric), row.image, describe(value), expected)
     perfect = row.psnr == math.inf
     for metric in METRICS[1:]:
         value = getattr(row, metric)
@@ -106,10 +148,10 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
             continue
         if perfect and value < 0.9999:
             expected = "1: the PSNR is infinite, so the pictures are identical"
-            yield Problem(at(metric), row.image, shown(value), expected)
+            yield Problem(at(metric), row.image, describe(value), expected)
         elif value == 1 and row.psnr is not None and 0 <= row.psnr < 45:
             expected = f"less than 1: the PSNR is {row.psnr:g} dB, so the pictures differ"
-            yield Problem(at(metric), row.image, shown(value), expected)
+            yield Problem(at(metric), row.image, describe(value), expected)
 
 
 def _rate_problems(row: Row, size: tuple[int, int]) -> Iterator[Problem]:
@@ -118,12 +160,12 @@ def _rate_problems(row: Row, size: tuple[int, int]) -> Iterator[Problem]:
     count = row.bytes or 0
     if not 0 < count < raw:
         expected = f"the compressed file's size, 1 to {raw - 1} ({raw} are the pixels as they are)"
-        yield Problem(f"bytes at quality {row.quality}", row.image, shown(row.bytes), expected)
+        yield Problem(f"bytes at quality {row.quality}", row.image, describe(row.bytes), expected)
         return
     bpp = 8 * count / (width * height)
     if not abs(bpp - row.bpp) <= _BPP_ROUNDING:  # NaN too
         expected = f"{bpp:.6g}, which is {count} bytes over {width}x{height} pixels"
-        yield Problem(f"bpp at quality {row.quality}", row.image, shown(row.bpp), expected)
+        yield Problem(f"bpp at quality {row.quality}", row.image, describe(row.bpp), expected)
 
 
 def _finest(image: str, shape: DatasetShape) -> float:
@@ -167,7 +209,7 @@ def _repeated(rows: Sequence[Row]) -> Iterator[Problem]:
     for row in rows:
         if (row.image, row.quality) in seen:
             yield Problem(
-                "quality", row.image, shown(row.quality), "each quality of a picture once"
+                "quality", row.image, describe(row.quality), "each quality of a picture once"
             )
         seen.add((row.image, row.quality))
 
@@ -196,7 +238,7 @@ def _falls(rows: Sequence[Row]) -> Iterator[Problem]:
                 yield Problem(
                     f"{metric} at quality {low.quality}",
                     image,
-                    f"{shown(getattr(low, metric))} at {low.bpp:.4g} bpp",
+                    f"{describe(getattr(low, metric))} at {low.bpp:.4g} bpp",
                     f"no less than the {getattr(high, metric):.6g} at {high.bpp:.4g} bpp: quality "
                     "must not fall as the rate rises",
                 )
@@ -220,3 +262,9 @@ def _copies(rows: Sequence[Row]) -> Iterator[Problem]:
                     f"exactly those of {first.image}",
                     "a measurement of this picture",
                 )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names in a sentence, the first few in full."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -10,22 +10,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.results import Results
-from leaderboard.data.rows import Quality
+from leaderboard.data.rows import COLUMNS, Quality, parse_json
 
-from . import archives, content
-from .completeness import missing_points, missing_scores
+from . import archives
+from .checks import missing_points, missing_scores
 from .layout import Layout, find_layout
-from .limits import Limits
 from .method import Method
-from .payloads import check_payloads
-from .problems import Problem, Rejected, shown
+from .payloads import Payloads, check_payloads
 from .reading import read_records, read_text, to_results
-from .records import parse_json
-from .shape import DatasetShape
+from .shape import DatasetShape, Limits
 
 __all__ = [
     "KINDS",
@@ -64,8 +63,11 @@ class Inspected:
     kind: one of `KINDS`. digest: SHA-256 of the upload's bytes, in hex. results: of a
     self-reported submission, else None until it is scored. points: of an archive, sorted by
     picture and quality. incomplete: what is missing for a place in the ranking, in words.
-    content: what the upload says however it is packed (`content`), in hex; empty where nobody
-    worked it out, and then the digest counts.
+    content: what the upload says however it is packed or formatted, in hex; empty where nobody
+    worked it out, and then the digest counts. A ZIP packed anew with other times and another
+    compression, a CSV saved as JSON, rows in another order, a PNG with other metadata have the
+    same content. What the method is called is left out, so that results are on the board once,
+    under one name.
     """
 
     kind: str
@@ -77,6 +79,8 @@ class Inspected:
     content: str = ""
 
 
+_TELLING = [name for name in COLUMNS if name not in ("encode_s", "decode_s")]
+"""Columns that count for the content: the same results, timed again, are the same results."""
 _CHUNK = 1 << 20
 _METHOD_BYTES = 1 << 16
 _FOREIGN = {
@@ -111,7 +115,7 @@ def inspect(
     every problem that was found.
     """
     if method.dataset != dataset.name:
-        raise Rejected([Problem("method dataset", None, shown(method.dataset), dataset.name)])
+        raise Rejected([Problem("method dataset", None, describe(method.dataset), dataset.name)])
     if _is_archive(path):
         with archives.open_archive(path, limits) as archive:
             layout = find_layout(archive.members, dataset, limits.qualities)
@@ -123,17 +127,17 @@ def inspect(
             digest=_digest(path),
             points=_points(layout, dataset),
             incomplete=missing_points(layout.bitstreams, dataset),
-            content=content.of_files(kind, dataset.name, files.bitstreams, files.pictures),
+            content=_content_of_files(kind, dataset.name, files),
         )
     results = to_results(read_records(read_text(path, limits), dataset, limits), method, dataset)
-    found = missing_points(((row.image, row.quality) for row in results.rows), dataset)
+    missing = missing_points(((row.image, row.quality) for row in results.rows), dataset)
     return Inspected(
         kind=SELF_REPORTED,
         method=method,
         digest=_digest(path),
         results=results,
-        incomplete=(*found, *missing_scores(results.rows)),
-        content=content.of_results(results),
+        incomplete=(*missing, *missing_scores(results.rows)),
+        content=_content_of_results(results),
     )
 
 
@@ -195,8 +199,8 @@ def _is_archive(path: Path) -> bool:
         with path.open("rb") as stream:
             start = stream.read(16)
     except OSError as error:
-        found = f"no readable file ({error.strerror or error})"
-        raise Rejected([Problem("file", None, found, _WANTED)]) from error
+        value = f"no readable file ({error.strerror or error})"
+        raise Rejected([Problem("file", None, value, _WANTED)]) from error
     if start.startswith(b"PK"):
         return True
     for magic, name in _FOREIGN.items():
@@ -207,12 +211,12 @@ def _is_archive(path: Path) -> bool:
 
 def _points(layout: Layout, dataset: DatasetShape) -> tuple[Point, ...]:
     places = {image: index for index, image in enumerate(dataset.images)}
-    found = []
+    points = []
     for image, quality in layout.bitstreams:
         picture = layout.reconstructions.get((image, quality))
         name = None if picture is None else picture.name
-        found.append(Point(image, quality, name, layout.bitstreams[image, quality].name))
-    return tuple(sorted(found, key=lambda p: (places[p.image], *_order(p.quality))))
+        points.append(Point(image, quality, name, layout.bitstreams[image, quality].name))
+    return tuple(sorted(points, key=lambda p: (places[p.image], *_order(p.quality))))
 
 
 def _order(quality: Quality) -> tuple[bool, float, str]:
@@ -227,3 +231,27 @@ def _digest(path: Path) -> str:
         while piece := stream.read(_CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _content_of_results(results: Results) -> str:
+    rows = (tuple(_plain(getattr(row, name)) for name in _TELLING) for row in results.rows)
+    return _content([("results", results.dataset), *rows])
+
+
+def _content_of_files(kind: str, dataset: str, files: Payloads) -> str:
+    members = [
+        (part, image, _plain(quality), digest.hex())
+        for part, digests in (("bitstream", files.bitstreams), ("picture", files.pictures))
+        for (image, quality), digest in digests.items()
+    ]
+    return _content([(kind, dataset), *members])
+
+
+def _content(items: Iterable[tuple[object, ...]]) -> str:
+    lines = sorted(map(repr, items))
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """30 and 30.0 are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -16,10 +16,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
 
 from .archives import Member
-from .problems import Problem, Rejected, shown
 from .shape import DatasetShape
 
 METHOD_FILE = "method.json"
@@ -53,7 +53,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     files = [member for member in members if not _NOISE.search(member.name)]
     semc, root = _kind(files)
     problems: list[Problem] = []
-    found: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
+    groups: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
     method: Member | None = None
     for member in files:
         inner = member.name.removeprefix(root)
@@ -65,12 +65,12 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
             problems.append(placed)
             continue
         group, image, quality = placed
-        if (image, quality) in found[group]:
-            other = shown(found[group][image, quality].name)
+        if (image, quality) in groups[group]:
+            other = describe(groups[group][image, quality].name)
             expected = f"one file for the picture at this quality; there is {other} too"
-            problems.append(Problem("file", image, shown(member.name), expected))
-        found[group][image, quality] = member
-    reconstructions, bitstreams = found[RECONSTRUCTIONS], found[BITSTREAMS]
+            problems.append(Problem("file", image, describe(member.name), expected))
+        groups[group][image, quality] = member
+    reconstructions, bitstreams = groups[RECONSTRUCTIONS], groups[BITSTREAMS]
     if not semc and not problems:
         problems += _unpaired(reconstructions, bitstreams)
     if not bitstreams and not reconstructions and not problems:
@@ -110,29 +110,28 @@ def _place(
     group = BITSTREAMS
     if _NESTED.fullmatch(parts[-1]):
         expected = "the files themselves, not archives within the archive"
-        return Problem("file", None, shown(member.name), expected)
+        return Problem("file", None, describe(member.name), expected)
     if not semc and parts[0] in (RECONSTRUCTIONS, BITSTREAMS):
         group = parts.pop(0)
     elif not semc:
         parts = []
     if len(parts) != 2:
-        return Problem("file", None, shown(member.name), _expected(semc))
+        return Problem("file", None, describe(member.name), _expected(semc))
     folder, file = parts
     stem, dot, suffix = file.partition(".")
-    wanted = "semc" if semc else "png"
-    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != wanted:
+    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != ("semc" if semc else "png"):
         kind = "a .semc file" if semc else "a PNG, which keeps the decoder's pixels as they are"
-        return Problem("file", None, shown(member.name), kind)
+        return Problem("file", None, describe(member.name), kind)
     if not _SUFFIX.fullmatch(suffix):
-        found = shown(member.name)
-        return Problem("file", None, found, "a suffix of at most 12 letters and digits")
+        expected = "a suffix of at most 12 letters and digits"
+        return Problem("file", None, describe(member.name), expected)
     image = shape.find(stem) if dot else shape.find(file)
     if image is None:
         expected = f"a picture of {shape.name}: {shape.images[0]} to {shape.images[-1]}"
-        return Problem("image", None, shown(member.name), expected)
+        return Problem("image", None, describe(member.name), expected)
     if not _QUALITY.fullmatch(folder):
         expected = "a folder named by a number or a short name (letters, digits, . _ + = -)"
-        return Problem("quality", image, shown(folder), expected)
+        return Problem("quality", image, describe(folder), expected)
     return group, image, _quality(folder)
 
 

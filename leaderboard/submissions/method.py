@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from .problems import Problem, Rejected, shown
+from leaderboard.data.problems import Problem, Rejected, describe
+
 from .shape import KODAK
 
 LENGTHS = {
@@ -69,29 +70,33 @@ class Method:
         """
         if not isinstance(data, Mapping):
             raise Rejected(
-                [Problem("method", None, shown(data), "an object with name, authors, contact, ...")]
+                [
+                    Problem(
+                        "method", None, describe(data), "an object with name, authors, contact, ..."
+                    )
+                ]
             )
         known = {field.name for field in fields(cls)}
         if len(data) > 2 * len(known):  # before any work on each of them
             count = f"{len(data):,} fields"
             raise Rejected([Problem("method", None, count, f"at most {len(known)}")])
         problems = [
-            Problem("method", None, shown(key), f"only {', '.join(sorted(known))}")
+            Problem("method", None, describe(key), f"only {', '.join(sorted(known))}")
             for key in data
             if key not in known
         ]
         values: dict[str, Any] = {}
         for name in LENGTHS:
             value = data.get(name, KODAK if name == "dataset" else "")
-            found = _text_problem(name, value)
-            if found:
-                problems.append(Problem(f"method {name}", None, shown(value), found))
+            expected = _text_problem(name, value)
+            if expected:
+                problems.append(Problem(f"method {name}", None, describe(value), expected))
             else:
                 values[name] = _tidy(value)
         for name in BYTES:
-            found = _bytes_problem(name, data)
-            if found:
-                problems.append(Problem(f"method {name}", None, shown(data.get(name)), found))
+            expected = _bytes_problem(name, data)
+            if expected:
+                problems.append(Problem(f"method {name}", None, describe(data.get(name)), expected))
             else:
                 values[name] = data[name]
         if problems:
@@ -125,11 +130,11 @@ def _text_problem(name: str, value: Any) -> str | None:
     if len(text) > LENGTHS[name]:
         return f"at most {LENGTHS[name]} characters"
     if name in (*REQUIRED, "dataset") and not any(c.isalnum() for c in text):
-        return "the data set's name" if name == "dataset" else _wanted(name)
+        return "the data set's name" if name == "dataset" else _expected(name)
     if name in _LINKS:
         return _link_problem(text)
     if name == "contact" and not _CONTACT.fullmatch(text):
-        return _wanted(name)
+        return _expected(name)
     if name != "notes" and _MARKUP.search(text):
         return "plain text without HTML"
     if name == "name" and _taken(text):
@@ -137,7 +142,7 @@ def _text_problem(name: str, value: Any) -> str | None:
     return None
 
 
-def _wanted(name: str) -> str:
+def _expected(name: str) -> str:
     return {
         "name": "the method's name",
         "authors": "who made the method",
@@ -153,22 +158,22 @@ def _unseen(character: str) -> bool:
 
 
 def _link_problem(text: str) -> str | None:
-    wanted = "an address such as https://example.org/paper, or nothing"
+    expected = "an address such as https://example.org/paper, or nothing"
     if not text:
         return None
     if re.search(r"[\s<>\"'\\`{}|^]", text):
-        return f"{wanted}: no spaces, quotes or brackets"
+        return f"{expected}: no spaces, quotes or brackets"
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return wanted
+        return expected
     if parts.scheme not in ("http", "https"):
-        return f"{wanted}: http and https only"
+        return f"{expected}: http and https only"
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        return f"{wanted}: no name or password in it"
+        return f"{expected}: no name or password in it"
     if not re.fullmatch(r"[^.]+(\.[^.]+)+\.?", host) or _is_address(host) or host == "localhost":
-        return f"{wanted}: a public host's name"
+        return f"{expected}: a public host's name"
     return None
 
 
@@ -197,12 +202,12 @@ def _key(name: str) -> str:
 
 
 def _bytes_problem(name: str, data: Mapping[Any, Any]) -> str | None:
-    wanted = "a whole number of bytes (0 for none), or null if you do not know"
+    expected = "a whole number of bytes (0 for none), or null if you do not know"
     if name not in data:
-        return wanted
+        return expected
     value = data[name]
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        return wanted
-    return None if 0 <= value <= MOST_BYTES else f"{wanted}: 0 to {MOST_BYTES}"
+        return expected
+    return None if 0 <= value <= MOST_BYTES else f"{expected}: 0 to {MOST_BYTES}"

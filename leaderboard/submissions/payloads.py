@@ -1,5 +1,7 @@
 """The files of an archive by their parts and their hashes; no pixel is decoded.
 
+Of PNG files the chunks are read (W3C, PNG specification, third edition).
+
 What only decoding can tell (a damaged picture, the original in disguise) the scoring finds: its
 rows go through `checks` again.
 """
@@ -7,24 +9,45 @@ rows go through `checks` again.
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
 
-from . import png
 from .archives import Archive, Member, read_member
 from .layout import Layout
-from .limits import megabytes
-from .problems import Problem, Rejected, shown
-from .shape import DatasetShape
+from .shape import DatasetShape, megabytes
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COLOURS = {0: "grey", 2: "RGB", 3: "a palette", 4: "grey with transparency", 6: "transparency"}
+_PLAIN = (0, 2, 3)
+_IHDR = struct.Struct(">L4s2L5B")
+_CHUNK = struct.Struct(">L4s")
+_CRC = struct.Struct(">L")
 _FULL_COLOUR = (2, 6)
 """PNG's colour types that keep every pixel as it is: RGB, and RGB with transparency."""
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ\x00", b"\x1f\x8b\x08")
 _LOSSLESS = {b"BM": "BMP", b"P6": "PPM", b"P3": "PPM", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 _PNG_SLACK = 1 << 16
 """Bytes a PNG may need beyond its pixels: chunk headers, text, a colour profile."""
+
+
+@dataclass(frozen=True)
+class PngHeader:
+    """What a PNG says of itself. depth: bits per channel. colour: the format's colour type."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
 
 
 @dataclass(frozen=True)
@@ -63,14 +86,14 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
             problems += [_of(problem, image) for problem in error.problems]
             continue
         field = f"reconstruction at quality {quality}"
-        wrong = [Problem(field, image, *told) for told in png.problems(picture, size)]
+        wrong = [Problem(field, image, *both) for both in _png_problems(picture, size)]
         problems += wrong
         if not wrong:
-            pictures[key] = png.pixel_digest(picture)
+            pictures[key] = _pixel_digest(picture)
             if hashlib.sha256(picture).digest() == files.get(key):
                 own = "the reconstruction's own file"
-                told = f"bitstream at quality {quality}"
-                problems.append(Problem(told, image, own, "the compressed file"))
+                field = f"bitstream at quality {quality}"
+                problems.append(Problem(field, image, own, "the compressed file"))
     problems += _same("bitstream", files, "bytes")
     problems += _same("reconstruction", pictures, "pixels")
     problems += _one_picture_per_file(files, pictures)
@@ -101,7 +124,7 @@ def _bitstream_problems(
     expected = "the codec's own compressed file"
     if data.startswith(_ARCHIVES):
         yield Problem(field, image, "an archive", expected)
-    elif (header := png.read_header(data)) is not None:
+    elif (header := read_png_header(data)) is not None:
         if header.size == size and header.colour in _FULL_COLOUR:
             yield Problem(field, image, "the picture itself, without loss, as PNG", expected)
     else:
@@ -115,7 +138,7 @@ def _read_picture(archive: Archive, member: Member, image: str, size: tuple[int,
     limit = (3 * width + 1) * height * 11 // 10 + _PNG_SLACK
     if member.size > limit:
         expected = f"at most {megabytes(limit)}, plenty for a PNG of {width}x{height} pixels"
-        raise Rejected([Problem(shown(member.name), image, megabytes(member.size), expected)])
+        raise Rejected([Problem(describe(member.name), image, megabytes(member.size), expected)])
     return read_member(archive, member.name, limit)
 
 
@@ -137,13 +160,13 @@ def _semc_problems(
         expected = f"{size[0]}x{size[1]}, the picture's size"
         yield Problem(field, image, f"{header.width}x{header.height} pixels", expected)
     if not parsed.complete:
-        found = f"{len(parsed.chunks)} of {header.iterations} iterations"
-        yield Problem(field, image, found, "a file that was not cut short")
+        value = f"{len(parsed.chunks)} of {header.iterations} iterations"
+        yield Problem(field, image, value, "a file that was not cut short")
     try:
         find_model(header.model_id)
     except WeightsError:
-        found = f"written with model {header.model_id.hex()}"
-        yield Problem(field, image, found, "a file of a model that this board has")
+        value = f"written with model {header.model_id.hex()}"
+        yield Problem(field, image, value, "a file of a model that this board has")
 
 
 def _same(
@@ -154,8 +177,8 @@ def _same(
     for (image, quality), digest in digests.items():
         other, at = first.setdefault(digest, (image, quality))
         if other != image:
-            found = f"the same {content} as {other}'s at quality {at}"
-            yield Problem(f"{what} at quality {quality}", image, found, "a file of its own")
+            value = f"the same {content} as {other}'s at quality {at}"
+            yield Problem(f"{what} at quality {quality}", image, value, "a file of its own")
 
 
 def _one_picture_per_file(
@@ -172,5 +195,71 @@ def _one_picture_per_file(
         field = f"bitstream at quality {quality}"
         known, at = decoded.setdefault(packed, (picture, quality))
         if known != picture:
-            found = f"the same bytes as at quality {at}, but another reconstruction"
-            yield Problem(field, image, found, "one reconstruction for one file")
+            value = f"the same bytes as at quality {at}, but another reconstruction"
+            yield Problem(field, image, value, "one reconstruction for one file")
+
+
+def read_png_header(data: bytes) -> PngHeader | None:
+    """The header of a PNG, or None for anything else."""
+    if not data.startswith(_PNG) or len(data) < len(_PNG) + _IHDR.size:
+        return None
+    length, name, width, height, depth, colour, *_ = _IHDR.unpack_from(data, len(_PNG))
+    return PngHeader(width, height, depth, colour) if name == b"IHDR" and length == 13 else None
+
+
+def _png_problems(data: bytes, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a file that should be a plain 8-bit PNG of a size: (found, expected)."""
+    header = read_png_header(data)
+    if header is None:
+        yield f"a start of {describe(data[:12])}", "a PNG file"
+        return
+    if header.size != size:
+        expected = f"{size[0]}x{size[1]}, the picture's size"
+        yield f"{header.width}x{header.height} pixels", expected
+    names = set()
+    whole = False
+    for name, _, right in _chunks(data):
+        if not right:
+            yield f"a damaged PNG (part {describe(name.decode('latin-1'))})", "a whole PNG file"
+            return
+        names.add(name)
+        whole = name == b"IEND"
+    if not whole or b"IDAT" not in names:
+        yield "a PNG that is cut short, or followed by something else", "a whole PNG file"
+        return
+    if header.depth != 8 or header.colour not in _PLAIN or b"tRNS" in names:
+        colours = _COLOURS.get(header.colour, "unknown colours")
+        colours = "transparent colours" if b"tRNS" in names else colours
+        yield f"{header.depth} bits, {colours}", "8 bits per channel, RGB, no transparency"
+    if b"acTL" in names:
+        yield "an animation", "one picture"
+
+
+def _pixel_digest(data: bytes) -> bytes:
+    """SHA-256 of the header and the packed pixels: two files with the same show the same."""
+    digest = hashlib.sha256()
+    for name, content, _ in _chunks(data):
+        if name in (b"IHDR", b"PLTE", b"IDAT"):
+            digest.update(content)
+    return digest.digest()
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """(name, content, whether its checksum is right) of the chunks that are whole, up to IEND.
+
+    What follows IEND comes as a last chunk without a name.
+    """
+    at = len(_PNG)
+    while at + _CHUNK.size + _CRC.size <= len(data):
+        length, name = _CHUNK.unpack_from(data, at)
+        start, end = at + _CHUNK.size, at + _CHUNK.size + length
+        if end + _CRC.size > len(data):
+            return
+        content = data[start:end]
+        (check,) = _CRC.unpack_from(data, end)
+        yield name, content, check == zlib.crc32(content, zlib.crc32(name))
+        at = end + _CRC.size
+        if name == b"IEND":
+            break
+    if at < len(data):
+        yield b"", data[at:], True

@@ -1,4 +1,4 @@
-"""A data set as far as a submission is checked against it: names and sizes of its pictures."""
+"""What a submission must fit: names and sizes of the data set's pictures, and how much it holds."""
 
 from __future__ import annotations
 
@@ -50,13 +50,36 @@ class DatasetShape:
 
     def find(self, text: str) -> str | None:
         """The picture that a name means, whatever its case and with or without a suffix."""
-        wanted = text.strip().casefold()
+        name = text.strip().casefold()
         for suffix in ("", *PICTURE_SUFFIXES):
-            found = self._names.get(wanted.removesuffix(suffix))
-            if found is not None:
-                return found
+            image = self._names.get(name.removesuffix(suffix))
+            if image is not None:
+                return image
         return None
 
     @cached_property
     def _names(self) -> dict[str, str]:
         return {image.casefold(): image for image in self.sizes}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may hold at most; checked before anything is unpacked or parsed.
+
+    upload_bytes: of an archive. results_bytes: of a results file. members: files and folders in
+    an archive. unpacked_bytes: of all members together. expansion: times that a member larger than
+    `small_bytes` may be larger unpacked than packed. qualities: settings of one picture.
+    """
+
+    upload_bytes: int = 512 << 20
+    results_bytes: int = 4 << 20
+    members: int = 10_000
+    unpacked_bytes: int = 1 << 30
+    small_bytes: int = 1 << 16
+    expansion: int = 100
+    qualities: int = 64
+
+
+def megabytes(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count / 2**20:,.1f} MiB" if count >= 2**20 else f"{count:,} bytes"

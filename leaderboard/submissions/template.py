@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from leaderboard.data.problems import Problem, Rejected, describe
 from semcomp.files import write_file
 
 from .layout import BITSTREAMS, METHOD_FILE, RECONSTRUCTIONS
 from .method import Method
-from .problems import Problem, Rejected, shown
 from .shape import DatasetShape
 
 FORMATS = ("csv", "json", "zip")
@@ -50,7 +50,7 @@ def template_files(format: str, shape: DatasetShape) -> dict[str, bytes]:
         return {"results.json": _json({"dataset": shape.name, "method": method, "images": rows})}
     if format == "zip":
         return {"submission.zip": _zip(shape, method)}
-    raise Rejected([Problem("template", None, shown(format), ", ".join(FORMATS))])
+    raise Rejected([Problem("template", None, describe(format), ", ".join(FORMATS))])
 
 
 def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]:
@@ -71,9 +71,9 @@ def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]
         for name, data in files.items():
             write_file(folder / name, data)
     except OSError as error:
-        found = f"cannot write to {folder} ({error.strerror or error})"
+        value = f"cannot write to {folder} ({error.strerror or error})"
         raise Rejected(
-            [Problem("template", None, found, "a folder that can be written")]
+            [Problem("template", None, value, "a folder that can be written")]
         ) from error
     return [folder / name for name in files]
 

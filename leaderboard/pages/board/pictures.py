@@ -17,11 +17,12 @@ from PIL import Image
 from leaderboard.analysis.curves import rows_of
 from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.base import open_session
-from leaderboard.data.datasets import KODAK, cache_folder, load_dataset
+from leaderboard.data.datasets import KODAK, load_dataset
 from leaderboard.data.kodak import PIXELS
 from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.work import samples
 from semcomp.errors import DatasetError
+from semcomp.files import cache_folder
 from semcomp.search import FileSearch
 
 from .boards import Board

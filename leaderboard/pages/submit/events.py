@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from leaderboard.data.problems import Rejected
 from leaderboard.store.errors import StoreError
 from leaderboard.store.records import Entry
 from leaderboard.submissions.inspection import carried_method
 from leaderboard.submissions.method import BYTES
-from leaderboard.submissions.problems import Rejected
 from semcomp.errors import SemcompError
 
 from . import words

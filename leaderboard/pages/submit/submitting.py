@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from leaderboard.data.problems import Problem, Rejected
 from leaderboard.data.results import Results
 from leaderboard.pages.context import BoardContext
 from leaderboard.store.database import Store
@@ -20,7 +21,6 @@ from leaderboard.store.errors import NotFound
 from leaderboard.store.records import Entry, Receipt
 from leaderboard.submissions.inspection import Inspected, carried_method, inspect
 from leaderboard.submissions.method import Method
-from leaderboard.submissions.problems import Problem, Rejected
 from semcomp.errors import SemcompError
 
 from .words import ASK

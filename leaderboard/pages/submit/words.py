@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from semcomp.demo.shared.static import static
 
 if TYPE_CHECKING:
+    from leaderboard.data.problems import Problem
     from leaderboard.store.records import Entry
     from leaderboard.submissions.inspection import Inspected
     from leaderboard.submissions.method import Method
-    from leaderboard.submissions.problems import Problem
 
 KINDS = static("kinds.html", "leaderboard.pages")
 NEXT = """

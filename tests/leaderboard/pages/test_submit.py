@@ -16,6 +16,7 @@ from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 import app
+from leaderboard.data.problems import Problem, Rejected
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
@@ -23,9 +24,11 @@ from leaderboard.pages.submit.events import FIELDS, SubmitEvents
 from leaderboard.pages.submit.submitting import SubmitApi
 from leaderboard.store.database import Rates, open_store
 from leaderboard.store.errors import StoreError
-from leaderboard.submissions.problems import Problem, Rejected
 from leaderboard.submissions.shape import DatasetShape
-from tests.leaderboard.submissions.hostile import CORPUS
+from tests.leaderboard.submissions.test_hostile_archives import ARCHIVES
+from tests.leaderboard.submissions.test_hostile_methods import METHODS
+from tests.leaderboard.submissions.test_hostile_payloads import PAYLOADS
+from tests.leaderboard.submissions.test_hostile_results import FILES, VALUES
 from tests.support.board_submissions import (
     CONTACT,
     NOTES,
@@ -40,6 +43,8 @@ from tests.support.store_samples import send
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+CORPUS = [*VALUES, *FILES, *METHODS, *ARCHIVES, *PAYLOADS]
+"""All hostile submissions."""
 STATES = tuple(submit_page_words.STATES)
 TINY = DatasetShape("tiny", {"cat": (112, 96), "cup": (112, 96)})
 VISITOR: Any = SimpleNamespace(client=SimpleNamespace(host="1.2.3.4"), headers={})
@@ -152,6 +157,10 @@ def test_what_the_file_says_of_its_method_fills_the_empty_fields(
     assert told["name"] == "From the file"
     assert told["model_bytes"] == "7" and told["contact"] == CONTACT
     assert told["authors"] == gr.skip() and told["dataset"] == gr.skip()
+
+
+def test_corpus_is_large_and_told_apart() -> None:
+    assert len({each.name for each in CORPUS}) == len(CORPUS) >= 60
 
 
 def test_the_same_message_everywhere(board: Board, url: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from leaderboard.data.problems import Rejected
 from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import (
     RE_DECODED,
@@ -16,7 +17,6 @@ from leaderboard.submissions.inspection import (
     carried_method,
     inspect,
 )
-from leaderboard.submissions.problems import Rejected
 from tests.support.submitted import IMAGES, KODAK, METHOD, QUALITIES, pairs, png, semcs, zip_of
 
 

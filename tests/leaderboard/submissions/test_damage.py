@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
+from leaderboard.data.problems import Rejected
 from leaderboard.submissions.inspection import KINDS, Method, carried_method, inspect
-from leaderboard.submissions.problems import Rejected
 from tests.support.submitted import KODAK, METHOD, csv_of, json_of, pairs, rows, semcs, zip_of
 
 ROUNDS = 150

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
-from tests.leaderboard.submissions.hostile_cases import Hostile
+from tests.support.hostile import Hostile
 from tests.support.submitted import pairs, png, semc, semcs, zip_of
 
 _RECONSTRUCTION = "reconstructions/1/kodim01.png"
@@ -277,3 +278,8 @@ PAYLOADS = [
         lambda: {"1/kodim03.exe": b"MZ"},
     ),
 ]
+
+
+@pytest.mark.parametrize("hostile", PAYLOADS, ids=lambda each: each.name)
+def test_refused(hostile, check_refused):
+    check_refused(hostile)

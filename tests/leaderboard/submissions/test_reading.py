@@ -9,10 +9,10 @@ import pytest
 
 from leaderboard.analysis.curves import on_log_scale
 from leaderboard.data.datasets import KODAK as KODAK_NAME
+from leaderboard.data.problems import MOST, Problem, Rejected, describe
 from leaderboard.data.results import METRICS, read_folder, write_results
 from leaderboard.submissions import checks, shape
 from leaderboard.submissions.inspection import SELF_REPORTED, Method, carried_method, inspect
-from leaderboard.submissions.problems import MOST, Problem, Rejected, shown
 from tests import ROOT
 from tests.support.submitted import (
     IMAGES,
@@ -171,8 +171,8 @@ def test_problems_are_bounded_and_survive_pickling():
     ],
 )
 def test_shown(value, text):
-    assert shown(value) == text
-    assert len(shown(value)) <= 80
+    assert describe(value) == text
+    assert len(describe(value)) <= 80
 
 
 def test_carried_method(tmp_path):

@@ -213,20 +213,32 @@ def changed(path, value):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([], "no results"),
-        ({"name": "x", "results": {}}, "results.bpp is None"),
-        ({"name": "x", "results": {"bpp": [1], "psnr-rgb": [2, 3]}}, "psnr-rgb is [2, 3]: exp"),
+        ([], "file: found a list of 0; expected an object with 'images' or 'results'"),
+        ({"name": "x", "results": {}}, "results.bpp: found nothing; expected a list of rates"),
+        (
+            {"name": "x", "results": {"bpp": [1], "psnr-rgb": [2, 3]}},
+            "results.psnr-rgb: found a list of 2; expected a list of 1, as bpp has",
+        ),
         (
             changed(["images", "rows", 1, 8], 33.0),
-            "results.psnr-rgb at quality 5 is 21.0: expected 27",
+            "results.psnr-rgb at quality 5: found 21.0; expected 27.5, the mean of the rows",
         ),
-        (changed(["results", "bpp", 0], 0.4), "results.bpp at quality 5 is 0.4: expected 0.5"),
+        (
+            changed(["results", "bpp", 0], 0.4),
+            "results.bpp at quality 5: found 0.4; expected 0.5, the mean of the rows",
+        ),
         (changed(["results", "quality"], [40, 5]), "results.quality is [40, 5]: expected [5, 40]"),
-        (changed(["results", "ssim-rgb"], None), "results.ssim-rgb is None: expected 2 values"),
-        (changed(["results", "bpp", 0], None), "results.bpp at quality 5 is None"),
-        (changed(["images", "rows", 1], [1, 2]), "images.rows[1] is [1, 2]: expected 17 values"),
-        (changed(["images", "columns", 0], "picture"), "images.columns is ['picture',"),
-        (changed(["images"], []), "images is no table"),
+        (
+            changed(["results", "ssim-rgb"], None),
+            "results.ssim-rgb: found nothing; expected a list of 2 means",
+        ),
+        (changed(["results", "bpp", 0], None), "results.bpp at quality 5: found nothing"),
+        (
+            changed(["images", "rows", 1], [1, 2]),
+            "images.rows[1]: found a list of 2; expected a list of 17 values",
+        ),
+        (changed(["images", "columns", 0], "picture"), "column: found 'picture'; expected only im"),
+        (changed(["images"], []), "images: found an empty list; expected an object per picture"),
         (changed(["provenance"], "mine"), "provenance is 'mine'"),
         (changed(["images", "rows", 0, 0], ["a"]), "image is ['a']: expected a picture's name"),
         (changed(["images", "rows", 0, 1], {}), "quality is {}: expected a number or a name"),

@@ -1,15 +1,15 @@
-"""One thing that is wrong with a submission, and all of them together as one error."""
+"""One thing that is wrong with what was sent, and all of them together as one error."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from semcomp.errors import SemcompError
 
-SHOWN = 80
+LONGEST_VALUE = 80
 """Characters of a value that are repeated to its sender."""
 MOST = 200
 """Problems told of one submission at most; a hostile file has as many as it likes."""
@@ -20,7 +20,7 @@ class Problem:
     """What was found somewhere in a submission, and what was expected there.
 
     field: the column, the entry or the part of the file. image: the picture it is about, or None.
-    value: what stands there, as text on one line without control characters (see `shown`).
+    value: what stands there, as text on one line without control characters (see `describe`).
     expected: what should stand there, in words that say how to mend it.
     """
 
@@ -36,25 +36,23 @@ class Problem:
 
     def to_json(self) -> dict[str, str | None]:
         """The four parts under their names, for programs that read the answer."""
-        return {
-            "field": self.field,
-            "image": self.image,
-            "value": self.value,
-            "expected": self.expected,
-        }
+        return asdict(self)
 
 
 class Rejected(SemcompError, ValueError):
     """A submission that cannot be taken; nothing of it is kept. str gives a line per problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        found = tuple(dict.fromkeys(problems))
-        if not found:
+        unique = tuple(dict.fromkeys(problems))
+        if not unique:
             raise ValueError("a rejection needs a problem")
-        if len(found) > MOST:
-            kept = MOST - 1
-            found = (*found[:kept], _more(len(found) - kept))
-        self.problems = found
+        if len(unique) > MOST:
+            more = f"{len(unique) - MOST + 1} more problems"
+            unique = (
+                *unique[: MOST - 1],
+                Problem("file", None, more, "the ones above mended first"),
+            )
+        self.problems = unique
         super().__init__("\n".join(str(each) for each in self.problems))
 
     def __reduce__(self) -> tuple[type[Rejected], tuple[tuple[Problem, ...]]]:
@@ -62,11 +60,11 @@ class Rejected(SemcompError, ValueError):
         return Rejected, (self.problems,)
 
 
-def shown(value: Any) -> str:
-    """A value from elsewhere as text that can be repeated: escaped, on one line, cut at `SHOWN`.
+def describe(value: Any) -> str:
+    """A value from elsewhere as text that can be repeated to its sender.
 
-    Characters that cannot be seen, line breaks and changes of writing direction are escaped as
-    Python does; markup is the page's to escape.
+    It is on one line and cut at `LONGEST_VALUE`. Characters that cannot be seen, line breaks and
+    changes of writing direction are escaped as Python does; markup is the page's to escape.
     """
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: "infinity", -math.inf: "-infinity"}.get(value, "NaN")
@@ -75,13 +73,9 @@ def shown(value: Any) -> str:
     elif isinstance(value, list | tuple):
         text = f"a list of {len(value)}"
     elif isinstance(value, str | bytes):
-        text = repr(value[: SHOWN + 1])
-    elif isinstance(value, int) and abs(value) >= 10**SHOWN:
+        text = repr(value[: LONGEST_VALUE + 1])
+    elif isinstance(value, int) and abs(value) >= 10**LONGEST_VALUE:
         text = "a number of more than 80 digits"  # Python refuses to print the longest
     else:
         text = "nothing" if value is None else repr(value)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
-
-
-def _more(count: int) -> Problem:
-    return Problem("file", None, f"{count} more problems", "the ones above mended first")
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."

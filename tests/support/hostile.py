@@ -1,13 +1,12 @@
-"""What a hostile submission is, and short ways to write one down."""
+"""What a hostile submission is; `tests/leaderboard/submissions` has tables of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.support.submitted import METHOD, csv_of, rows, with_value
+from tests.support.submitted import METHOD
 
 
 @dataclass(frozen=True)
@@ -22,18 +21,7 @@ class Hostile:
     method: bytes = field(default=json.dumps(METHOD).encode())
 
 
-def table(name: str, message: str, column: str, value: Any, index: int = 0) -> Hostile:
-    """A CSV with one value changed."""
-    return Hostile(name, lambda: csv_of(with_value(column, value, index)).encode(), message)
-
-
 def text(name: str, message: str, content: str | bytes) -> Hostile:
     """A file as it is."""
     data = content.encode() if isinstance(content, str) else content
     return Hostile(name, lambda: data, message)
-
-
-def described(name: str, message: str, /, **changes: Any) -> Hostile:
-    """Honest results under a hostile description."""
-    data = json.dumps(METHOD | changes).encode()
-    return Hostile(name, lambda: csv_of(rows()).encode(), message, data)

@@ -1,0 +1,353 @@
+"""Hostile archives: directories that lie, climb out, grow or hide, whatever the files in them."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.hostile import Hostile
+from tests.support.submitted import pairs, semcs, zip_of
+
+_END = b"PK\x05\x06"
+_ENTRY = b"PK\x01\x02"
+
+
+def _plus(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Callable[[], bytes]:
+    """An honest archive with more members."""
+    return lambda: zip_of([*pairs().items(), *members])
+
+
+def _mode(name: str, mode: int, data: bytes = b"/etc/passwd") -> tuple[zipfile.ZipInfo, bytes]:
+    """A member of a kind that `stat` names, as Unix packers store it."""
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = mode << 16
+    return info, data
+
+
+def _patched(data: bytes, mark: bytes, offset: int, value: bytes) -> bytes:
+    """An archive with bytes changed behind the last place where a mark stands."""
+    at = data.rindex(mark) + offset
+    return data[:at] + value + data[at + len(value) :]
+
+
+def _twice() -> bytes:
+    """Two members of one name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's, of the very thing that is tried
+        return zip_of([*semcs().items(), ("4/kodim02.semc", b"another")])
+
+
+def _count(members: int) -> bytes:
+    """An archive whose end claims a number of members."""
+    return _patched(zip_of(semcs()), _END, 8, struct.pack("<2H", members, members))
+
+
+def _huge_directory() -> bytes:
+    """An archive whose end claims a directory of two gigabytes."""
+    return _patched(zip_of(semcs()), _END, 12, struct.pack("<L", 0x7FFFFFFF))
+
+
+def _absurd_directory() -> bytes:
+    """An archive whose 64-bit end record claims more members than there are grains of sand."""
+    data = zip_of(semcs())
+    at = data.rindex(_END)
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 10**18, 10**18, 100, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    return data[:at] + wide + locator + data[at:]
+
+
+def _encrypted() -> bytes:
+    """An archive with a member marked as encrypted."""
+    data = zip_of(semcs())
+    return _patched(data, _ENTRY, 8, struct.pack("<H", 1))
+
+
+def _bomb() -> bytes:
+    """A member of 64 MiB in 64 kB."""
+    return zip_of({"1/kodim01.semc": bytes(64 << 20)})
+
+
+def _lying() -> bytes:
+    """A member that unpacks to more than it declares, in both of its headers."""
+    data = zip_of({"1/kodim01.semc": bytes(1 << 20)})
+    for mark, offset in ((_ENTRY, 24), (b"PK\x03\x04", 22)):
+        data = _patched(data, mark, offset, struct.pack("<L", 1000))
+    return data
+
+
+def _overlapping() -> bytes:
+    """Two members that share their data: the second entry points into the first's."""
+    data = zip_of(
+        {"1/kodim01.semc": b"a" * 5000, "1/kodim02.semc": b"b" * 5000}, zipfile.ZIP_STORED
+    )
+    first = struct.pack("<L", 0)
+    return _patched(data, _ENTRY, 42, first)
+
+
+def _damaged() -> bytes:
+    """A byte of a stored member changed."""
+    members = pairs()
+    data = zip_of(members, zipfile.ZIP_STORED)
+    at = data.index(b"kodim01.bin" + members["bitstreams/1/kodim01.bin"]) + len(b"kodim01.bin")
+    return data[:at] + b"K" + data[at + 1 :]
+
+
+def _renamed() -> bytes:
+    """The directory and the file's own header disagree on its name."""
+    data = zip_of(semcs())
+    at = data.index(b"1/kodim01.semc")
+    return data[:at] + b"9" + data[at + 1 :]
+
+
+def _nul_name() -> bytes:
+    """A name with a zero byte in it."""
+    return zip_of({**pairs(), "bitstreams/1/kodim03.bin": b"a"}).replace(
+        b"bitstreams/1/kodim03.bin", b"bitstreams/1/kodim03\0bin"
+    )
+
+
+def _unlisted() -> bytes:
+    """Files that the directory does not list."""
+    data = zip_of(semcs())
+    files = data[: data.index(_ENTRY)]
+    return files + struct.pack("<4s4H2LH", _END, 0, 0, 0, 0, 0, len(files), 0)
+
+
+def _folders() -> bytes:
+    """Nothing but folders."""
+    return zip_of({"reconstructions/": b"", "bitstreams/": b""})
+
+
+def _split() -> bytes:
+    """The second part of an archive in parts."""
+    return _patched(zip_of(semcs()), _END, 4, struct.pack("<2H", 1, 1))
+
+
+def _many() -> bytes:
+    """One folder more than is taken."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for number in range(10_001):
+            archive.writestr(f"{number}/", b"")
+    return data.getvalue()
+
+
+def _grown() -> bytes:
+    """More than a gigabyte in members that each expand just within bounds."""
+    piece = zip_of({"1/kodim01.semc": bytes(1 << 20)})
+    at = piece.index(_ENTRY)
+    local, entry = piece[:at], piece[at : piece.index(_END)]
+    count = 1025
+    entries = b"".join(
+        entry[:42] + struct.pack("<L", number * len(local)) + f"q{number:04}/kodim01.semc".encode()
+        for number in range(count)
+    )
+    entries = entries.replace(struct.pack("<H", len("1/kodim01.semc")), struct.pack("<H", 18))
+    end = struct.pack("<4s4H2LH", _END, 0, 0, count, count, len(entries), count * len(local), 0)
+    return local * count + entries + end
+
+
+def _case(name: str, message: str, make: Callable[[], bytes]) -> Hostile:
+    return Hostile(name, make, message)
+
+
+_INSIDE = "a path inside the archive"
+_WHOLE = "a whole, readable ZIP"
+
+ARCHIVES = [
+    _case(
+        "a path that climbs out",
+        f"'../../../root/.ssh/authorized_keys': found a path that climbs out; expected {_INSIDE}",
+        _plus(("../../../root/.ssh/authorized_keys", b"key")),
+    ),
+    _case(
+        "a path that climbs out halfway",
+        "'bitstreams/1/../../../x.bin': found a path that climbs out; expected a path inside the "
+        "archive",
+        _plus(("bitstreams/1/../../../x.bin", b"x")),
+    ),
+    _case(
+        "an absolute path",
+        f"'/etc/cron.d/job': found an absolute path; expected {_INSIDE}",
+        _plus(("/etc/cron.d/job", b"x")),
+    ),
+    _case(
+        "a drive",
+        f"'C:/Windows/evil.dll': found an absolute path; expected {_INSIDE}",
+        _plus(("C:/Windows/evil.dll", b"x")),
+    ),
+    _case(
+        "backslashes",
+        r"'..\\..\\evil.exe': found a backslash in the name; expected folders separated by /",
+        _plus(("..\\..\\evil.exe", b"x")),
+    ),
+    _case(
+        "a symbolic link",
+        "'bitstreams/1/kodim03.bin': found a symbolic link; expected the file itself",
+        _plus(_mode("bitstreams/1/kodim03.bin", stat.S_IFLNK | 0o777)),
+    ),
+    _case(
+        "a device",
+        "'bitstreams/1/kodim03.bin': found a device or other special file; expected plain files "
+        "only",
+        _plus(_mode("bitstreams/1/kodim03.bin", stat.S_IFCHR | 0o666, b"")),
+    ),
+    _case(
+        "a pipe",
+        "'bitstreams/1/kodim03.bin': found a device or other special file; expected plain files "
+        "only",
+        _plus(_mode("bitstreams/1/kodim03.bin", stat.S_IFIFO | 0o666, b"")),
+    ),
+    _case(
+        "a password",
+        "'4/kodim02.semc': found an encrypted file; expected an archive without a password",
+        _encrypted,
+    ),
+    _case(
+        "a name twice",
+        "'4/kodim02.semc': found a name that comes twice; expected each name once",
+        _twice,
+    ),
+    _case(
+        "a name twice in other letters",
+        "'4/KODIM02.semc': found a name that comes twice; expected each name once",
+        lambda: zip_of([*semcs().items(), ("4/KODIM02.semc", b"another")]),
+    ),
+    _case(
+        "a zip bomb",
+        "'1/kodim01.semc': found 64.0 MiB when unpacked; expected at most 100 times its "
+        "packed size",
+        _bomb,
+    ),
+    _case(
+        "a bomb of many files",
+        "file: found 1,025.0 MiB when unpacked; expected at most 1,024.0 MiB",
+        _grown,
+    ),
+    _case(
+        "files that share their data",
+        "'1/kodim01.semc': found data that overlap another file's; expected an archive whose files "
+        "have their own data",
+        _overlapping,
+    ),
+    _case(
+        "a file larger than it says",
+        "kodim01, '1/kodim01.semc': found damage (\"Bad CRC-32 for file '1/kodim01.semc'\"); "
+        f"expected {_WHOLE}",
+        _lying,
+    ),
+    _case(
+        "too many files",
+        "file: found 10,001 files and folders; expected at most 10,000",
+        _many,
+    ),
+    _case(
+        "a count that lies",
+        "file: found 65,535 files and folders; expected at most 10,000",
+        lambda: _count(65535),
+    ),
+    _case(
+        "an absurd count",
+        "file: found 1,000,000,000,000,000,000 files and folders; expected at most 10,000",
+        _absurd_directory,
+    ),
+    _case(
+        "more files than it claims",
+        "file: found a directory of 8 files that claims 1; expected a usual ZIP",
+        lambda: _count(1),
+    ),
+    _case(
+        "a huge directory",
+        "file: found a directory of 2,048.0 MiB; expected a usual ZIP",
+        _huge_directory,
+    ),
+    _case(
+        "an archive cut short",
+        "file: found damage ('its directory is missing; the upload may be cut short'); expected "
+        f"{_WHOLE}",
+        lambda: zip_of(pairs())[:2000],
+    ),
+    _case(
+        "a changed byte",
+        "kodim01, 'bitstreams/1/kodim01.bin': found damage (\"Bad CRC-32 for file "
+        f"'bitstreams/1/kodim01.bin'\"); expected {_WHOLE}",
+        _damaged,
+    ),
+    _case(
+        "two names for one file",
+        "kodim01, '1/kodim01.semc': found damage (\"File name in directory '1/kodim01.semc' and "
+        f"header b'9/kodim01.semc' differ.\"); expected {_WHOLE}",
+        _renamed,
+    ),
+    _case(
+        "a name that ends early",
+        "'bitstreams/1/kodim03\\x00bin': found a name with control characters; expected "
+        "plain names",
+        _nul_name,
+    ),
+    _case(
+        "a name that rings",
+        "'bitstreams/1/\\x1b[2Jkodim03.bin': found a name with control characters; expected plain "
+        "names",
+        _plus(("bitstreams/1/\x1b[2Jkodim03.bin", b"x")),
+    ),
+    _case(
+        "a name without end",
+        f"'bitstreams/1/{'k' * 63}...: found a name of 313 characters; expected at most 200",
+        _plus((f"bitstreams/1/{'k' * 300}", b"x")),
+    ),
+    _case(
+        "another compression",
+        "'1/kodim01.semc': found compression method 14; expected deflate, or none (stored)",
+        lambda: zip_of(semcs(), zipfile.ZIP_LZMA),
+    ),
+    _case(
+        "a split archive",
+        "file: found a part of a split archive; expected one whole ZIP",
+        _split,
+    ),
+    _case(
+        "an empty archive",
+        "file: found an archive without files; expected pictures or .semc files",
+        lambda: zip_of({}),
+    ),
+    _case(
+        "an archive that lists nothing",
+        "file: found an archive without files; expected pictures or .semc files",
+        _unlisted,
+    ),
+    _case(
+        "a file without a name",
+        "'\\x00hidden': found a name with control characters; expected plain names",
+        lambda: _plus(("=hidden", b"x"))().replace(b"=hidden", b"\0hidden"),
+    ),
+    _case(
+        "folders alone",
+        "file: found an archive without files; expected pictures or .semc files",
+        _folders,
+    ),
+    _case(
+        "an archive in the archive",
+        "file: found 'bitstreams/1/more.zip'; expected the files themselves, not archives within "
+        "the archive",
+        _plus(("bitstreams/1/more.zip", zip_of(semcs()))),
+    ),
+    _case(
+        "an office document",
+        "file: found an office document or program; expected a results file as CSV or JSON (from a "
+        "spreadsheet: save as CSV), or a ZIP",
+        lambda: zip_of({"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}),
+    ),
+]
+
+
+@pytest.mark.parametrize("hostile", ARCHIVES, ids=lambda each: each.name)
+def test_refused(hostile, check_refused):
+    check_refused(hostile)
