@@ -45,10 +45,6 @@ LEVEL = 0.95
 """Of the intervals."""
 
 
-class ThinOverlap(NoCurve):
-    """Two curves that share too little for a BD-rate; the message says what they have."""
-
-
 @dataclass(frozen=True)
 class BDResult:
     """One BD-rate.
@@ -75,15 +71,14 @@ def bd_rate(
 ) -> BDResult:
     """BD-rate of two curves, rates in any unit, scores in dB (`curves.on_log_scale`).
 
-    Points that nobody would choose are dropped first (`curves.front`). Raises ThinOverlap where
+    Points that nobody would choose are dropped first (`curves.front`). Raises NoCurve where
     either curve has fewer than four points, they share less than `min_overlap` of the shorter one
-    or less than `MIN_SPAN`, or one has fewer than two points there; NoCurve for values that are no
-    curve.
+    or less than `MIN_SPAN`, one has fewer than two points there, or values are no curve.
     """
     anchor, test = front(anchor_rates, anchor_scores), front(rates, scores)
     for name, (x, _) in (("the anchor", anchor), ("the codec", test)):
         if x.size < MIN_POINTS:
-            raise ThinOverlap(
+            raise NoCurve(
                 f"{name} has {x.size} useful points: a BD-rate needs {MIN_POINTS}, "
                 "so run more qualities"
             )
@@ -95,13 +90,13 @@ def bd_rate(
         f"the codec {test[1][0]:.2f} to {test[1][-1]:.2f}"
     )
     if overlap < min_overlap or high - low < MIN_SPAN:
-        raise ThinOverlap(
+        raise NoCurve(
             f"{spans}: they share {max(0.0, high - low):.2f} dB, {overlap:.0%} of the shorter one; "
             f"{min_overlap:.0%} and {MIN_SPAN:g} dB are needed"
         )
     for name, (_, y) in (("the anchor", anchor), ("the codec", test)):
         if ((y >= low) & (y <= high)).sum() < 2:
-            raise ThinOverlap(f"{spans}: {name} has fewer than two points in what they share")
+            raise NoCurve(f"{spans}: {name} has fewer than two points in what they share")
     areas = [
         float(interpolator(y, np.log(x), method).integrate(low, high)) for x, y in (anchor, test)
     ]
@@ -170,8 +165,8 @@ def compare(
                 method,
                 min_overlap,
             )
-        except ThinOverlap as error:
-            raise ThinOverlap(f"{codec} against {anchor} in {image}: {error}") from error
+        except NoCurve as error:
+            raise NoCurve(f"{codec} against {anchor} in {image}: {error}") from error
         images[image] = result.percent
         overlaps.append(result.overlap)
     mean, low, high = (float(v[0]) for v in mean_percents(np.array([list(images.values())])))

@@ -83,8 +83,8 @@ def front(rates: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDA
         raise NoCurve(f"{x.size} rates and {y.size} scores: expected as many of each")
     if np.isnan(y).any() or not (np.isfinite(x).all() and (x > 0).all()):
         raise NoCurve("rates must be positive, and scores numbers")
-    kept = np.isfinite(y)
-    x, y = x[kept], y[kept]
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
     order = np.lexsort((-y, x))  # of equal rates the best score comes first
     x, y = x[order], y[order]
     best = np.concatenate(([-np.inf], np.maximum.accumulate(y)[:-1])) if y.size else y
@@ -113,21 +113,6 @@ def score_at(
     inside = (at >= x[0]) & (at <= x[-1])
     log = np.clip(np.log(np.maximum(at, 1e-12)), np.log(x[0]), np.log(x[-1]))
     return np.where(inside, interpolator(np.log(x), y, method)(log), np.nan)
-
-
-def rate_at(
-    rates: ArrayLike, scores: ArrayLike, score: ArrayLike, method: Method = "pchip"
-) -> NDArray[np.float64]:
-    """Rate that one curve needs for scores: log rate interpolated over score, as BD-rates are.
-
-    NaN outside the curve's points.
-    """
-    x, y = front(rates, scores)
-    at = np.asarray(score, np.float64)
-    if x.size < 2:
-        return np.full(at.shape, np.nan)
-    rates_there: NDArray[np.float64] = np.exp(interpolator(y, np.log(x), method)(at))
-    return rates_there
 
 
 def pictures(frame: pandas.DataFrame) -> list[str]:
@@ -202,8 +187,10 @@ def by_rate(
     else:
         at = np.array([rate for rate in rates if low <= rate <= high])
         if not at.size:
-            asked = ", ".join(f"{rate:g}" for rate in rates)
-            raise NoCurve(f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {asked}")
+            rates_text = ", ".join(f"{rate:g}" for rate in rates)
+            raise NoCurve(
+                f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {rates_text}"
+            )
     scores = np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
     own = rows_of(frame, codec)
     kind = str(own["kind"].iloc[0])
@@ -254,36 +241,17 @@ def mean_curve(
     return by_rate(frame, codec, metric)
 
 
-def bytes_saved(
-    frame: pandas.DataFrame, codec: str, anchor: str, metric: str, bpp: float
-) -> pandas.Series:
-    """Share of the anchor's bytes that a codec saves at equal score, per picture.
-
-    The score to reach is the anchor's own at `bpp`, in every picture; 0.2 is a fifth fewer bytes,
-    negative is more. NaN for pictures where either curve does not go that far.
-    """
-    import pandas
-
-    theirs, ours = image_curves(frame, anchor, metric), image_curves(frame, codec, metric)
-    saved = {}
-    for image in theirs:
-        (anchor_rates, anchor_scores), (rates, scores) = theirs[image], ours[image]
-        target = score_at(anchor_rates, on_log_scale(metric, anchor_scores), bpp)
-        saved[image] = 1 - float(rate_at(rates, on_log_scale(metric, scores), target)) / bpp
-    return pandas.Series(saved, name=codec, dtype="float64")
-
-
 def _settings_at(own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, ...]:
     """Which qualities reach the rates in the single pictures: `quality 20 to 34`."""
     numeric = all(isinstance(quality, (int, float)) for quality in own["quality"])
     if not numeric:
         return ("",) * len(at)
-    found = []
+    qualities = []
     for _, rows in own.groupby("image"):
         rows = rows.sort_values("bpp")
         log = np.log(rows["bpp"].to_numpy(np.float64))
-        found.append(np.interp(np.log(at), log, rows["quality"].to_numpy(np.float64)))
-    lows, highs = np.min(found, axis=0), np.max(found, axis=0)
+        qualities.append(np.interp(np.log(at), log, rows["quality"].to_numpy(np.float64)))
+    lows, highs = np.min(qualities, axis=0), np.max(qualities, axis=0)
     return tuple(
         f"quality {_number(low)} to {_number(high)}" for low, high in zip(lows, highs, strict=True)
     )
@@ -295,5 +263,5 @@ def _number(value: object) -> str:
 
 def _some(names: Sequence[str]) -> str:
     """Names in a sentence, not more than four."""
-    shown = ", ".join(names[:4])
-    return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    some = ", ".join(names[:4])
+    return some + (f" and {len(names) - 4} more" if len(names) > 4 else "")

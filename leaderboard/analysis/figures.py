@@ -1,33 +1,54 @@
-"""Interactive rate-distortion figures: a frame of results in, a Plotly figure out.
+"""Rate-distortion figures: a frame of results in, a figure out, by Plotly or by matplotlib.
 
-No file, no clock and no global state: the same frame gives the same figure. `page` makes a file of
-one that needs nothing but a `plotly.min.js` beside it.
+Plotly's are interactive, and `page` makes files of them that need nothing but a `plotly.min.js`
+beside them; matplotlib's are pictures for a README or a paper. No clock and no global state: the
+same frame gives the same figure.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import Average, MeanCurve, decibels
-from .look import OURS, axis_name, curves_shown, look_of
+from .curves import Average, MeanCurve, NoCurve, decibels, mean_curve
+from .look import OURS, axis_name, look_of
 
 if TYPE_CHECKING:
     import pandas
     import plotly.graph_objects
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RATES = (0.0, 1.6)
 """Rates in view at first, in bits per pixel."""
 MANY_POINTS = 40
 """Curves of more points are drawn without marks."""
-_TICKS = (*(0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), *(0.98, 0.99, 0.995, 0.998, 0.999, 0.9995))
+_TICKS = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
 # Published curves beyond these two can be switched on in the legend.
 _PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018")
 TEXT, GRID = "#262626", "#E3E3E3"
+_RATE_AXIS = "rate, whole file [bits per pixel]"
+_PAGE = Path(__file__).parent / "static" / "figures.html"
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-down": "v",
+    "triangle-up": "^",
+    "cross": "P",
+    "x": "X",
+    "star": "*",
+    "hexagram": "h",
+    "pentagon": "p",
+}
+"""What matplotlib calls Plotly's dashes and symbols."""
 
 
 def rd_figure(
@@ -54,31 +75,19 @@ def rd_figure(
     if not 0 <= low < high:
         raise ValueError(f"rates are {low:g} to {high:g} bpp: expected two ascending from 0")
     logs = metric != "psnr" if log_scale is None else log_scale and metric != "psnr"
-    curves, left_out = curves_shown(frame, metric, codecs, average)
+    curves, left_out = drawing_order(frame, metric, codecs, average)
     figure = go.Figure()
     for curve in curves:
         figure.add_trace(_trace(curve, logs, always=codecs is not None))
     figure.update_layout(
-        template="plotly_white",
-        title={"text": html.escape(title), "x": 0, "xref": "paper"} if title else None,
-        font={"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
-        margin={"l": 8, "r": 8, "t": 44 if title else 12, "b": 8},
-        height=680,
-        hovermode="closest",
+        layout(title, 680),
         hoverlabel={"align": "left"},
-        legend={
-            "orientation": "h",
-            "yref": "container",  # below the axis title, however many lines it takes
-            "yanchor": "bottom",
-            "y": 0.01,
-            "x": 0,
-            "traceorder": "reversed",
-            "font": {"size": 12},
-        },
+        legend={"traceorder": "reversed"},
+        margin={"t": 44 if title else 12},
         meta={"left_out": left_out},
     )
     figure.update_xaxes(
-        title="rate, whole file [bits per pixel]",
+        title=_RATE_AXIS,
         range=[low, high],
         gridcolor=GRID,
         zeroline=False,
@@ -96,6 +105,89 @@ def rd_figure(
         **(_log_ticks() if logs else {}),
     )
     return figure
+
+
+def rd_chart(
+    frame: pandas.DataFrame,
+    metrics: Sequence[str] = ("ms_ssim", "si_ssim"),
+    *,
+    codecs: Sequence[str] | None = None,
+    rates: tuple[float, float] = RATES,
+    log_scale: bool = True,
+    average: Average = "rate",
+) -> Figure:
+    """Rate-distortion curves, a panel per metric, one legend; as `rd_figure` has them.
+
+    Of the published curves those are drawn that are in `codecs`, or, if that is None, Toderici's
+    and Johnston's. A metric that no codec has leaves its panel out. Raises ValueError if none is.
+    """
+    from matplotlib.figure import Figure
+
+    if codecs is None:
+        in_view = frame["codec"].isin(_PUBLISHED_IN_VIEW)
+        frame = frame[(frame["kind"] != "published") | in_view]
+    curves_of = {metric: drawing_order(frame, metric, codecs, average)[0] for metric in metrics}
+    curves_of = {metric: curves for metric, curves in curves_of.items() if curves}
+    if not curves_of:
+        raise ValueError(f"no codec has a curve of {', '.join(metrics)}")
+    figure = Figure(figsize=(4.6 * len(curves_of) + 2.2, 4.6), layout="constrained", dpi=160)
+    panels = figure.subplots(1, len(curves_of), squeeze=False)[0]
+    for panel, (metric, curves) in zip(panels, curves_of.items(), strict=True):
+        _draw(panel, metric, curves, rates, log_scale and metric != "psnr")
+    entries = {
+        str(line.get_label()): line
+        for panel in panels
+        for line in panel.get_lines()
+        if not str(line.get_label()).startswith("_")
+    }
+    order = list(entries)[::-1]  # drawn last, on top: named first
+    legend_beside(figure, {name: entries[name] for name in order})
+    return figure
+
+
+def drawing_order(
+    frame: pandas.DataFrame,
+    metric: str,
+    codecs: Sequence[str] | None = None,
+    average: Average = "rate",
+) -> tuple[list[MeanCurve], dict[str, str]]:
+    """Mean curves in drawing order, and why the others have none, by codec.
+
+    codecs: which to draw, default all. average: see `curves.mean_curve`. Published curves come
+    first, then other codecs, this project's last.
+    """
+    curves, left_out = [], {}
+    for codec in dict.fromkeys(frame["codec"]) if codecs is None else codecs:
+        try:
+            curves.append(mean_curve(frame, codec, metric, average))
+        except NoCurve as error:
+            left_out[codec] = str(error)
+
+    def order(curve: MeanCurve) -> tuple[bool, int]:
+        place = -OURS.index(curve.codec) if curve.codec in OURS else -len(OURS)
+        return curve.averaged != "published", place
+
+    return sorted(curves, key=order), left_out
+
+
+def layout(title: str | None, height: int) -> dict[str, Any]:
+    """Plotly's layout of every chart with a legend below it. title: plain text; None for none."""
+    return {
+        "template": "plotly_white",
+        "title": {"text": html.escape(title), "x": 0, "xref": "paper"} if title else None,
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
+        "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
+        "height": height,
+        "hovermode": "closest",
+        "legend": {
+            "orientation": "h",
+            "yref": "container",  # below the axis title, however many lines it takes
+            "yanchor": "bottom",
+            "y": 0.01,
+            "x": 0,
+            "font": {"size": 12},
+        },
+    }
 
 
 def page(
@@ -121,19 +213,10 @@ def page(
         f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>"
         for name, text in (notes or {}).items()
     )
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 14px/1.4 system-ui, sans-serif; color: {TEXT}; background: #fff;
-  margin: 0 auto; max-width: 64rem; padding: .5rem; overflow-wrap: anywhere; }}
-</style></head><body>
-{charts}
-<ul>
-{items}
-</ul>
-</body></html>
-"""
+    made = _PAGE.read_text(encoding="utf-8")
+    for mark, content in (("title", title), ("charts", charts), ("notes", items)):
+        made = made.replace(f"<!-- {mark} -->", content)
+    return made
 
 
 def plotly_js() -> str:
@@ -141,6 +224,18 @@ def plotly_js() -> str:
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
+
+
+def legend_beside(figure: Figure, lines: Mapping[str, Any]) -> None:
+    """One legend for all panels of matplotlib's, right of them. lines: by their labels."""
+    figure.legend(list(lines.values()), list(lines), loc="outside right center", frameon=False)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a PNG file's bytes, without the time of its making."""
+    stream = BytesIO()
+    figure.savefig(stream, format="png", facecolor="white", metadata={"Software": None})
+    return stream.getvalue()
 
 
 def _trace(curve: MeanCurve, logs: bool, *, always: bool) -> Any:
@@ -177,6 +272,52 @@ def _trace(curve: MeanCurve, logs: bool, *, always: bool) -> Any:
         hoverinfo="text",
         meta={"codec": curve.codec, "kind": curve.kind, "averaged": curve.averaged},
     )
+
+
+def _draw(
+    panel: Axes, metric: str, curves: Sequence[MeanCurve], rates: tuple[float, float], logs: bool
+) -> None:
+    for curve in curves:
+        look = look_of(curve.codec, curve.kind)
+        hollow = look.symbol.endswith("-open")
+        panel.plot(
+            curve.bpp,
+            decibels(curve.score) if logs else curve.score,
+            color=look.colour,
+            linestyle=DASHES[look.dash],
+            linewidth=look.width * 0.7,
+            marker=MARKERS[look.symbol.removesuffix("-open")]
+            if len(curve.bpp) <= MANY_POINTS
+            else "",
+            markersize=4.2 if curve.codec in OURS else 3.2,
+            markerfacecolor="white" if hollow else look.colour,
+            markevery=3 if curve.averaged == "rate" else 1,
+            label=look.label,
+        )
+    panel.set_xlim(*rates)
+    limits = score_limits(curves, logs, *rates)
+    if limits is not None:
+        margin = 0.04 * (limits[1] - limits[0] or 1)
+        panel.set_ylim(limits[0] - margin, limits[1] + margin)
+    if logs:
+        places, texts = log_ticks()
+        bottom, top = panel.get_ylim()
+        in_view = [(p, t) for p, t in zip(places, texts, strict=True) if bottom <= p <= top]
+        panel.set_yticks([p for p, _ in in_view], [t for _, t in in_view])
+        right = panel.secondary_yaxis("right")
+        right.tick_params(labelsize=8, colors="#737373")
+        panel.set_title("dB", fontsize=8, color="#737373", loc="right")
+    frame_panel(panel, axis_name(metric, False), _RATE_AXIS)
+
+
+def frame_panel(panel: Axes, title: str, x: str, y: str = "") -> None:
+    """Title, names of the axes and grid of a panel of matplotlib's."""
+    panel.set_title(title, loc="left", fontsize=11)
+    panel.set_xlabel(x)
+    panel.set_ylabel(y)
+    panel.grid(color=GRID, linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def score_limits(

@@ -8,14 +8,7 @@ look in every figure, whatever else is shown.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from .curves import Average, MeanCurve, NoCurve, mean_curve
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True)
@@ -85,29 +78,3 @@ def axis_name(metric: str, log_scale: bool) -> str:
     """Title of the axis of a metric."""
     name = METRIC_NAMES.get(metric, metric)
     return f"{name} [dB]" if log_scale or metric == "psnr" else name
-
-
-def curves_shown(
-    frame: pandas.DataFrame,
-    metric: str,
-    codecs: Sequence[str] | None = None,
-    average: Average = "rate",
-) -> tuple[list[MeanCurve], dict[str, str]]:
-    """Mean curves in drawing order, and why the others have none, by codec.
-
-    codecs: which to show, default all. average: see `curves.mean_curve`. Published curves come
-    first, then other codecs, this project's last.
-    """
-    wanted = list(dict.fromkeys(frame["codec"])) if codecs is None else list(codecs)
-    curves, left_out = [], {}
-    for codec in wanted:
-        try:
-            curves.append(mean_curve(frame, codec, metric, average))
-        except NoCurve as error:
-            left_out[codec] = str(error)
-
-    def order(curve: MeanCurve) -> tuple[bool, int]:
-        place = -OURS.index(curve.codec) if curve.codec in OURS else -len(OURS)
-        return curve.averaged != "published", place
-
-    return sorted(curves, key=order), left_out

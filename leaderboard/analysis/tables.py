@@ -1,6 +1,6 @@
 """Tables of the benchmark: codecs ranked by BD-rate, and scores at equal rates.
 
-Numbers stay numbers in the tables (NaN where there is none, with the reason in `note`); `shown`
+Numbers stay numbers in the tables (NaN where there is none, with the reason in `note`); `as_text`
 turns them into text for Markdown and HTML.
 """
 
@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.data.rows import MEAN
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ANCHOR = "bpg"
 RATES = (0.25, 0.5, 0.75, 1.0)
 """Rates of `equal_rates`, in bits per pixel."""
+_PAGE = Path(__file__).parent / "static" / "tables.html"
 
 
 def ranked(
@@ -59,14 +61,14 @@ def ranked(
 class Standing:
     """How a codec stands against an anchor.
 
-    found: its BD-rate; None where it has none, and `note` says why. encode_s, decode_s: mean
+    comparison: its BD-rate; None where it has none, and `note` says why. encode_s, decode_s: mean
     processor seconds of a picture, NaN if not measured here. images: pictures, 0 for published
     means.
     """
 
     codec: str
     kind: str
-    found: Comparison | None
+    comparison: Comparison | None
     note: str
     encode_s: float
     decode_s: float
@@ -90,16 +92,16 @@ def standings(
             continue
         own = rows_of(frame, codec)
         published = set(own["image"]) == {MEAN}
-        found, note = None, "means only" if published else ""
+        comparison, note = None, "means only" if published else ""
         try:
-            found = compare(frame, codec, anchor, metric, method)
+            comparison = compare(frame, codec, anchor, metric, method)
         except NoCurve as error:
             note = str(error)
         made.append(
             Standing(
                 codec,
                 str(own["kind"].iloc[0]),
-                found,
+                comparison,
                 note,
                 # Published times come from other machines: no match for the others.
                 math.nan if published else own["encode_s"].mean(),
@@ -114,10 +116,10 @@ def placed(codecs: Sequence[Standing]) -> pandas.DataFrame:
     """The table of `ranked`, with places among these codecs."""
     import pandas
 
-    places = ranks([each.found for each in codecs if each.found is not None])
+    places = ranks([each.comparison for each in codecs if each.comparison is not None])
     records = []
     for each in codecs:
-        found, place = each.found, places.get(each.codec)
+        bd_rate, place = each.comparison, places.get(each.codec)
         records.append(
             {
                 "rank": place.rank if place else math.nan,
@@ -125,10 +127,10 @@ def placed(codecs: Sequence[Standing]) -> pandas.DataFrame:
                 "rank_high": place.high if place else math.nan,
                 "codec": each.codec,
                 "kind": each.kind,
-                "bd_rate": found.percent if found else math.nan,
-                "bd_low": _number(found.low if found else None),
-                "bd_high": _number(found.high if found else None),
-                "overlap": found.overlap if found else math.nan,
+                "bd_rate": bd_rate.percent if bd_rate else math.nan,
+                "bd_low": _number(bd_rate.low if bd_rate else None),
+                "bd_high": _number(bd_rate.high if bd_rate else None),
+                "overlap": bd_rate.overlap if bd_rate else math.nan,
                 "encode_s": each.encode_s,
                 "decode_s": each.decode_s,
                 "images": each.images,
@@ -162,7 +164,7 @@ def equal_rates(
     return pandas.DataFrame.from_records(records)
 
 
-def shown(table: pandas.DataFrame) -> pandas.DataFrame:
+def as_text(table: pandas.DataFrame) -> pandas.DataFrame:
     """The text of a table by `ranked` or `equal_rates`, under readable headings."""
     import pandas
 
@@ -220,23 +222,8 @@ def html_page(title: str, tables: Sequence[tuple[str, pandas.DataFrame]]) -> str
         f"<h2>{html.escape(heading)}</h2>\n<div>{table.to_html(index=False, border=0)}</div>"
         for heading, table in tables
     ]
-    body = "\n".join(parts)
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 1rem auto; max-width: 70rem;
-  padding: 0 1rem; color: #1a1a1a; background: #fff; }}
-div {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: left;
-  white-space: nowrap; }}
-td:last-child {{ white-space: normal; min-width: 12rem; }}
-</style></head><body>
-<h1>{html.escape(title)}</h1>
-{body}
-</body></html>
-"""
+    page = _PAGE.read_text(encoding="utf-8").replace("<!-- title -->", html.escape(title))
+    return page.replace("<!-- tables -->", "\n".join(parts))
 
 
 def _score(frame: pandas.DataFrame, codec: str, metric: str, rate: float) -> float:

@@ -47,15 +47,15 @@ def table(
         raise typer.BadParameter(f"no interpolation {method!r}: use {' or '.join(METHODS)}")
     at = split_numbers("rates", rates)
     frame, _, dataset = read_frame(results, published, codecs, keep=anchor)
-    wanted = _measured(frame, _metrics(metrics))
+    scores = _measured(frame, _metrics(metrics))
     parts = []
-    for metric in wanted:
+    for metric in scores:
         ranking = tables.ranked(frame, metric, anchor, method)
         heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}"
-        parts.append((heading, tables.shown(ranking)))
+        parts.append((heading, tables.as_text(ranking)))
         _write(out / f"table-{metric}.csv", tables.csv(ranking))
-    equal = tables.equal_rates(frame, wanted, at)
-    parts.append(("Mean scores at equal rates", tables.shown(equal)))
+    equal = tables.equal_rates(frame, scores, at)
+    parts.append(("Mean scores at equal rates", tables.as_text(equal)))
     _write(out / "rates.csv", tables.csv(equal))
     text = "\n".join(f"## {heading}\n\n{tables.markdown(each)}" for heading, each in parts)
     if (frame["kind"] == "published").any():
@@ -88,7 +88,6 @@ def figures(
     from leaderboard.analysis import figures as drawing
     from leaderboard.analysis.curves import AVERAGES
     from leaderboard.analysis.look import look_of
-    from leaderboard.analysis.static import png, rd_chart
     from leaderboard.data.published import source_of
 
     if average not in AVERAGES:
@@ -97,7 +96,7 @@ def figures(
     if len(view) != 2 or not 0 <= view[0] < view[1]:
         raise typer.BadParameter(f"rates {rates!r}: expected two ascending, such as 0,1.6")
     frame, sources, dataset = read_frame(results, published, codecs)
-    wanted = _measured(frame, _metrics(metrics))
+    scores = _measured(frame, _metrics(metrics))
     # Named codecs are all in view; else published curves beyond the first wait in the legend.
     chosen = None if codecs is None else list(dict.fromkeys(frame["codec"]))
     options: dict[str, Any] = {
@@ -107,7 +106,7 @@ def figures(
         "average": average,
     }
     _write(out / "plotly.min.js", drawing.plotly_js())
-    for metric in wanted:
+    for metric in scores:
         figure = drawing.rd_figure(frame, metric, title=dataset, **options)
         silent = set(frame.loc[frame["kind"] == "published", "codec"])
         missing = {
@@ -120,8 +119,8 @@ def figures(
             look_of(each.name).label: source_of(each) for each in sources if each.name in drawn
         }
         _write(out / f"{metric}.html", drawing.page(figure, missing | cited))
-        _write(out / f"{metric}.png", png(rd_chart(frame, [metric], **options)))
-    _write(out / "rd.png", png(rd_chart(frame, wanted[:2], **options)))
+        _write(out / f"{metric}.png", drawing.png(drawing.rd_chart(frame, [metric], **options)))
+    _write(out / "rd.png", drawing.png(drawing.rd_chart(frame, scores[:2], **options)))
 
 
 def read_frame(
@@ -159,26 +158,26 @@ def read_frame(
 def _metrics(text: str) -> list[str]:
     from leaderboard.data.results import METRICS
 
-    wanted = split_names(text)
-    unknown = [name for name in wanted if name not in METRICS]
-    if unknown or not wanted:
+    names = split_names(text)
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
         raise typer.BadParameter(
             f"no metric {', '.join(unknown) or 'named'}: use some of {', '.join(METRICS)}"
         )
-    return wanted
+    return names
 
 
 def _measured(frame: pandas.DataFrame, metrics: list[str]) -> list[str]:
     """The metrics that any row has; says which are left out."""
     from leaderboard.analysis.curves import NoCurve
 
-    found = [metric for metric in metrics if frame[metric].notna().any()]
+    measured = [metric for metric in metrics if frame[metric].notna().any()]
     for metric in metrics:
-        if metric not in found:
+        if metric not in measured:
             print(f"no results have {metric}: left out")
-    if not found:
+    if not measured:
         raise NoCurve(f"no results have {' or '.join(metrics)}")
-    return found
+    return measured
 
 
 def _write(path: Path, content: str | bytes) -> None:

@@ -200,9 +200,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
 def _means(results: Results) -> list[dict[str, Any]]:
     """Mean rate and scores of every quality, as far as they are known."""
     means = results.means()
-    shown = [name for name in ("bpp", *METRICS) if any(v is not None for v in means[name])]
+    known = [name for name in ("bpp", *METRICS) if any(v is not None for v in means[name])]
     return [
-        {"quality": quality} | {name: _rounded(means[name][index]) for name in shown}
+        {"quality": quality} | {name: _rounded(means[name][index]) for name in known}
         for index, quality in enumerate(results.qualities)
     ]
 
@@ -232,16 +232,16 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
         elif name == "progress" and value:
             yield f"progress: {value[0]} of {value[1]} points"
         elif value not in (None, "", []):
-            shown = value if not isinstance(value, list) else "; ".join(map(str, value))
-            yield f"{name.replace('_', ' ')}: {printable(str(shown))}"
+            text = value if not isinstance(value, list) else "; ".join(map(str, value))
+            yield f"{name.replace('_', ' ')}: {printable(str(text))}"
 
 
 def _save_upload(store: Store, id: int, path: Path) -> None:
     """Copy an upload. Raises StoreError."""
     from leaderboard.store.database import StoreError
 
-    with store.upload(id) as found:
+    with store.upload(id) as file:
         try:
-            shutil.copyfile(found, path)
+            shutil.copyfile(file, path)
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error.strerror or error}") from error

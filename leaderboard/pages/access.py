@@ -105,7 +105,7 @@ class Access:
                 )
             if not right:
                 raise AccessError("This is not the token.")
-            door.enter(self._of_page(key, session), _shown(name))
+            door.enter(self._of_page(key, session), _name_of(name))
         except StoreError as error:
             raise AccessError(f"Nobody can sign in now: {error}") from error
         return key
@@ -162,6 +162,6 @@ def _digest(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _shown(name: str) -> str:
-    kept = " ".join(name.split())[:_LONGEST_NAME]
-    return f"{kept} (token)" if kept else "maintainer (token)"
+def _name_of(name: str) -> str:
+    short = " ".join(name.split())[:_LONGEST_NAME]
+    return f"{short} (token)" if short else "maintainer (token)"

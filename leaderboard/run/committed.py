@@ -166,7 +166,7 @@ def _derived(
     dataset: Dataset, jobs: int, report: Report, every: bool = True
 ) -> Iterator[tuple[Path, bytes]]:
     """(path, content) of the committed studies and figures. every: also those not in `QUICK`."""
-    from leaderboard.analysis.static import png, rd_chart
+    from leaderboard.analysis.figures import png, rd_chart
     from leaderboard.cli.report import read_frame
     from leaderboard.studies import Context, find_study, write_study
 

@@ -10,6 +10,7 @@ A run can be killed at any moment and started again: what was finished is known 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,10 +30,9 @@ from leaderboard.data.results import (
 from semcomp.errors import SemcompError
 
 from .cache import CacheError, PointCache
-from .local_workers import LocalWorkers
 from .progress import Progress
 from .provenance import identity, joined, made_by
-from .workers import InThisProcess, Outcome, Task, Workers
+from .workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
 
 __all__ = ["CacheError", "EvaluationError", "Failure", "evaluate"]
 
@@ -101,25 +101,13 @@ def evaluate(
     """
     cache = PointCache(out)
     points = _wanted(codecs, dataset, qualities, cache)
-    made = {codec.name: made_by(codec) for codec in codecs}
-    failures: dict[tuple[str, str, float], Failure] = {}
+    failures: list[Failure] = []
     tasks = _tasks(points)
     if tasks:
-        by_name = {(p.codec.name, p.picture.name, p.quality): p for p in points}
         left = {c.name: sum(len(t.qualities) for t in tasks if t.codec is c) for c in codecs}
-        cached = len(points) - sum(left.values())
-        bar = None if progress is None else progress(left, cached)
-        outcomes = _workers(jobs, ray).run(tasks)
+        bar = None if progress is None else progress(left, len(points) - sum(left.values()))
         try:
-            for outcome in outcomes:
-                name = outcome.task.codec.name, outcome.task.picture.name, outcome.quality
-                if outcome.point is None:
-                    failures[name] = Failure(*name, outcome.problem or "no reason given")
-                else:
-                    _keep(cache, by_name[name], outcome, made[outcome.task.codec.name])
-                if bar is not None:
-                    seconds = None if outcome.point is None else outcome.seconds
-                    bar.point(name[0], f"{name[1]} {name[2]}", seconds)
+            failures = _measure(points, tasks, _workers(jobs, ray), cache, bar)
         except KeyboardInterrupt:
             known = sum(point.known is not None for point in points)
             raise EvaluationError(
@@ -127,20 +115,18 @@ def evaluate(
                 "same command goes on from there"
             ) from None
         finally:
-            outcomes.close()
             if bar is not None:
                 bar.close()
     results = []
     for codec in codecs:
         mine = [point for point in points if point.codec is codec]
         if any(point.known for point in mine):
-            found = _results(codec, dataset, mine)
-            results.append(found)
-            _write(found, out / f"{codec.name}.json")
+            results.append(_results(codec, dataset, mine))
+            _write(results[-1], out / f"{codec.name}.json")
     if failures:
         raise EvaluationError(
             f"{len(failures)} of {len(points)} points failed; the others are kept",
-            list(failures.values()),
+            failures,
             results,
         )
     return results
@@ -191,6 +177,30 @@ def _workers(jobs: int, ray: str | None) -> Workers:
     return RayWorkers(ray)
 
 
+def _measure(
+    points: Sequence[_Point],
+    tasks: Sequence[Task],
+    workers: Workers,
+    cache: PointCache,
+    progress: Progress | None,
+) -> list[Failure]:
+    """Measure the tasks and keep every point at once; gives those that failed."""
+    by_name = {(p.codec.name, p.picture.name, p.quality): p for p in points}
+    made = {task.codec.name: made_by(task.codec) for task in tasks}
+    failures = []
+    with contextlib.closing(workers.run(tasks)) as outcomes:
+        for outcome in outcomes:
+            name = outcome.task.codec.name, outcome.task.picture.name, outcome.quality
+            if outcome.point is None:
+                failures.append(Failure(*name, outcome.problem or "no reason given"))
+            else:
+                _keep(cache, by_name[name], outcome, made[outcome.task.codec.name])
+            if progress is not None:
+                seconds = None if outcome.point is None else outcome.seconds
+                progress.point(name[0], f"{name[1]} {name[2]}", seconds)
+    return failures
+
+
 def _keep(cache: PointCache, point: _Point, outcome: Outcome, made: dict[str, Any]) -> None:
     assert outcome.point is not None
     measured = {name: value for name, value in outcome.point.items() if name != "quality"}
@@ -203,14 +213,14 @@ def _results(codec: Codec, dataset: Dataset, points: Sequence[_Point]) -> Result
     """The results file's content from points, as far as they are known."""
     known = [(point, point.known) for point in points if point.known is not None]
     rows = [
-        Row(**{**found["point"], "image": point.picture.name, "quality": point.quality})
-        for point, found in known
+        Row(**{**record["point"], "image": point.picture.name, "quality": point.quality})
+        for point, record in known
     ]
     first = points[0].key
     provenance = {
         "kind": "recomputed",
         **{name: first[name] for name in ("version", "settings", "weights", "code", "metrics")},
-        **joined([found["made"] for _, found in known]),
+        **joined([record["made"] for _, record in known]),
     }
     return Results(codec.name, codec.settings, dataset.name, tuple(rows), provenance)
 
@@ -237,10 +247,10 @@ def _same_making(before: Results, now: Results) -> bool:
 
 def _merge(before: Results, now: Results) -> Results:
     new = {(row.image, row.quality) for row in now.rows}
-    kept = [row for row in before.rows if (row.image, row.quality) not in new]
-    if not kept:
+    others = [row for row in before.rows if (row.image, row.quality) not in new]
+    if not others:
         return now
-    rows = sorted([*kept, *now.rows], key=lambda row: (row.image, quality_order(row.quality)))
+    rows = sorted([*others, *now.rows], key=lambda row: (row.image, quality_order(row.quality)))
     provenance = joined([dict(before.provenance), dict(now.provenance)])
     return replace(now, rows=tuple(rows), provenance=provenance)
 

@@ -1,8 +1,14 @@
-"""One point: a picture through a codec at a quality, in bytes, seconds and scores."""
+"""One point: a picture through a codec at a quality, in bytes, seconds and scores.
+
+Scores are taken on 8-bit decoded pictures. The semantic weights come from the *original*: the maps
+of EfficientNet-Lite0, which this project's codec allocates by, and of EfficientNet-Lite2, which no
+codec has seen, so that nobody wins on their own map alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leaderboard.codecs.base import Codec, CodecError, Seconds, Session, open_session
+from semcomp.errors import MetricError
+from semcomp.metrics import ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.semantics.activation import analyse, load_classifier, upsample_grey
 
-from .scores import Reference, reference, score
-
-__all__ = ["Measured", "Sitting", "warm_up"]
-
+CLASSIFIERS = ("efficientnet-lite0", "efficientnet-lite2")
+"""Whose maps weigh `si_ssim` and `si_ssim_2`."""
+DIGITS = 6
+"""Decimals that are kept of a score: far below any difference between codecs."""
 WARM_UP_SIDE = 64
 _PARTS = {
     "header_bytes": "header",
@@ -32,6 +41,46 @@ _warm: set[str] = set()
 """Names of the codecs that this process has used."""
 _references: dict[str, Reference] = {}
 """The picture at hand, by its hash: its codecs follow each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An original with the weights of its semantic scores.
+
+    image: uint8 (H, W, 3). weights: uint8 (H, W) under each of `CLASSIFIERS`.
+    """
+
+    image: NDArray[np.uint8]
+    weights: tuple[NDArray[np.uint8], ...]
+
+
+def reference(image: NDArray[np.uint8]) -> Reference:
+    """Look at an original, uint8 (H, W, 3), with both classifiers (about a second)."""
+    height, width = image.shape[:2]
+    maps = [analyse(image, classifier=load_classifier(name)) for name in CLASSIFIERS]
+    return Reference(image, tuple(upsample_grey(each.grey, height, width) for each in maps))
+
+
+def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | None]:
+    """All of `leaderboard.data.results.METRICS`, by name.
+
+    decoded: uint8 (H, W, 3). ms_ssim is None for pictures under 161 pixels a side; psnr is infinite
+    for identical pictures. Raises MetricError for another size than the original's.
+    """
+    similarity = ssim_map(original.image, decoded)
+    try:
+        multiscale: float | None = ms_ssim(original.image, decoded)
+    except MetricError:  # not defined for so small a picture
+        multiscale = None
+    first, second = (weighted_mean(similarity, weight) for weight in original.weights)
+    scores = {
+        "psnr": psnr(original.image, decoded),
+        "ms_ssim": multiscale,
+        "ssim": float(similarity.mean(dtype=np.float64)),
+        "si_ssim": first,
+        "si_ssim_2": second,
+    }
+    return {name: None if s is None else round(s, DIGITS) for name, s in scores.items()}
 
 
 class Sitting:
@@ -92,7 +141,7 @@ def warm_up(codec: Codec) -> None:
 
 
 def _reference(sha256: str, image: NDArray[np.uint8]) -> Reference:
-    """`leaderboard.run.scores.reference`, once per picture and process."""
+    """`reference`, once per picture and process."""
     if sha256 not in _references:
         fresh = reference(image)
         _references.clear()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TextIO
 
-BAR = 24
+from tqdm import tqdm
+
 QUIET_SECONDS = 30.0
 """Between two lines where there is no terminal."""
 
@@ -24,7 +27,6 @@ class Progress:
         self, left: Mapping[str, int], cached: int = 0, stream: TextIO | None = None
     ) -> None:
         self._left = Counter(left)
-        self._total = sum(left.values())
         self._cached = cached
         self._failed = 0
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
@@ -32,7 +34,17 @@ class Progress:
         self._said = -QUIET_SECONDS
         self._stream = sys.stderr if stream is None else stream
         self._live = self._stream.isatty()
-        if self._total:
+        self._bar = tqdm(
+            total=sum(left.values()),
+            bar_format="[{bar:24}] {n_fmt}/{total_fmt} points{desc}",
+            ascii=".#",
+            file=self._stream,
+            delay=math.inf,  # drawn when there is something to say, never by itself
+            # Stated, because a terminal may say that it has no size.
+            ncols=shutil.get_terminal_size((101, 20)).columns - 1 if self._live else None,
+            nrows=20,
+        )
+        if self._bar.total:
             self._say("starting")
 
     def point(self, codec: str, label: str, seconds: float | None) -> None:
@@ -42,6 +54,7 @@ class Progress:
             self._failed += 1
         else:
             self._seconds[codec].append(seconds)
+        self._bar.n += 1
         self._say(f"{codec} {label}")
 
     def seconds_left(self) -> float | None:
@@ -59,24 +72,25 @@ class Progress:
 
     def close(self) -> None:
         """End the line."""
-        if self._live and self._total:
+        if self._live and self._bar.total:
             print(file=self._stream, flush=True)
+        self._bar.close()
 
     def _say(self, what: str) -> None:
-        done = self._total - sum(self._left.values())
         now = time.monotonic() - self._started
-        if not self._live and done < self._total and now - self._said < QUIET_SECONDS:
+        last = self._bar.n == self._bar.total
+        if not self._live and not last and now - self._said < QUIET_SECONDS:
             return
         self._said = now
         seconds = self.seconds_left()
-        filled = round(BAR * done / self._total)
-        line = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{self._total} points"
-        line += f", {self._cached} known" if self._cached else ""
-        line += f", {self._failed} failed" if self._failed else ""
-        line += "" if seconds is None else f", {clock(seconds)} left"
-        line += f" | {what}"
-        end = "" if self._live else "\n"
-        print(f"\r{line:<100.100}" if self._live else line, end=end, file=self._stream, flush=True)
+        text = f", {self._cached} known" if self._cached else ""
+        text += f", {self._failed} failed" if self._failed else ""
+        text += "" if seconds is None else f", {clock(seconds)} left"
+        self._bar.set_description_str(f"{text} | {what}", refresh=False)
+        if self._live:
+            self._bar.refresh()
+        else:
+            print(self._bar, file=self._stream, flush=True)
 
 
 def clock(seconds: float) -> str:
@@ -90,5 +104,5 @@ def clock(seconds: float) -> str:
 
 
 def say(line: str) -> None:
-    """A line of progress on stderr, beside what is found."""
+    """A line of progress on stderr, beside what is printed on stdout."""
     print(line, file=sys.stderr)

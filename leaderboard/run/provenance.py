@@ -73,13 +73,13 @@ def code_digest(module: Path) -> str:
 @lru_cache
 def source_files(module: Path) -> tuple[Path, ...]:
     """A module's file and those of the project's modules that it imports, however far, sorted."""
-    found = {module.resolve()}
-    waiting = list(found)
+    files = {module.resolve()}
+    waiting = list(files)
     while waiting:
-        for path in _imports(waiting.pop()) - found:
-            found.add(path)
+        for path in _imports(waiting.pop()) - files:
+            files.add(path)
             waiting.append(path)
-    return tuple(sorted(found))
+    return tuple(sorted(files))
 
 
 def revision(files: Sequence[Path]) -> tuple[str | None, bool]:
@@ -147,7 +147,7 @@ def _imports(path: Path) -> set[Path]:
             parents = package[: len(package) - node.level + 1] if node.level else ()
             stem = ".".join([*parents, *([node.module] if node.module else [])])
             names.update(f"{stem}.{alias.name}" for alias in node.names)
-    return {found for name in names if (found := _module_file(name)) is not None}
+    return {file for name in names if (file := _module_file(name)) is not None}
 
 
 def _module_file(name: str) -> Path | None:
@@ -181,7 +181,9 @@ def _definitions(path: Path) -> list[str]:
 
 
 def _says_nothing(part: ast.stmt) -> bool:
-    """Whether a statement is an import or a text: where names come from decides no number."""
+    """Whether a statement is a text, an import or `__all__`: none decides a number."""
+    if isinstance(part, ast.Assign):
+        return [ast.unparse(target) for target in part.targets] == ["__all__"]
     text = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
     return text or isinstance(part, ast.Import | ast.ImportFrom)
 

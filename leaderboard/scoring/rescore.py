@@ -1,8 +1,8 @@
 """An upload's points scored here: from its pictures, or from what its `.semc` files decode to.
 
 Rates are those of the bitstream files, with the side information that the submitter states for each
-picture; scores are the benchmark's own (`leaderboard.run.scores`), by its own workers, local or on
-Ray. What is finished is kept on disk, so that a scoring that was stopped goes on where it was.
+picture; scores are the benchmark's own (`run.measuring`), by its own workers, local or on Ray.
+What is finished is kept on disk, so that a scoring that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any
 from leaderboard.data.datasets import Dataset, Picture
 from leaderboard.data.results import Quality, Results, ResultsError, Row
 from leaderboard.run.cache import PointCache
-from leaderboard.run.local_workers import LocalWorkers
 from leaderboard.run.provenance import identity, joined, made_by
-from leaderboard.run.workers import InThisProcess, Outcome, Task, Workers
+from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, SEMC, IsolatedError

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from .base import Context, Study, StudyError, write_study
+from semcomp.errors import SemcompError
 
-__all__ = ["QUICK", "STUDIES", "Context", "Study", "StudyError", "find_study", "write_study"]
+from .base import Context, Study, write_study
+
+__all__ = ["QUICK", "STUDIES", "Context", "Study", "find_study", "write_study"]
 
 STUDIES = {
     "iterations": "quality after every iteration, and where the gain levels off",
@@ -28,9 +30,9 @@ QUICK = ("figure7", "metric-agreement")
 
 
 def find_study(name: str) -> Callable[[Context], Study]:
-    """The study of a name. Raises StudyError for an unknown one."""
+    """The study of a name. Raises SemcompError for an unknown one."""
     if name not in STUDIES:
-        raise StudyError(f"no study {name!r}: use one of {', '.join(STUDIES)}")
+        raise SemcompError(f"no study {name!r}: use one of {', '.join(STUDIES)}")
     module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
     run: Callable[[Context], Study] = module.run
     return run

@@ -1,7 +1,12 @@
-"""What every study takes and gives, and how it becomes files."""
+"""What every study takes and gives, the charts most of them draw, and how it becomes files.
+
+Simple charts of lines and points are drawn twice from one description (`Panel`): by Plotly and by
+matplotlib.
+"""
 
 from __future__ import annotations
 
+import html
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,30 +14,26 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.analysis import figures, static, tables
+from leaderboard.analysis import figures, tables
 from leaderboard.data.datasets import Dataset, Picture
 from leaderboard.data.results import Results, read_folder
+from leaderboard.run.workers import use_one_thread
 from semcomp.errors import SemcompError
 from semcomp.files import write_file
-
-from .panels import Panel, interactive, still
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import pandas
     import plotly.graph_objects
 
-
 T = TypeVar("T")
-
-
-class StudyError(SemcompError, ValueError):
-    """A study that cannot be made from what there is; the message says what to do."""
+BACKDROP = "#C4C4C4"
+"""Colour of lines that stand behind, such as single pictures."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,27 @@ class Context:
     report: Callable[[str], None] = print
 
     def measured(self) -> list[Results]:
-        """The results of the data set's pictures, others left out. Raises StudyError."""
+        """The results of the data set's pictures, others left out. Raises SemcompError."""
         command = (
             f"python -m leaderboard run --dataset {self.dataset.name} --out DIR, "
             "then name that folder with --results"
         )
         if self.results is None:
-            raise StudyError(
+            raise SemcompError(
                 f"this study reads results, and there are none: make some with {command}"
             )
         names = {picture.name for picture in self.dataset.pictures}
-        found = []
+        results = []
         for each in read_folder(self.results):
             rows = tuple(row for row in each.rows if row.image in names)
             lacking = sorted(names - {row.image for row in rows})
             if lacking:
-                raise StudyError(
+                raise SemcompError(
                     f"{self.results}: {each.name} lacks {', '.join(lacking[:3])}"
                     f"{' and more' if len(lacking) > 3 else ''}: complete it with {command}"
                 )
-            found.append(replace(each, rows=rows))
-        return found
+            results.append(replace(each, rows=rows))
+        return results
 
     def each(
         self,
@@ -82,11 +83,11 @@ class Context:
         sent to another process. pictures: default all.
         """
         chosen = self.dataset.pictures if pictures is None else pictures
-        found = []
+        results = []
         for picture, result in zip(chosen, self._run(measure, chosen), strict=True):
-            found.append(result)
-            self.report(f"{picture.name} ({len(found)} of {len(chosen)})")
-        return found
+            results.append(result)
+            self.report(f"{picture.name} ({len(results)} of {len(chosen)})")
+        return results
 
     def _run(
         self, measure: Callable[[str, NDArray[np.uint8]], T], pictures: Sequence[Picture]
@@ -97,8 +98,36 @@ class Context:
             return
         # Spawned, not forked: a forked copy of torch's thread pool hangs.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.jobs, context, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(self.jobs, context, initializer=use_one_thread) as pool:
             yield from pool.map(task, pictures)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line or cloud. mode: as Plotly names it. texts: for every point, beside it."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str
+    mode: Literal["lines", "markers", "lines+markers"] = "lines"
+    width: float = 2.0
+    size: float = 7.0
+    symbol: str = "circle"
+    dash: Literal["solid", "dash", "dot"] = "solid"
+    texts: Sequence[str] = ()
+    in_legend: bool = True
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Axes with series. identity: draw the line of equal x and y."""
+
+    title: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    identity: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,18 +161,18 @@ class Study:
         charts = [interactive(panel) for panel in panels]
         return cls(name, title, table, charts, still(panels), notes, digits)
 
-    def shown(self) -> pandas.DataFrame:
+    def as_text(self) -> pandas.DataFrame:
         """The table as text."""
-        shown = self.table.copy()
-        for column in shown.columns:
+        texts = self.table.copy()
+        for column in texts.columns:
             digits = self.digits.get(str(column), 4)
-            shown[column] = [_text(value, digits) for value in shown[column]]
-        return shown
+            texts[column] = [_text(value, digits) for value in texts[column]]
+        return texts
 
     def markdown(self) -> str:
         """Title, notes and table."""
         notes = "".join(f"- {note}\n" for note in self.notes)
-        return f"## {self.title}\n\n{notes}\n{tables.markdown(self.shown())}"
+        return f"## {self.title}\n\n{notes}\n{tables.markdown(self.as_text())}"
 
 
 def write_study(study: Study, out: Path) -> list[Path]:
@@ -157,7 +186,7 @@ def write_study(study: Study, out: Path) -> list[Path]:
         f"{study.name}.md": study.markdown().encode("utf-8"),
         f"{study.name}.csv": tables.csv(study.table).encode("utf-8"),
         f"{study.name}.html": page.encode("utf-8"),
-        f"{study.name}.png": static.png(study.still),
+        f"{study.name}.png": figures.png(study.still),
         "plotly.min.js": figures.plotly_js().encode("utf-8"),
     }
     for name, data in contents.items():
@@ -165,14 +194,85 @@ def write_study(study: Study, out: Path) -> list[Path]:
     return [out / name for name in contents]
 
 
+def interactive(panel: Panel) -> plotly.graph_objects.Figure:
+    """A panel as a Plotly figure."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for each in panel.series:
+        mode = each.mode + ("+text" if each.texts else "")
+        figure.add_scatter(
+            x=list(each.x),
+            y=list(each.y),
+            name=html.escape(each.label),
+            mode=mode,
+            text=[html.escape(text) for text in each.texts] or None,
+            textposition="top center",
+            cliponaxis=False,
+            showlegend=each.in_legend,
+            hoverinfo="name+x+y" if each.in_legend else "skip",
+            line={"color": each.colour, "width": each.width, "dash": each.dash},
+            marker={"color": each.colour, "size": each.size, "symbol": each.symbol},
+        )
+    if panel.identity:
+        low, high = _span(panel)
+        figure.add_shape(
+            type="line", x0=low, y0=low, x1=high, y1=high, line={"color": BACKDROP, "dash": "dot"}
+        )
+    axis: dict[str, Any] = {"gridcolor": figures.GRID, "zeroline": False, "automargin": True}
+    figure.update_layout(
+        figures.layout(panel.title, 520),
+        xaxis={**axis, "title": panel.x, "ticks": "outside", "tickcolor": "rgba(0,0,0,0)"},
+        yaxis={**axis, "title": panel.y},
+    )
+    return figure
+
+
+def still(panels: Sequence[Panel]) -> matplotlib.figure.Figure:
+    """Panels side by side as one matplotlib figure with one legend."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.8 * len(panels) + 1.8, 4.4), layout="constrained", dpi=160)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    handles: dict[str, Any] = {}
+    for axis, panel in zip(axes, panels, strict=True):
+        for each in panel.series:
+            hollow = each.symbol.endswith("-open")
+            (line,) = axis.plot(
+                each.x,
+                each.y,
+                color=each.colour,
+                linestyle=figures.DASHES[each.dash] if "lines" in each.mode else "",
+                linewidth=each.width * 0.7,
+                marker=figures.MARKERS[each.symbol.removesuffix("-open")]
+                if "markers" in each.mode
+                else "",
+                markersize=each.size * 0.7,
+                markerfacecolor="white" if hollow else each.colour,
+            )
+            if each.in_legend:
+                handles.setdefault(each.label, line)
+            for x, y, text in zip(each.x, each.y, each.texts, strict=False):
+                axis.annotate(
+                    text, (x, y), (0, 5), textcoords="offset points", fontsize=7.5, ha="center"
+                )
+        if panel.identity:
+            low, high = _span(panel)
+            axis.plot([low, high], [low, high], color=BACKDROP, linestyle=":", linewidth=1)
+        figures.frame_panel(axis, panel.title, panel.x, panel.y)
+        axis.margins(0.06, 0.08)
+    if handles:
+        figures.legend_beside(figure, handles)
+    return figure
+
+
+def _span(panel: Panel) -> tuple[float, float]:
+    values = [value for each in panel.series for value in (*each.x, *each.y)]
+    return min(values), max(values)
+
+
 def _measure_one(measure: Callable[[str, NDArray[np.uint8]], T], picture: Picture) -> T:
     return measure(picture.name, picture.load())
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _text(value: Any, digits: int) -> str:

@@ -20,11 +20,12 @@ from leaderboard.analysis.figures import TEXT
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
-from leaderboard.run.scores import reference
+from leaderboard.run.measuring import reference
+from semcomp.errors import SemcompError
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, region_ms_ssim, si_ssim
 
-from .base import Context, Study, StudyError
-from .matching import search_of
+from .base import Context, Study
+from .equal_rates import search_of
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -37,7 +38,7 @@ RATE = 0.75
 CAP = 20
 """Average level that no picture exceeds: near 24, where every block is full, nothing is left to
 allocate."""
-SHOWN = ("kodim20", "kodim03", "kodim15")
+PICTURES = ("kodim20", "kodim03", "kodim15")
 """Taken of Kodak: a plane with letters on it, hats with letters, and a painted face with a
 necklace, as in the paper. Of other data sets the first three."""
 BOX = 176
@@ -48,7 +49,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _View:
     """One picture as one codec shows it; bytes None for the original."""
 
     label: str
@@ -63,23 +64,23 @@ class _Shown:
 class Group:
     """A picture under all codecs, original first; its regions; the table's rows."""
 
-    shown: list[_Shown]
+    views: list[_View]
     boxes: tuple[Box, Box]
     rows: list[dict[str, Any]]
 
 
 def run(context: Context) -> Study:
-    """Encode, decode and score the pictures. Raises StudyError for pictures that are too small."""
+    """Encode, decode and score the pictures. Raises SemcompError for pictures too small."""
     import pandas
 
     pictures = context.dataset.pictures
-    chosen = [each for each in pictures if each.name in SHOWN] or list(pictures[: len(SHOWN)])
-    found = context.each(measure, chosen)
+    chosen = [each for each in pictures if each.name in PICTURES] or list(pictures[: len(PICTURES)])
+    groups = context.each(measure, chosen)
     names = [each.name for each in chosen]
     table = pandas.DataFrame.from_records(
         [
             {"image": name, **row}
-            for name, each in zip(names, found, strict=True)
+            for name, each in zip(names, groups, strict=True)
             for row in each.rows
         ]
     )
@@ -93,8 +94,8 @@ def run(context: Context) -> Study:
         "figure6",
         f"Pictures at equal bytes near {RATE:g} bpp (the paper's Figure 6)",
         table,
-        [_chart(name, each) for name, each in zip(names, found, strict=True)],
-        _still(found),
+        [_chart(name, each) for name, each in zip(names, groups, strict=True)],
+        _still(groups),
         notes,
         {"quality": 2, "off": 2, "bpp": 3},
     )
@@ -110,21 +111,23 @@ def regions(weights: NDArray[np.uint8]) -> tuple[Box, Box]:
     sums = np.zeros((height + 1, width + 1))
     sums[1:, 1:] = weights.astype(np.float64).cumsum(0).cumsum(1)
     inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    found: list[Box] = []
+    boxes: list[Box] = []
     for _ in range(2):
         top, left = np.unravel_index(int(inside.argmax()), inside.shape)
-        found.append((int(left), int(top), int(left) + side, int(top) + side))
+        boxes.append((int(left), int(top), int(left) + side, int(top) + side))
         rows, columns = np.ogrid[: inside.shape[0], : inside.shape[1]]
         # Overlapping squares count less than any that do not.
         near = (abs(rows - top) < side) & (abs(columns - left) < side)
         inside = np.where(near, inside - 1e12, inside)
-    return found[0], found[1]
+    return boxes[0], boxes[1]
 
 
 def measure(name: str, image: NDArray[np.uint8]) -> Group:
-    """A picture through all codecs at equal bytes. Raises StudyError for one that is too small."""
+    """A picture through all codecs at equal bytes. Raises SemcompError for one too small."""
     if min(image.shape[:2]) < MS_SSIM_MIN_SIDE:
-        raise StudyError(f"{name} has a side under {MS_SSIM_MIN_SIDE} pixels: take larger pictures")
+        raise SemcompError(
+            f"{name} has a side under {MS_SSIM_MIN_SIDE} pixels: take larger pictures"
+        )
     original = reference(image)
     boxes = regions(original.weights[0])
     pixels = image.shape[0] * image.shape[1]
@@ -134,7 +137,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> Group:
         for codec in NAMES
     }
     target = min(round(RATE * pixels / 8), len(open_session(CODECS[OURS[0]], picture).encode(CAP)))
-    shown = [_Shown("original", image, None, float("nan"), 1.0, (1.0, 1.0))]
+    views = [_View("original", image, None, float("nan"), 1.0, (1.0, 1.0))]
     rows = []
     for codec, search in searches.items():
         quality, data = search.around(target).nearest
@@ -143,7 +146,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> Group:
         first, second = (region_ms_ssim(image, decoded, box) for box in boxes)
         bpp = 8 * len(data) / pixels
         label = look_of(codec).label.replace(" (ours)", "")
-        shown.append(_Shown(label, decoded, len(data), bpp, whole, (first, second)))
+        views.append(_View(label, decoded, len(data), bpp, whole, (first, second)))
         rows.append(
             {
                 "codec": codec,
@@ -157,7 +160,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> Group:
                 "region 2": second,
             }
         )
-    return Group(shown, boxes, rows)
+    return Group(views, boxes, rows)
 
 
 def _winners(table: Any) -> list[str]:
@@ -179,12 +182,12 @@ def _chart(name: str, group: Group) -> plotly.graph_objects.Figure:
     """The picture under every codec; zooming into one zooms into all."""
     from plotly.subplots import make_subplots
 
-    shown, boxes = group.shown, group.boxes
-    titles = [f"{each.label}<br>{_caption(each)}" for each in shown]
+    views, boxes = group.views, group.boxes
+    titles = [f"{each.label}<br>{_caption(each)}" for each in views]
     columns = 2  # readable on a phone
-    rows = -(-len(shown) // columns)
+    rows = -(-len(views) // columns)
     figure = make_subplots(rows, columns, subplot_titles=titles, vertical_spacing=0.06)
-    for index, each in enumerate(shown):
+    for index, each in enumerate(views):
         row, column = index // columns + 1, index % columns + 1
         figure.add_image(source=_data_uri(each.pixels), row=row, col=column, hoverinfo="skip")
         for box, colour in zip(boxes, _COLOURS, strict=True):
@@ -198,7 +201,7 @@ def _chart(name: str, group: Group) -> plotly.graph_objects.Figure:
     figure.update_xaxes(visible=False, matches="x")
     # At any width the picture stays under its title.
     figure.update_yaxes(visible=False, matches="y", constrain="domain", constraintoward="top")
-    height, width = shown[0].pixels.shape[:2]
+    height, width = views[0].pixels.shape[:2]
     figure.update_layout(
         title={"text": name, "x": 0, "xref": "paper"},
         font={"family": "system-ui, sans-serif", "size": 12, "color": TEXT},
@@ -215,14 +218,14 @@ def _still(groups: list[Group]) -> matplotlib.figure.Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    ratios, columns = [], len(groups[0].shown)
+    ratios, columns = [], len(groups[0].views)
     for group in groups:
-        height, width = group.shown[0].pixels.shape[:2]
+        height, width = group.views[0].pixels.shape[:2]
         ratios += [height / width + 0.12, 1.1, 1.1]
     figure = Figure(figsize=(2.5 * columns, 2.5 * sum(ratios)), layout="constrained", dpi=120)
     axes = figure.subplots(len(ratios), columns, squeeze=False, height_ratios=ratios)
     for index, group in enumerate(groups):
-        for column, each in enumerate(group.shown):
+        for column, each in enumerate(group.views):
             whole, *crops = axes[3 * index : 3 * index + 3, column]
             whole.imshow(each.pixels)
             whole.set_title(f"{each.label}\n{_caption(each)}", fontsize=8.5)
@@ -247,7 +250,7 @@ def _still(groups: list[Group]) -> matplotlib.figure.Figure:
     return figure
 
 
-def _caption(each: _Shown) -> str:
+def _caption(each: _View) -> str:
     if each.bytes is None:
         return "bpp, MS-SSIM"
     return f"{each.bpp:.3f} bpp, {each.whole:.4f}"

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from leaderboard.analysis.bdrate import compare
 from leaderboard.analysis.curves import NoCurve, pictures
-from leaderboard.analysis.figures import rd_figure
+from leaderboard.analysis.figures import rd_chart, rd_figure
 from leaderboard.analysis.look import METRIC_NAMES, look_of
-from leaderboard.analysis.static import rd_chart
 from leaderboard.analysis.tables import equal_rates
 from leaderboard.data.published import read_published
 from leaderboard.data.results import to_frame
+from semcomp.errors import SemcompError
 
-from .base import Context, Study, StudyError
+from .base import Context, Study
 
 if TYPE_CHECKING:
     import pandas
@@ -30,11 +30,11 @@ _ANCHOR = "george"
 
 
 def run(context: Context) -> Study:
-    """Draw the results. Raises StudyError where the paper's codecs are not among them."""
+    """Draw the results. Raises SemcompError where the paper's codecs are not among them."""
     results = [each for each in context.measured() if each.name in CODECS]
     lacking = [name for name in CODECS if name not in {each.name for each in results}]
     if lacking:
-        raise StudyError(
+        raise SemcompError(
             f"no results of {', '.join(lacking)}: python -m leaderboard run --codecs "
             f"{','.join(lacking)} adds them"
         )
@@ -46,20 +46,20 @@ def run(context: Context) -> Study:
     ]
     results.sort(key=lambda each: CODECS.index(each.name))
     frame = to_frame([*results, *beside])
-    shown = list(dict.fromkeys(frame["codec"]))
+    names = list(dict.fromkeys(frame["codec"]))
     notes = [f"Means over {count} pictures at matched rates; the rate is the whole file's."]
-    for codec in shown:
+    for codec in names:
         for metric in METRICS:
             if codec == _ANCHOR or frame.loc[frame["codec"] == codec, metric].isna().all():
                 continue
             notes.append(_against_uniform(frame, codec, metric))
-    charts = [rd_figure(frame, m, codecs=shown, title=METRIC_NAMES[m]) for m in METRICS]
+    charts = [rd_figure(frame, m, codecs=names, title=METRIC_NAMES[m]) for m in METRICS]
     return Study(
         "figure7",
         "Rate-distortion curves of MS-SSIM and SI-SSIM (the paper's Figure 7)",
         equal_rates(frame, METRICS),
         charts,
-        rd_chart(frame, METRICS, codecs=shown),
+        rd_chart(frame, METRICS, codecs=names),
         notes,
     )
 
@@ -67,8 +67,10 @@ def run(context: Context) -> Study:
 def _against_uniform(frame: pandas.DataFrame, codec: str, metric: str) -> str:
     label = f"{look_of(codec).label} against {look_of(_ANCHOR).label}, {METRIC_NAMES[metric]}"
     try:
-        found = compare(frame, codec, _ANCHOR, metric)
+        bd_rate = compare(frame, codec, _ANCHOR, metric)
     except NoCurve as error:
         return f"{label}: no BD-rate, {error}"
-    interval = "" if found.low is None else f", 95% interval {found.low:+.1f} to {found.high:+.1f}%"
-    return f"{label}: BD-rate {found.percent:+.1f}%{interval}"
+    interval = (
+        "" if bd_rate.low is None else f", 95% interval {bd_rate.low:+.1f} to {bd_rate.high:+.1f}%"
+    )
+    return f"{label}: BD-rate {bd_rate.percent:+.1f}%{interval}"

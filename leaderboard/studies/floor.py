@@ -17,11 +17,10 @@ from PIL import Image
 from leaderboard.analysis.curves import decibels
 from leaderboard.codecs.base import open_session
 from leaderboard.codecs.semcomp import SemcompCodec
-from leaderboard.run.scores import reference
+from leaderboard.run.measuring import reference
 
-from .base import Context, Study
-from .matching import scores_at, search_of
-from .panels import Panel, Series
+from .base import Context, Panel, Series, Study
+from .equal_rates import scores_at, search_of
 
 if TYPE_CHECKING:
     import pandas

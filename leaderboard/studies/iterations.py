@@ -18,15 +18,14 @@ from leaderboard.analysis.curves import decibels
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS
 from leaderboard.codecs.base import open_session
-from leaderboard.run.scores import reference, score
+from leaderboard.run.measuring import reference, score
 from semcomp.allocation.planning import read_codes
 from semcomp.coding import bitstream
 from semcomp.image import crop
 from semcomp.networks.runtime import decode_history
 from semcomp.weights import find_model
 
-from .base import Context, Study
-from .panels import BACKDROP, Panel, Series
+from .base import BACKDROP, Context, Panel, Series, Study
 
 if TYPE_CHECKING:
     import pandas
@@ -58,9 +57,9 @@ def run(context: Context) -> Study:
         "A file has at most 24 iterations: the format and the weights end where the paper ended.",
     ]
     panels = [_panel(rows, table, "ms_ssim", "MS-SSIM"), _panel(rows, table, "psnr", "PSNR [dB]")]
-    shown = rows.assign(ms_ssim=decibels(rows["ms_ssim"]))
+    in_decibels = rows.assign(ms_ssim=decibels(rows["ms_ssim"]))
     means = table.assign(ms_ssim=decibels(table["ms_ssim"]))
-    panels.insert(1, _panel(shown, means, "ms_ssim", "MS-SSIM [dB]"))
+    panels.insert(1, _panel(in_decibels, means, "ms_ssim", "MS-SSIM [dB]"))
     return Study.of_panels(
         "iterations",
         "Quality after every iteration",
@@ -102,7 +101,7 @@ def _panel(rows: pandas.DataFrame, table: pandas.DataFrame, metric: str, label: 
     """Every picture thin and grey, the mean on top."""
     look = look_of(CODEC)
     series = [
-        Series(str(image), own["iteration"], own[metric], BACKDROP, width=1.0, shown=False)
+        Series(str(image), own["iteration"], own[metric], BACKDROP, width=1.0, in_legend=False)
         for image, own in rows.groupby("image")
     ]
     mean = Series(

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.run.scores import CLASSIFIERS, Reference, reference
+from leaderboard.run.measuring import CLASSIFIERS, Reference, reference
 from semcomp.metrics import ssim_map, weighted_mean
 
-from .base import Context, Study
+from .base import Context, Panel, Study
 from .equal_rates import NAMES, lines, means, out_of_reach, records
-from .panels import Panel
 
 if TYPE_CHECKING:
     import pandas
@@ -35,9 +34,9 @@ def run(context: Context) -> Study:
     """Measure all pictures. Raises CodecError."""
     import pandas
 
-    found = context.each(measure)
-    rows = pandas.DataFrame.from_records([row for rows, _ in found for row in rows])
-    agreements = [agreement for _, agreement in found]
+    measured = context.each(measure)
+    rows = pandas.DataFrame.from_records([row for rows, _ in measured for row in rows])
+    agreements = [agreement for _, agreement in measured]
     table = means(rows, _COLUMNS)
     for column in _COLUMNS:
         places = table.groupby("bpp")[column].rank(ascending=False, method="min")
@@ -67,8 +66,8 @@ def measure(
 ) -> tuple[list[dict[str, Any]], tuple[float, float]]:
     """One record per codec and rate of a picture, and how far its two maps agree."""
     original = reference(image)
-    found = records(name, original, NAMES, RATES, partial(_scores, original))
-    return found, _agreement(original)
+    rows = records(name, original, NAMES, RATES, partial(_scores, original))
+    return rows, _agreement(original)
 
 
 def _important(original: Reference) -> NDArray[np.bool_]:

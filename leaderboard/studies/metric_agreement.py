@@ -13,9 +13,9 @@ import numpy as np
 
 from leaderboard.analysis.look import look_of
 from leaderboard.data.results import to_frame
+from semcomp.errors import SemcompError
 
-from .base import Context, Study, StudyError
-from .panels import Panel, Series
+from .base import Context, Panel, Series, Study
 
 if TYPE_CHECKING:
     import pandas
@@ -25,12 +25,12 @@ ALL = "all codecs"
 
 
 def run(context: Context) -> Study:
-    """Compare the scores in the results. Raises StudyError where there are no pairs."""
+    """Compare the scores in the results. Raises SemcompError where there are no pairs."""
     import pandas
 
     frame = to_frame(context.measured()).dropna(subset=["ssim", "si_ssim"])
     if len(frame) < 3:
-        raise StudyError("the results have fewer than three pairs of SSIM and SI-SSIM")
+        raise SemcompError("the results have fewer than three pairs of SSIM and SI-SSIM")
     records = []
     for column, which in MAPS.items():
         pairs = frame.dropna(subset=[column])

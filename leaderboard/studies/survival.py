@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.run.scores import CLASSIFIERS, Reference
+from leaderboard.run.measuring import CLASSIFIERS, Reference
 from semcomp.semantics.activation import SemanticMap, analyse, load_classifier
 
-from .base import Context, Study
+from .base import Context, Panel, Study
 from .equal_rates import NAMES, lines, means, out_of_reach, records
-from .panels import Panel
 
 if TYPE_CHECKING:
     import pandas
@@ -37,14 +36,14 @@ def run(context: Context) -> Study:
     """Measure all pictures. Raises CodecError."""
     import pandas
 
-    found = context.each(measure)
-    rows = pandas.DataFrame.from_records([row for rows, _ in found for row in rows])
+    measured = context.each(measure)
+    rows = pandas.DataFrame.from_records([row for rows, _ in measured for row in rows])
     table = means(rows, _COLUMNS)
-    originals = np.mean([sure for _, sure in found], axis=0)
-    chance = 1.96 * 0.5 / len(found) ** 0.5
+    originals = np.mean([sure for _, sure in measured], axis=0)
+    chance = 1.96 * 0.5 / len(measured) ** 0.5
     notes = [
-        f"Shares of {len(found)} pictures at equal bytes whose most probable class is still the "
-        f"original's, so one picture is {1 / len(found):.1%}; then the shares where it is among "
+        f"Shares of {len(measured)} pictures at equal bytes whose most probable class is still the "
+        f"original's, so one picture is {1 / len(measured):.1%}; then the shares where it is among "
         "the five most probable, and its mean probability. Where the two files around the size "
         "disagree, the picture counts in part.",
         f"The classifiers: first {CLASSIFIERS[0]}, whose map the codec allocates by, second "
@@ -64,8 +63,8 @@ def measure(name: str, image: NDArray[np.uint8]) -> tuple[list[dict[str, Any]], 
     original = [analyse(image, classifier=load_classifier(each)) for each in CLASSIFIERS]
     # The pixels alone count here, so no weights.
     pixels = Reference(image, ())
-    found = records(name, pixels, NAMES, RATES, partial(survival, original))
-    return found, tuple(each.top[0].probability for each in original)
+    rows = records(name, pixels, NAMES, RATES, partial(survival, original))
+    return rows, tuple(each.top[0].probability for each in original)
 
 
 def survival(original: Sequence[SemanticMap], decoded: NDArray[np.uint8]) -> dict[str, float]:
@@ -73,14 +72,14 @@ def survival(original: Sequence[SemanticMap], decoded: NDArray[np.uint8]) -> dic
 
     original: their maps of the original. decoded: uint8 (H, W, 3).
     """
-    found = {}
+    scores = {}
     for name, whose, before in zip(CLASSIFIERS, _WHOSE, original, strict=True):
         truth = before.top[0].index
         now = analyse(decoded, classifier=load_classifier(name), class_name=str(truth))
-        found[f"same class, {whose}"] = float(now.top[0].index == truth)
-        found[f"in the top 5, {whose}"] = float(truth in [each.index for each in now.top])
-        found[f"probability, {whose}"] = now.chosen[0].probability
-    return {column: found[column] for column in _COLUMNS}
+        scores[f"same class, {whose}"] = float(now.top[0].index == truth)
+        scores[f"in the top 5, {whose}"] = float(truth in [each.index for each in now.top])
+        scores[f"probability, {whose}"] = now.chosen[0].probability
+    return {column: scores[column] for column in _COLUMNS}
 
 
 def _verdicts(table: pandas.DataFrame) -> list[str]:

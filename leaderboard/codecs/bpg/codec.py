@@ -16,9 +16,17 @@ from PIL import Image
 
 from leaderboard.codecs.base import CodecError, check_data, check_size, rgb, whole_quality
 
-from .bits import BitReader, BitsError, BitWriter, read_ue7, write_ue7
 from .colour import Plane, to_planes, to_rgb
-from .headers import CHROMA_420, CHROMA_444, SpsFields
+from .headers import (
+    CHROMA_420,
+    CHROMA_444,
+    BitReader,
+    BitsError,
+    BitWriter,
+    SpsFields,
+    read_ue7,
+    write_ue7,
+)
 from .hevc import BLOCK, PRESET, TUNE, decode_intra, encode_intra, x265_version
 
 MAGIC = b"BPG\xfb"

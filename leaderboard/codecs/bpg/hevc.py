@@ -27,7 +27,6 @@ from av.video.codeccontext import VideoCodecContext
 
 from leaderboard.codecs.base import CodecError
 
-from .bits import BitsError
 from .colour import Plane
 from .headers import (
     CHROMA_420,
@@ -36,6 +35,7 @@ from .headers import (
     PPS,
     SPS,
     START,
+    BitsError,
     SpsFields,
     sps_fields,
     units,
@@ -66,14 +66,14 @@ def encode_intra(planes: Sequence[Plane], chroma: int, qp: int) -> tuple[SpsFiel
     """
     height, width = planes[0].shape
     try:
-        found = units(encode_stream(planes, chroma, qp))
-        fields = [sps_fields(unit) for kind, unit in found if kind == SPS]
+        nal_units = units(encode_stream(planes, chroma, qp))
+        fields = [sps_fields(unit) for kind, unit in nal_units if kind == SPS]
     except (av.error.FFmpegError, BitsError) as error:
         raise CodecError(f"x265 cannot encode {width}x{height} pixels: {error}") from error
-    kept = [unit for kind, unit in found if kind == PPS or kind <= LAST_SLICE]
-    if len(fields) != 1 or len(kept) < 2:
+    carried = [unit for kind, unit in nal_units if kind == PPS or kind <= LAST_SLICE]
+    if len(fields) != 1 or len(carried) < 2:
         raise CodecError(f"x265 gave no picture of {width}x{height} pixels")
-    return fields[0], START.join(kept)
+    return fields[0], START.join(carried)
 
 
 def encode_stream(planes: Sequence[Plane], chroma: int, qp: int, named: bool = False) -> bytes:
@@ -130,8 +130,8 @@ def x265_version() -> str:
     """What x265 calls itself in the streams it writes, such as `x265 (build 215) 4.1`."""
     grey = np.full((16, 16), 128, np.uint8)
     stream = encode_stream([grey] * 3, CHROMA_444, 40, named=True)
-    found = re.search(rb"x265 \(build \d+\) - [^: ]*", stream)
-    return found[0].decode("ascii", "replace").replace("- ", "") if found else "x265"
+    name = re.search(rb"x265 \(build \d+\) - [^: ]*", stream)
+    return name[0].decode("ascii", "replace").replace("- ", "") if name else "x265"
 
 
 def decode_intra(

@@ -11,12 +11,6 @@ from .boards import Board, OpenStore, load_boards
 from .controls import methods_of, submitted_of
 from .search import MOST_FOUND, text_of, texts_of
 
-TYPED_JS = """
-(dataset, chosen) => [dataset, chosen, document.querySelector("#%s input")?.value ?? ""]
-"""
-"""What stands in a list's box when the event is sent; that of the event itself may be old by then,
-if another one was on its way."""
-
 
 class Choosing:
     """The events of both lists. dataset, chosen: what the page has now, whatever that is."""

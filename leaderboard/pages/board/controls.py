@@ -62,11 +62,11 @@ def submitted_of(
 
 def methods_of(board: Board | None, chosen: str, text: str = "", **changes: Any) -> gr.Dropdown:
     """The list of codecs and submissions to read about. chosen: a name or a token."""
-    wanted = text.strip().casefold()
+    typed = text.strip().casefold()
     own = [
         (label, name)
         for name, label in _labels(board).items()
-        if wanted in label.casefold() or name == chosen
+        if typed in label.casefold() or name == chosen
     ]
     sent = found(board, text, [chosen] if chosen else []) if board else []
     return gr.Dropdown(choices=[*own, *sent], **changes)

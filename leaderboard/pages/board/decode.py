@@ -11,12 +11,12 @@ import gradio as gr
 
 from leaderboard.analysis.look import METRIC_NAMES, look_of
 from leaderboard.codecs import CodecError
+from leaderboard.pages.files import picture_file
 from semcomp.demo.shared.events import on_gpu
 from semcomp.errors import DatasetError
 
 from . import words
 from .boards import load_boards
-from .files import picture_file
 from .pictures import Made, find_picture, has_pixels, make
 from .view import target_of
 
@@ -34,8 +34,10 @@ def decode(
     try:
         pixels = find_picture(place, name or "")
         height, width = pixels.shape[:2]
-        shown = [(picture_file(f"{name}-original", pixels), f"Original, {width} × {height} pixels")]
-        yield shown, ""
+        gallery = [
+            (picture_file(f"{name}-original", pixels), f"Original, {width} × {height} pixels")
+        ]
+        yield gallery, ""
         rate = target if target_of(target) is not None else float("nan")
         missing: list[str] = []
         for made in make(place, name, rate, codecs or [], board if own else None):
@@ -44,8 +46,8 @@ def decode(
                 missing.append(f"{label}: {made.reason}.")
             else:
                 file = picture_file(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
-                shown = [*shown, (file, _caption(label, made, height * width))]
-            yield shown, words.notice(missing)
+                gallery = [*gallery, (file, _caption(label, made, height * width))]
+            yield gallery, words.notice(missing)
     except (CodecError, DatasetError) as error:
         text = str(error)
         raise gr.Error(escape(text[:1].upper() + text[1:] + "."), print_exception=False) from error

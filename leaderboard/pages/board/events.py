@@ -1,7 +1,7 @@
 """What happens on the leaderboard's tab: choices in, figure, tables and files out.
 
 They only read results, most of them kept in memory, and leave the queue alone; decoding pictures is
-in `page_decode`.
+in `decode`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,21 @@ import gradio as gr
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import NoCurve
 from leaderboard.data.results import dump, to_frame
+from leaderboard.pages.files import text_file
 from leaderboard.store.errors import StoreError
 
 from . import words
 from .api import NO_ANCHOR
 from .boards import Board, Boards, OpenStore, load_boards
 from .controls import controls_of
-from .files import text_file
-from .look import dressed
-from .memory import kept
+from .figure import figure_of
 from .ranking import everything, matching, points_at, ranking, rows_csv
 from .search import text_of, texts_of
 from .view import TAB, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
 Browser = dict[str, Any] | None
-"""What the page's script says of the browser: `here` (address without query), `dark`, `narrow`."""
-
-BROWSER_JS = """
-() => ({
-  here: window.location.origin + window.location.pathname,
-  dark: document.body.classList.contains("dark"),
-  narrow: window.innerWidth < 700,
-})
-"""
+"""What `static/browser.js` says: `here` (address without query), `dark`, `narrow`."""
 
 
 class Events:
@@ -161,7 +152,7 @@ class Events:
         if board is None:
             return told, None, ""
         try:
-            figure = _figure(board, view, _is(browser, "dark"), _is(browser, "narrow"))
+            figure = figure_of(board, view, _is(browser, "dark"), _is(browser, "narrow"))
         except StoreError as error:
             return words.notice([str(error)]), None, ""
         return told, figure, words.not_drawn(figure.layout.meta["left_out"])
@@ -175,14 +166,14 @@ class Events:
         saved = self._files(view) if files else (None, None)
         if table is None or view.anchor is None:
             return words.notice([problem]), *hidden, None, *saved
-        shown = matching(table, view.text)
-        pages = words.pages_of(len(shown))
+        rows = matching(table, view.text)
+        pages = words.pages_of(len(rows))
         page = min(view.page, pages)
         dark = _is(browser, "dark")
-        made = words.ranking_html(shown, board, view.metric, view.anchor, dark, page)
+        made = words.ranking_html(rows, board, view.metric, view.anchor, dark, page)
         number = gr.Number(value=page, maximum=pages, label=f"Page, 1 to {pages}")
         name = f"{view.dataset}-{view.metric}-against-{view.anchor}.csv"
-        csv = text_file(name, tables.csv(shown.drop(columns="text"))) if files else None
+        csv = text_file(name, tables.csv(rows.drop(columns="text"))) if files else None
         return made, gr.Row(visible=pages > 1), number, csv, *saved
 
     def _files(self, view: View) -> Outputs:
@@ -228,32 +219,6 @@ class Events:
         except StoreError as error:
             return words.notice([str(error)])
         return words.points_html(points, view.picture, view.target, _is(browser, "dark"))
-
-
-def _figure(board: Board, view: View, dark: bool, narrow: bool) -> Any:
-    if not board.entries.keys() & set(view.codecs):
-        board = board.alone
-    return _drawn(
-        board, view.metric, view.codecs, view.low, view.high, view.log_scale, dark, narrow
-    )
-
-
-@kept(64)
-def _drawn(
-    board: Board,
-    metric: str,
-    codecs: tuple[str, ...],
-    low: float,
-    high: float,
-    logs: bool,
-    dark: bool,
-    narrow: bool,
-) -> Any:
-    from leaderboard.analysis.figures import rd_figure
-
-    frame = board.frame_with(codecs)
-    figure = rd_figure(frame, metric, codecs=codecs, rates=(low, high), log_scale=logs)
-    return dressed(figure, dark, narrow)
 
 
 def _ranking(board: Board, view: View) -> tuple[Any, str]:

@@ -14,19 +14,19 @@ from semcomp.demo.lesson.curves import METRICS, RATES, Curve
 
 from .boards import FOLDER
 
-SHOWN = ("avif", "bpg", "webp", "jpeg", "george", "semantic", "semantic-rd")
+CODECS = ("avif", "bpg", "webp", "jpeg", "george", "semantic", "semantic-rd")
 
 
 @cache
 def lesson_curves(folder: Path = FOLDER / "kodak") -> tuple[Curve, ...]:
-    """Curves of `SHOWN`, as far as there are results; none where there is no folder of them."""
+    """Curves of `CODECS`, as far as there are results; none where there is no folder of them."""
     try:
-        found = read_folder(folder)
+        results = read_folder(folder)
     except (ResultsError, OSError):
         return ()
-    frame = to_frame(found)
+    frame = to_frame(results)
     curves = []
-    for codec in SHOWN:
+    for codec in CODECS:
         points, at = {}, {}
         for metric in METRICS:
             try:

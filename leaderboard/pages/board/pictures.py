@@ -19,7 +19,7 @@ from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.base import open_session
 from leaderboard.data.datasets import KODAK, load_dataset
 from leaderboard.data.kodak import PIXELS
-from leaderboard.run.scores import Reference, reference, score
+from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.work import samples
 from semcomp.errors import DatasetError
 from semcomp.files import cache_folder

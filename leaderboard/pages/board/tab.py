@@ -12,17 +12,19 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.demo.shared.static import static
+
 from . import words
 from .api import Api
 from .boards import FOLDER, OpenStore
-from .choosing import TYPED_JS, Choosing
+from .choosing import Choosing
 from .decode import decode_on_gpu
-from .events import BROWSER_JS, Events
-from .look import CSS
+from .events import Events
 from .view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS
 
 __all__ = ["CSS", "FOLDER", "build_tab"]
 
+CSS = static("board.css", "leaderboard.pages")
 QUICK: dict[str, Any] = {
     "queue": False,
     "preprocess": False,  # `Events` checks what it is sent, for lists whose choices change too
@@ -37,12 +39,13 @@ SCALES = [("Decibels", "db"), ("Plain", "plain")]
 def build_tab(
     page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER, store: OpenStore | None = None
 ) -> None:
-    """Fill the tab at hand, whose id is `page_view.TAB`.
+    """Fill the tab at hand, whose id is `view.TAB`.
 
     page: whose loading reads the link. tabs: where a link opens this tab. folder: of results.
-    store: gives the store of submissions, None for none. See `page_board.load_boards`.
+    store: gives the store of submissions, None for none. See `boards.load_boards`.
     """
     events = Events(folder, store)
+    browser_js = static("browser.js", "leaderboard.pages")
     with gr.Column(elem_id="board"):
         gr.HTML(words.INTRO)
         notice = gr.HTML(elem_id="board-notice")
@@ -60,25 +63,23 @@ def build_tab(
         with gr.Accordion("How these numbers are made", open=False):
             made = gr.Markdown(words.MADE, elem_id="board-made")
         said, browser = gr.JSON(visible=False), gr.JSON(visible=False)
-    controls: list[Any] = [
-        *(dataset, metric, scale, codecs, anchor, low, high, text, picture, target),
-        *(number, submitted, method),
-    ]
+    controls: list[Any] = [dataset, metric, scale, codecs, anchor, low, high, text, picture, target]
+    controls += [number, submitted, method]
     curves, paged = [notice, plot, left_out], [table, pages, number]
     ranks = [*paged, *files]
-    shown = [*controls, *sample, made, notice, *ranks, *described, link]
-    asked = [*controls, browser]
+    outputs = [*controls, *sample, made, notice, *ranks, *described, link]
+    inputs = [*controls, browser]
     for opened in (
-        page.load(events.open, said, [browser, tabs, *shown], js=BROWSER_JS, **QUICK),
-        dataset.input(events.switch, [dataset, browser], shown, **QUICK),
+        page.load(events.open, said, [browser, tabs, *outputs], js=browser_js, **QUICK),
+        dataset.input(events.switch, [dataset, browser], outputs, **QUICK),
     ):
-        opened.success(events.drawn, asked, [plot, left_out, points], **QUICK)
+        opened.success(events.drawn, inputs, [plot, left_out, points], **QUICK)
     choosing = Choosing(folder, store)
     for each, find in ((submitted, choosing.curves), (method, choosing.method)):
-        typed = TYPED_JS % each.elem_id
+        typed = static("typed.js", "leaderboard.pages").replace("@LIST@", str(each.elem_id))
         each.key_up(find, [dataset, each, said], each, js=typed, **QUICK)
         each.blur(find, [dataset, each], each, **QUICK)
-    for triggers, function, outputs in (
+    for triggers, function, changed in (
         ([metric, scale, codecs, submitted, low, high], events.draw, curves),
         ([metric, anchor], events.rank, ranks),
         ([submitted], events.save, files[1:]),
@@ -87,10 +88,10 @@ def build_tab(
         ([each for each in controls[1:] if each not in (text, number)], events.share, [link]),
     ):
         changes = [change for each in triggers for change in _changes(each)]
-        gr.on(changes, function, asked, outputs, **QUICK)
-    gr.on(_changes(text), events.narrow, [link, *asked], [*ranks, link], **QUICK)
+        gr.on(changes, function, inputs, changed, **QUICK)
+    gr.on(_changes(text), events.narrow, [link, *inputs], [*ranks, link], **QUICK)
     for step, changes in ((0, _changes(number)), (-1, [turns[0].click]), (1, [turns[1].click])):
-        gr.on(changes, partial(events.turn, step), asked, [*paged, link], **QUICK)
+        gr.on(changes, partial(events.turn, step), inputs, [*paged, link], **QUICK)
     _endpoint(Api(folder, store))
 
 
@@ -169,7 +170,7 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
     points = gr.HTML(elem_id="board-points")
     hint = gr.HTML()
     sample = gr.Dropdown([], label="Sample picture", elem_id="board-sample", visible=False)
-    wanted = gr.CheckboxGroup(
+    codecs = gr.CheckboxGroup(
         [], label="Decode at no more bytes than that", info=words.DECODE, elem_id="board-wanted"
     )
     go = gr.Button("Show the decoded pictures", variant="primary", elem_id="board-decode")
@@ -187,13 +188,13 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
     )
     go.click(
         partial(decode_on_gpu, folder),
-        [dataset, picture, target, sample, wanted],
+        [dataset, picture, target, sample, codecs],
         [pictures, missing],
         concurrency_id="model",
         concurrency_limit=1,
         api_visibility="private",
     )
-    return picture, target, points, [sample, hint, wanted]
+    return picture, target, points, [sample, hint, codecs]
 
 
 def _endpoint(api: Api) -> None:

@@ -84,10 +84,10 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
     lost: list[str] = []
 
     def one_of(key: str, known: list[str], default: str) -> str:
-        asked = query.get(key, "")
-        if asked and asked not in known:
-            lost.append(f"{key} {asked[:MAX_TEXT]}")
-        return asked if asked in known else default
+        value = query.get(key, "")
+        if value and value not in known:
+            lost.append(f"{key} {value[:MAX_TEXT]}")
+        return value if value in known else default
 
     dataset = one_of("dataset", list(boards.boards), next(iter(boards.boards)))
     board = boards.boards[dataset]
@@ -99,16 +99,16 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
     low, high = RATES
     if "range" in query:
         parts = query["range"].split("-")
-        found = rates_of(*parts) if len(parts) == 2 else None
-        if found is None:
+        rates = rates_of(*parts) if len(parts) == 2 else None
+        if rates is None:
             lost.append(f"range {query['range'][:MAX_TEXT]}")
-        low, high = found or RATES
+        low, high = rates or RATES
     target = TARGET
     if "bpp" in query:
-        found_target = target_of(query["bpp"])
-        if found_target is None:
+        rate = target_of(query["bpp"])
+        if rate is None:
             lost.append(f"bpp {query['bpp'][:MAX_TEXT]}")
-        target = found_target or TARGET
+        target = rate or TARGET
     pictures = board.pictures
     page = page_of(query.get("page", "1"))
     if page is None:
@@ -138,17 +138,17 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
 def _codecs(text: str, board: Board, lost: list[str]) -> tuple[str, ...]:
     if not text:
         return tuple(default_codecs(board))
-    asked = [] if text == "none" else text[: 20 * MAX_TEXT].split(",")
-    found = {token: board.named(token) for token in asked}
-    lost.extend(f"codec {token[:MAX_TEXT]}" for token, name in found.items() if name is None)
-    wanted = set(found.values())
-    submitted = [name for name in dict.fromkeys(found.values()) if name in board.entries]
+    tokens = [] if text == "none" else text[: 20 * MAX_TEXT].split(",")
+    names = {token: board.named(token) for token in tokens}
+    lost.extend(f"codec {token[:MAX_TEXT]}" for token, name in names.items() if name is None)
+    chosen = set(names.values())
+    submitted = [name for name in dict.fromkeys(names.values()) if name in board.entries]
     lost.extend(
         f"codec {name}: at most {MOST_SUBMITTED} submissions are drawn"
         for name in submitted[MOST_SUBMITTED:]
     )
     return (
-        *(name for name in board.codecs if name in wanted),
+        *(name for name in board.codecs if name in chosen),
         *(name for name in submitted[:MOST_SUBMITTED] if name is not None),
     )
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
 from leaderboard.analysis.look import METRIC_NAMES, look_of
-from leaderboard.data.published import PUBLISHED
+from leaderboard.data.published import PUBLISHED, source_of
+from leaderboard.data.results import Results
+from leaderboard.pages.submit.words import link_html
 
-from .about import about, source
 from .boards import HERE, Board
-from .look import in_theme
+from .entries import Listed
+from .figure import in_theme
 from .ranking import Point
 
 if TYPE_CHECKING:
@@ -113,10 +115,8 @@ def ranking_html(
     """A page of a ranking as a table that becomes a list of cards on a phone."""
     if table.empty:
         return '<p class="quiet" role="status">No codec fits the filter.</p>'
-    heads = (
-        *("Rank", "Codec", f"BD-rate [{LEVEL:.0%} interval]", "Overlap"),
-        *("Encode", "Decode"),
-    )
+    bd_rate = f"BD-rate [{LEVEL:.0%} interval]"
+    heads = ("Rank", "Codec", bd_rate, "Overlap", "Encode", "Decode")
     count = len(board.pictures)
     first = (min(page, pages_of(len(table))) - 1) * PAGE
     rows = table.iloc[first : first + PAGE]
@@ -149,9 +149,9 @@ def _rank_row(
         badges += _badge("incomplete", "Its numbers would be no match for the others.")
     note = "" if row.note in ("", "means only") else f'<p class="why">{escape(row.note)}</p>'
     if each is None:
-        more = f"<details><summary>Source</summary>{source(board.of(row.codec))}</details>"
+        more = f"<details><summary>Source</summary>{_source(board.of(row.codec))}</details>"
     else:
-        more = f"<details><summary>About</summary>{about(each)}</details>"
+        more = f"<details><summary>About</summary>{_about(each)}</details>"
     interval = "" if math.isnan(row.bd_low) else f" [{row.bd_low:+.1f}, {row.bd_high:+.1f}]"
     bd_rate = _none() if math.isnan(row.bd_rate) else f"<b>{row.bd_rate:+.1f}%</b>{interval}"
     if row.codec == anchor:
@@ -175,12 +175,65 @@ def method_html(board: Board, name: str) -> str:
     each = board.entries.get(name)
     results = board.of(name)
     kind = each.entry.kind if each else results.kind
-    told = about(each) if each else source(results)
+    told = _about(each) if each else _source(results)
     badge = _badge(kind, BADGES.get(kind, BADGES["unknown"]))
     label = name if each else look_of(name, kind).label
     count = f"{len(results.images)} pictures, {len(results.qualities)} qualities"
     head = f'<p><span class="codec">{escape(label)}</span> {badge}</p><p>{count}</p>'
     return f'<div class="about">{head}{told}</div>'
+
+
+def _about(each: Listed) -> str:
+    """What a submitter says of a method, as a list; nothing of it is trusted."""
+    method, entry = each.entry.method, each.entry
+    parts = {
+        "Authors": escape(method.authors),
+        "Link": link_html(method.link),
+        "Code": link_html(method.code),
+        "Licence": escape(method.licence),
+        "Side information": _size(method.side_information_bytes, " for each picture"),
+        "Model": _size(method.model_bytes),
+        "Notes": escape(method.notes).replace("\n", "<br>"),
+        "Lacking": escape("; ".join(entry.incomplete)),
+        "Sent in": f"{entry.submitted_at:%Y-%m-%d}, number {entry.id}",
+        "File": f"SHA-256 {escape(entry.digest[:16])}",
+    }
+    return "".join(f"<p>{name}: {value}</p>" for name, value in parts.items() if value)
+
+
+def _size(count: int | None, where: str = "") -> str:
+    if count is None:
+        return "not stated"
+    return f"{count:,} bytes{where}" if count else "none"
+
+
+def _source(results: Results) -> str:
+    """Where a codec's numbers come from, as a list."""
+    told = results.provenance
+    if results.kind == PUBLISHED:
+        return f"<p>{escape(source_of(results))}</p>"
+    dirty = " with changes" if told.get("dirty") else ""
+    parts = {
+        "Version": told.get("version"),
+        "Settings": told.get("settings"),
+        "Weights": _short(told.get("weights")),
+        "Commit": f"{_short(told['commit'])}{dirty}" if told.get("commit") else None,
+        "Machine": told.get("device"),
+        "Date": told.get("date"),
+    }
+    lines = "".join(
+        f"<p>{name}: {escape(_listed(value))}</p>" for name, value in parts.items() if value
+    )
+    return lines or "<p>The file says nothing about it.</p>"
+
+
+def _short(value: Any) -> str | None:
+    """A hash, or several, by their first digits."""
+    return None if value is None else ", ".join(each[:12] for each in _listed(value).split(", "))
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def points_html(points: Sequence[Point], picture: str, target: float, dark: bool = False) -> str:

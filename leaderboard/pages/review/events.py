@@ -15,19 +15,21 @@ import gradio as gr
 from leaderboard.data.results import dump
 from leaderboard.pages.access import AccessError
 from leaderboard.pages.context import BoardContext, from_this_page
+from leaderboard.pages.files import private_folder
 from leaderboard.pages.submit import words
-from leaderboard.pages.submit.files import private_folder
 from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound, StoreError
 from leaderboard.store.records import Entry
 from semcomp.demo.hosting.address import address_of
+from semcomp.errors import SemcompError
 
 from . import words as review
-from .inputs import WHICH, NotClear, newer_of, number_of, reason_of, text_of
 
 Outputs = tuple[Any, ...]
 Profile = gr.OAuthProfile | None
+Caller = tuple[gr.Request, Profile, str]
+"""Request, account of the hub, and the page's key."""
 
 QUEUES = {
     "waiting": ("pending", "scoring"),
@@ -35,6 +37,10 @@ QUEUES = {
     "others": ("rejected", "failed", "withdrawn", "superseded"),
 }
 """What a maintainer can look through, by the states of its entries."""
+REASON = "Say why: the submitter reads it."
+WHICH = "Choose an entry first."
+NEWER = "Enter the number of the newer entry."
+MOST_REASON = 1000
 
 
 class ReviewEvents:
@@ -43,7 +49,7 @@ class ReviewEvents:
     def __init__(self, context: BoardContext) -> None:
         self.context = context
 
-    def open(self, request: gr.Request, profile: gr.OAuthProfile | None, queue: str) -> Outputs:
+    def open(self, request: gr.Request, profile: Profile, queue: str) -> Outputs:
         """The panel for an account of the hub that may review, as the page loads."""
         try:
             name = self._reviewer(request, profile, "")
@@ -69,115 +75,96 @@ class ReviewEvents:
     def sign_out(self, request: gr.Request, key: str) -> Outputs:
         """Forget the key, on the board and on the page."""
         try:
-            self.context.access.sign_out(text_of(key), session=request.session_hash or "")
+            self.context.access.sign_out(_text(key), session=request.session_hash or "")
         except AccessError as error:
             return self._closed(words.says(str(error), "bad"))
         return self._closed(words.says("You are signed out."))
 
-    def look_through(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str
-    ) -> Outputs:
+    def look_through(self, request: gr.Request, profile: Profile, key: str, queue: str) -> Outputs:
         """Entries to choose from, and the details of none."""
-        return self._answer(
-            request, profile, key, lambda _: (self._choices(queue), *self._details(None))
-        )
+        who = request, profile, key
+        return self._answer(who, lambda _: (self._choices(queue), *self._details(None)))
 
     def refresh(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+        self, request: gr.Request, profile: Profile, key: str, queue: str, entry: Any
     ) -> Outputs:
         """Entries to choose from now. What is chosen stays, even if it was chosen after this was
         asked for: only the choices change, and `show` follows."""
-        return self._answer(
-            request,
-            profile,
-            key,
-            lambda _: (gr.Dropdown(**self._listed(queue, number_of(entry))), *(gr.skip(),) * 5),
-        )
 
-    def show(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
-    ) -> Outputs:
+        def refreshed(_: str) -> Outputs:
+            return gr.Dropdown(**self._listed(queue, _number(entry))), *(gr.skip(),) * 5
+
+        return self._answer((request, profile, key), refreshed)
+
+    def show(self, request: gr.Request, profile: Profile, key: str, entry: Any) -> Outputs:
         """The details of an entry."""
-        return self._answer(
-            request, profile, key, lambda _: (gr.skip(), *self._details(number_of(entry)))
-        )
+        who = request, profile, key
+        return self._answer(who, lambda _: (gr.skip(), *self._details(_number(entry))))
 
     def approve(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, queue: str, entry: Any
+        self, request: gr.Request, profile: Profile, key: str, queue: str, entry: Any
     ) -> Outputs:
         """Put an entry on the board."""
-        return self._decide(
-            request, profile, key, queue, entry, lambda id_, by: self._store.approve(id_, by)
-        )
+        who = request, profile, key
+        return self._decide(who, queue, entry, lambda store, id_, by: store.approve(id_, by))
 
     def reject(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         reason: str,
     ) -> Outputs:
         """Keep an entry off the board; its submitter reads the reason."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.reject(id_, by, reason_of(reason)),
-        )
+
+        def act(store: Store, id_: int, by: str) -> None:
+            store.reject(id_, by, _reason(reason))
+
+        return self._decide((request, profile, key), queue, entry, act)
 
     def withdraw(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         reason: str,
     ) -> Outputs:
         """Take an entry off the board."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.withdraw_by_maintainer(id_, by, reason_of(reason)),
-        )
+
+        def act(store: Store, id_: int, by: str) -> None:
+            store.withdraw_by_maintainer(id_, by, _reason(reason))
+
+        return self._decide((request, profile, key), queue, entry, act)
 
     def supersede(
         self,
         request: gr.Request,
-        profile: gr.OAuthProfile | None,
+        profile: Profile,
         key: str,
         queue: str,
         entry: Any,
         newer: Any,
     ) -> Outputs:
         """Let a newer entry take the place of an entry."""
-        return self._decide(
-            request,
-            profile,
-            key,
-            queue,
-            entry,
-            lambda id_, by: self._store.supersede(id_, by, newer_of(newer)),
-        )
 
-    def files(
-        self, request: gr.Request, profile: gr.OAuthProfile | None, key: str, entry: Any
-    ) -> Outputs:
+        def act(store: Store, id_: int, by: str) -> None:
+            store.supersede(id_, by, _newer(newer))
+
+        return self._decide((request, profile, key), queue, entry, act)
+
+    def files(self, request: gr.Request, profile: Profile, key: str, entry: Any) -> Outputs:
         """Message, the file as it was sent, and the results if there are any."""
         try:
             self._reviewer(request, profile, key)
-            number = number_of(entry)
+            number = _number(entry)
             if number is None:
                 return words.says(WHICH, "bad"), None
             return "", self._files(number)
-        except (AccessError, StoreError) as error:
+        except SemcompError as error:
             return words.says(str(error), "bad"), None
 
     @property
@@ -188,38 +175,30 @@ class ReviewEvents:
         """Who acts. Raises AccessError for everybody who may not."""
         account = profile.username if profile is not None and from_this_page(request) else None
         return self.context.access.reviewer(
-            text_of(key), session=request.session_hash or "", account=account
+            _text(key), session=request.session_hash or "", account=account
         )
 
     def _decide(
-        self,
-        request: gr.Request,
-        profile: Profile,
-        key: str,
-        queue: str,
-        entry: Any,
-        act: Callable[[int, str], object],
+        self, who: Caller, queue: str, entry: Any, act: Callable[[Store, int, str], object]
     ) -> Outputs:
         def decided(by: str) -> Outputs:
-            number = number_of(entry)
+            number = _number(entry)
             if number is None:
-                raise NotClear(WHICH)
-            act(number, by)
+                raise SemcompError(WHICH)
+            act(self._store, number, by)
             return self._choices(queue, number), *self._details(number)
 
-        return self._answer(request, profile, key, decided)
+        return self._answer(who, decided)
 
-    def _answer(
-        self, request: gr.Request, profile: Profile, key: str, made: Callable[[str], Outputs]
-    ) -> Outputs:
+    def _answer(self, who: Caller, made: Callable[[str], Outputs]) -> Outputs:
         """What `made` gives for the panel's entries and details, if the caller may review."""
         try:
-            by = self._reviewer(request, profile, key)
+            by = self._reviewer(*who)
         except AccessError as error:
             return self._closed(words.says(str(error), "bad"))
         try:
             return *(gr.skip(),) * 3, "", *(gr.skip(),) * 2, *made(by)
-        except (StoreError, NotClear) as error:
+        except SemcompError as error:
             told = words.says(str(error), "bad")
             return *(gr.skip(),) * 3, told, *(gr.skip(),) * 8
 
@@ -228,8 +207,14 @@ class ReviewEvents:
         told = words.says(f"Signed in as {name}", "good")
         try:
             return (
-                *(key, "", "", told, gr.Column(visible=False), gr.Column(visible=True)),
-                *(self._choices(queue), *self._details(None)),
+                key,
+                "",
+                "",
+                told,
+                gr.Column(visible=False),
+                gr.Column(visible=True),
+                self._choices(queue),
+                *self._details(None),
             )
         except StoreError as error:
             return self._closed(words.says(str(error), "bad"))
@@ -238,8 +223,14 @@ class ReviewEvents:
         """As `_opened`, with everything gone that only maintainers see."""
         door = gr.Column(visible=self.context.access.by_token)
         return (
-            *("", "", gr.skip(), told, door, gr.Column(visible=False)),
-            *(gr.Dropdown(choices=[], value=None), *self._details(None)),
+            "",
+            "",
+            gr.skip(),
+            told,
+            door,
+            gr.Column(visible=False),
+            gr.Dropdown(choices=[], value=None),
+            *self._details(None),
         )
 
     def _choices(self, queue: str, chosen: int | None = None) -> gr.Dropdown:
@@ -249,12 +240,12 @@ class ReviewEvents:
     def _listed(self, queue: str, chosen: int | None) -> dict[str, Any]:
         """Choices and label for the entries of a queue and the one that is chosen."""
         states = QUEUES.get(queue, QUEUES["waiting"])
-        found: list[Entry] = self._store.entries(states)
-        choices = [(review.line(entry), entry.id) for entry in found]
-        ids = [entry.id for entry in found]
+        entries: list[Entry] = self._store.entries(states)
+        choices = [(review.line(entry), entry.id) for entry in entries]
+        ids = [entry.id for entry in entries]
         if chosen is not None and chosen not in ids:
             choices.append((review.line(self._store.entry(chosen)), chosen))
-        label = "Entries" if not found else f"Entries ({len(found)})"
+        label = "Entries" if not entries else f"Entries ({len(entries)})"
         return {"choices": choices, "label": label}
 
     def _details(self, entry_id: int | None) -> Outputs:
@@ -286,3 +277,33 @@ class ReviewEvents:
             path.write_text(dump(results), encoding="utf-8")
             made.append(str(path))
         return made
+
+
+def _reason(value: Any) -> str:
+    """A reason. Raises SemcompError."""
+    text = _text(value)[:MOST_REASON]
+    if not text:
+        raise SemcompError(REASON)
+    return text
+
+
+def _text(value: Any) -> str:
+    """A text without space around it; empty for what is none."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _newer(value: Any) -> int:
+    """The newer entry's number. Raises SemcompError."""
+    number = _number(value)
+    if number is None:
+        raise SemcompError(NEWER)
+    return number
+
+
+def _number(value: Any) -> int | None:
+    """An entry's number as a component sends it; None for what no database takes as one."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 < number < 2**31 else None

@@ -10,8 +10,7 @@ from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import words as submit_page_words
 
 from . import words
-from .events import QUEUES, ReviewEvents
-from .inputs import MOST_REASON
+from .events import MOST_REASON, QUEUES, ReviewEvents
 
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -29,7 +28,45 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
     gr.HTML(words.INTRO)
     if access.problem:
         gr.HTML(submit_page_words.says(access.problem))
-    with gr.Column(visible=access.by_token, elem_id="review-door", elem_classes="sub") as door:
+    door, name, token, enter = _door(access.by_token)
+    if access.hub:
+        gr.LoginButton(elem_id="review-hub")
+    said = gr.HTML(elem_id="review-said")
+    # Not in the page's tree, and good for this page alone; see `access`.
+    key = gr.Textbox("", visible=False)
+    with gr.Column(visible=False, elem_id="review-panel", elem_classes="sub") as panel:
+        queue = gr.Radio(
+            [(LABELS[each], each) for each in QUEUES],
+            value="waiting",
+            label="Show",
+            elem_id="review-queue",
+        )
+        with gr.Row(elem_classes="tight"):
+            refresh = _button("Refresh", "review-refresh")
+            leave = _button("Sign out", "review-leave")
+        entry = gr.Dropdown([], label="Entries", elem_id="review-entry")
+        details = gr.HTML(elem_id="review-details")
+        actions, reason, newer, files, buttons = _decisions()
+    outputs = [key, token, name, said, door, panel]
+    outputs += [entry, details, actions, reason, newer, files]
+    gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], outputs, **QUICK)
+    leave.click(events.sign_out, key, outputs, **QUICK)
+    inputs = [key, queue, entry]
+    queue.input(events.look_through, inputs[:2], outputs, **QUICK)
+    for start in (entry.input, refresh.click(events.refresh, inputs, outputs, **QUICK).success):
+        start(events.show, [key, entry], outputs, **QUICK)
+    buttons["approve"].click(events.approve, inputs, outputs, **QUICK)
+    buttons["reject"].click(events.reject, [*inputs, reason], outputs, **QUICK)
+    buttons["withdraw"].click(events.withdraw, [*inputs, reason], outputs, **QUICK)
+    buttons["supersede"].click(events.supersede, [*inputs, newer], outputs, **QUICK)
+    buttons["fetch"].click(events.files, [key, entry], [said, files], **QUICK)
+    if access.hub:
+        page.load(events.open, queue, outputs, **QUICK)
+
+
+def _door(visible: bool) -> tuple[Any, ...]:
+    """Signing in by token: column, name, token, button."""
+    with gr.Column(visible=visible, elem_id="review-door", elem_classes="sub") as door:
         with gr.Row():
             name = gr.Textbox(
                 label="Your name, kept beside your decisions",
@@ -48,62 +85,38 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
             enter = gr.Button(
                 "Sign in", variant="primary", scale=0, min_width=200, elem_id="review-enter"
             )
-    if access.hub:
-        gr.LoginButton(elem_id="review-hub")
-    said = gr.HTML(elem_id="review-said")
-    # Not in the page's tree, and good for this page alone; see `access`.
-    key = gr.Textbox("", visible=False)
-    with gr.Column(visible=False, elem_id="review-panel", elem_classes="sub") as panel:
-        queue = gr.Radio(
-            [(LABELS[each], each) for each in QUEUES],
-            value="waiting",
-            label="Show",
-            elem_id="review-queue",
+    return door, name, token, enter
+
+
+def _decisions() -> tuple[Any, ...]:
+    """What can be done with an entry: column, reason, newer entry, files, buttons by name."""
+    with gr.Column(visible=False, elem_classes="sub") as actions:
+        reason = gr.Textbox(
+            label="Reason, for the submitter to read (needed to reject or withdraw)",
+            max_length=MOST_REASON,
+            lines=2,
+            elem_id="review-reason",
         )
         with gr.Row(elem_classes="tight"):
-            refresh = _button("Refresh", "review-refresh")
-            leave = _button("Sign out", "review-leave")
-        entry = gr.Dropdown([], label="Entries", elem_id="review-entry")
-        details = gr.HTML(elem_id="review-details")
-        with gr.Column(visible=False, elem_classes="sub") as actions:
-            reason = gr.Textbox(
-                label="Reason, for the submitter to read (needed to reject or withdraw)",
-                max_length=MOST_REASON,
-                lines=2,
-                elem_id="review-reason",
+            buttons = {
+                "approve": _button("Approve", "review-approve", "primary"),
+                "reject": _button("Reject", "review-reject", "stop"),
+                "withdraw": _button("Withdraw", "review-withdraw", "stop"),
+                "fetch": _button("Get its files", "review-fetch"),
+            }
+        files = gr.File(
+            label="As it was sent, and its results",
+            interactive=False,
+            file_count="multiple",
+            elem_id="review-files",
+        )
+        with gr.Accordion("A newer entry takes its place", open=False):
+            newer = gr.Number(
+                None, label="Number of the newer entry", precision=0, elem_id="review-newer"
             )
-            with gr.Row(elem_classes="tight"):
-                approve = _button("Approve", "review-approve", "primary")
-                reject = _button("Reject", "review-reject", "stop")
-                withdraw = _button("Withdraw", "review-withdraw", "stop")
-                fetch = _button("Get its files", "review-fetch")
-            files = gr.File(
-                label="As it was sent, and its results",
-                interactive=False,
-                file_count="multiple",
-                elem_id="review-files",
-            )
-            with gr.Accordion("A newer entry takes its place", open=False):
-                newer = gr.Number(
-                    None, label="Number of the newer entry", precision=0, elem_id="review-newer"
-                )
-                with gr.Row():
-                    supersede = _button("Replace by it", "review-supersede")
-    shown = [key, token, name, said, door, panel]
-    shown += [entry, details, actions, reason, newer, files]
-    gr.on([enter.click, token.submit], events.sign_in, [name, token, queue], shown, **QUICK)
-    leave.click(events.sign_out, key, shown, **QUICK)
-    asked = [key, queue, entry]
-    queue.input(events.look_through, asked[:2], shown, **QUICK)
-    for start in (entry.input, refresh.click(events.refresh, asked, shown, **QUICK).success):
-        start(events.show, [key, entry], shown, **QUICK)
-    approve.click(events.approve, asked, shown, **QUICK)
-    reject.click(events.reject, [*asked, reason], shown, **QUICK)
-    withdraw.click(events.withdraw, [*asked, reason], shown, **QUICK)
-    supersede.click(events.supersede, [*asked, newer], shown, **QUICK)
-    fetch.click(events.files, [key, entry], [said, files], **QUICK)
-    if access.hub:
-        page.load(events.open, queue, shown, **QUICK)
+            with gr.Row():
+                buttons["supersede"] = _button("Replace by it", "review-supersede")
+    return actions, reason, newer, files, buttons
 
 
 def _button(label: str, name: str, variant: Any = "secondary") -> gr.Button:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.analysis.look import METRIC_NAMES
 from leaderboard.data.results import Results
-from leaderboard.pages.submit.words import STATES, entry_html
+from leaderboard.pages.submit.words import STATES, entry_html, table_html
 
 if TYPE_CHECKING:
     from leaderboard.store.records import Entry, Event
@@ -41,7 +41,7 @@ def _means(results: Results) -> str:
     rows = []
     for index, quality in enumerate(results.qualities):
         label = f"{quality:g}" if isinstance(quality, float | int) else quality
-        values = [_shown(name, means[name][index]) for name in ("bpp", *metrics)]
+        values = [_score(name, means[name][index]) for name in ("bpp", *metrics)]
         rows.append((label, *values))
     caption = f"Means over {len(results.images)} pictures, {len(results.rows)} points"
     return _table(caption, heads, rows)
@@ -58,23 +58,10 @@ def _history(history: Sequence[Event]) -> str:
 def _table(
     caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = ""
 ) -> str:
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-label="{escape(name)}">{escape(cell)}</td>'
-            for name, cell in zip(heads, row, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<h2>{escape(caption)}</h2><div class="scroll"><table class="plain {kind}">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return f"<h2>{escape(caption)}</h2>{table_html(heads, rows, f'plain {kind}')}"
 
 
-def _shown(name: str, value: float | None) -> str:
+def _score(name: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.2f}" if name == "psnr" else f"{value:.4f}"

@@ -13,15 +13,24 @@ from leaderboard.store.errors import StoreError
 from leaderboard.store.records import Entry
 from leaderboard.submissions.inspection import carried_method
 from leaderboard.submissions.method import BYTES
+from semcomp.errors import SemcompError
 
 from . import words
-from .submitting import NoUpload, Submitting, path_of
+from .submitting import Submitting, path_of
 
 Outputs = tuple[Any, ...]
 
 FIELDS = (
-    *("name", "authors", "link", "code", "licence", "notes", "contact"),
-    *("side_information_bytes", "model_bytes", "dataset"),
+    "name",
+    "authors",
+    "link",
+    "code",
+    "licence",
+    "notes",
+    "contact",
+    "side_information_bytes",
+    "model_bytes",
+    "dataset",
 )
 """Fields of the form, in the order of the events' arguments; they are `Method`'s."""
 
@@ -38,7 +47,7 @@ class SubmitEvents(Submitting):
             return words.accepted_html(self.inspect(upload, _method(form)))
         except Rejected as error:
             return words.problems_html(error.problems)
-        except (StoreError, NoUpload) as error:
+        except SemcompError as error:
             return words.says(str(error), "bad")
 
     def arrived(
@@ -48,14 +57,14 @@ class SubmitEvents(Submitting):
         told = dict(zip(FIELDS, form, strict=True))
         try:
             self.count(upload, request, profile)
-        except (StoreError, NoUpload) as error:
+        except SemcompError as error:
             return words.says(str(error), "bad"), *(gr.skip() for _ in FIELDS)
         try:
             carried = carried_method(path_of(upload))
-        except (Rejected, NoUpload):  # the checker says what is wrong
+        except SemcompError:  # the checker says what is wrong
             carried = None
-        found = {} if carried is None else carried.to_json(contact=True)
-        filled = [told[name] or _shown(found.get(name, told[name])) for name in FIELDS]
+        stated = {} if carried is None else carried.to_json(contact=True)
+        filled = [told[name] or _field(stated.get(name, told[name])) for name in FIELDS]
         # Only what changes is sent back: the visitor may have typed on in the meantime.
         changes = [
             gr.skip() if value == told[name] else value
@@ -65,7 +74,7 @@ class SubmitEvents(Submitting):
             said = words.accepted_html(self.inspect(upload, _method(filled)))
         except Rejected as error:
             said = words.problems_html(error.problems)
-        except (StoreError, NoUpload) as error:
+        except SemcompError as error:
             said = words.says(str(error), "bad")
         return said, *changes
 
@@ -78,7 +87,7 @@ class SubmitEvents(Submitting):
             receipt = self.add(upload, _method(fields), replaces, request, profile)
         except Rejected as error:
             return words.problems_html(error.problems), gr.skip(), gr.skip(), gr.skip()
-        except (StoreError, NoUpload) as error:
+        except SemcompError as error:
             return words.says(str(error), "bad"), gr.skip(), gr.skip(), gr.skip()
         told = words.entry_html(receipt.entry, heading="Thank you")
         return told, gr.Textbox(receipt.token, visible=True), None, ""
@@ -109,7 +118,7 @@ class SubmitEvents(Submitting):
         except StoreError:
             return (gr.skip(),) * (len(FIELDS) + 3)
         told = entry.method.to_json()
-        values = [gr.skip() if name == "contact" else _shown(told[name]) for name in FIELDS]
+        values = [gr.skip() if name == "contact" else _field(told[name]) for name in FIELDS]
         return gr.Tabs(selected="send"), gr.Accordion(open=True), _text(receipt), *values
 
 
@@ -132,7 +141,7 @@ def _size(value: Any) -> Any:
     return int(digits) if digits.isascii() and digits.isdigit() else value
 
 
-def _shown(value: Any) -> str:
+def _field(value: Any) -> str:
     return "" if value is None else str(value)
 
 

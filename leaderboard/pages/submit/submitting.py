@@ -1,7 +1,13 @@
-"""Submitting, whoever asks, the page or a program: counted, checked, stored."""
+"""Submitting, whoever asks, the page or a program: counted, checked, stored.
+
+For programs there are the endpoints /submit, /submission and /withdraw_submission. What the page
+says in messages they raise as errors, in the same words.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,8 @@ from leaderboard.submissions.inspection import Inspected, carried_method, inspec
 from leaderboard.submissions.method import Method
 from semcomp.errors import SemcompError
 
+from .words import ASK
+
 NO_FILE = "No file yet: choose a JSON, CSV or ZIP file first."
 GONE = "The upload is no longer kept here: choose the file again."
 
@@ -28,12 +36,12 @@ class Submitting:
         self.context = context
 
     def count(self, upload: Any, request: gr.Request, profile: gr.OAuthProfile | None) -> None:
-        """Note that an upload is about to be read. Raises TooMany, StoreError, NoUpload."""
+        """Note that an upload is about to be read. Raises TooMany, StoreError, SemcompError."""
         path_of(upload)
         self.context.count_try(request, self._account(profile))
 
     def inspect(self, upload: Any, method: Any) -> Inspected:
-        """Check an upload. Raises Rejected, NoUpload."""
+        """Check an upload. Raises Rejected, SemcompError."""
         path = path_of(upload)
         described, problems = self._described(method, path)
         shape = self.context.shape(described.dataset)
@@ -51,8 +59,8 @@ class Submitting:
         If anything is, the method is a stand-in, with which the file's own problems are found too.
         """
         try:
-            found = Method.from_json(method) if method else carried_method(path)
-            return found or Method.from_json({}), ()
+            stated = Method.from_json(method) if method else carried_method(path)
+            return stated or Method.from_json({}), ()
         except Rejected as error:
             named = method.get("dataset") if isinstance(method, dict) else None
             shapes = self.context.shapes
@@ -67,7 +75,7 @@ class Submitting:
         request: gr.Request,
         profile: gr.OAuthProfile | None,
     ) -> Receipt:
-        """Store a submission. Raises Rejected, StoreError, NoUpload."""
+        """Store a submission. Raises Rejected, StoreError, SemcompError."""
         self.count(upload, request, profile)
         inspected = self.inspect(upload, method)
         account = self._account(profile)
@@ -84,6 +92,64 @@ class Submitting:
     def _account(self, profile: gr.OAuthProfile | None) -> str | None:
         """The account of the hub; elsewhere Gradio makes everybody the server's owner."""
         return profile.username if profile and self.context.access.hub else None
+
+
+class SubmitApi(Submitting):
+    """The endpoints over one board."""
+
+    def submit(
+        self,
+        request: gr.Request,
+        profile: gr.OAuthProfile | None,
+        file: Any,
+        method: Any,
+        replaces: str = "",
+        check_only: bool = False,
+    ) -> dict[str, Any]:
+        """Send results to the leaderboard, where a maintainer reviews them before they are shown.
+
+        Args:
+            file: results as JSON (CompressAI's shape) or CSV, or a ZIP of reconstructions with
+                their bitstreams, or a ZIP of .semc files.
+            method: the method's description: name, authors, link, code, licence, notes, contact
+                (never shown), side_information_bytes, model_bytes, dataset.
+            replaces: the receipt of an earlier entry that this one replaces once it is approved.
+            check_only: explain every problem and store nothing.
+        """
+        with _for_programs():
+            if check_only:
+                self.count(file, request, profile)
+                inspected = self.inspect(file, method)
+                return {
+                    "stored": False,
+                    "kind": inspected.kind,
+                    "digest": inspected.digest,
+                    "incomplete": list(inspected.incomplete),
+                }
+            receipt = self.add(file, method, replaces, request, profile)
+            return {"stored": True, "receipt": receipt.token, **entry_record(receipt.entry)}
+
+    def submission(self, receipt: str) -> dict[str, Any]:
+        """What became of results that were sent: state, progress, reason, and the scores if any.
+
+        Args:
+            receipt: as /submit gave it.
+        """
+        with _for_programs():
+            store = self.context.store()
+            entry = store.lookup(_receipt(receipt))
+            results = results_of(store, entry.id)
+            scores = None if results is None else results.to_json()
+            return {**entry_record(entry), "results": scores}
+
+    def withdraw(self, receipt: str) -> dict[str, Any]:
+        """Take back results that were sent; the board shows them no more.
+
+        Args:
+            receipt: as /submit gave it.
+        """
+        with _for_programs():
+            return entry_record(self.context.store().withdraw(_receipt(receipt)))
 
 
 def results_of(store: Store, entry_id: int) -> Results | None:
@@ -113,15 +179,27 @@ def entry_record(entry: Entry) -> dict[str, Any]:
     }
 
 
-class NoUpload(SemcompError, ValueError):
-    """There is no file; the message says what to do."""
-
-
 def path_of(upload: Any) -> Path:
-    """Where an upload is. Raises NoUpload."""
+    """Where an upload is. Raises SemcompError."""
     path = upload.get("path") if isinstance(upload, dict) else upload
     if not path:
-        raise NoUpload(NO_FILE)
+        raise SemcompError(NO_FILE)
     if not Path(str(path)).is_file():
-        raise NoUpload(GONE)
+        raise SemcompError(GONE)
     return Path(str(path))
+
+
+@contextmanager
+def _for_programs() -> Iterator[None]:
+    """Errors that tell the caller what to do, as Gradio's own; anything else stays a bug."""
+    try:
+        yield
+    except SemcompError as error:
+        raise gr.Error(str(error), title="Submission", print_exception=False) from error
+
+
+def _receipt(receipt: Any) -> str:
+    text = receipt.strip() if isinstance(receipt, str) else ""
+    if not text:
+        raise SemcompError(ASK)
+    return text

@@ -7,17 +7,18 @@ from typing import Any
 import gradio as gr
 
 from leaderboard.pages.context import BoardContext
+from leaderboard.pages.files import TEMPLATES, template
 from leaderboard.pages.review import tab as review_page
 from semcomp.demo.hosting.settings import Settings
+from semcomp.demo.shared.static import static
 
 from . import words
-from .api import SubmitApi
 from .events import FIELDS, SubmitEvents
-from .files import TEMPLATES, template
-from .look import CSS
+from .submitting import SubmitApi
 
 __all__ = ["CSS", "TAB", "build_tab"]
 
+CSS = static("submit.css", "leaderboard.pages")
 TAB = "submit"
 """The tab's id."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -123,7 +124,7 @@ def _form(datasets: list[str]) -> list[Any]:
             datasets, value=datasets[0], label="Pictures", elem_id="submit-dataset"
         )
         notes = text("notes", "Notes (optional)", 2000, lines=2)
-    found = {
+    fields = {
         "name": name,
         "authors": authors,
         "link": link,
@@ -135,7 +136,7 @@ def _form(datasets: list[str]) -> list[Any]:
         "model_bytes": model,
         "dataset": dataset,
     }
-    return [found[field] for field in FIELDS]
+    return [fields[field] for field in FIELDS]
 
 
 def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[Any]) -> None:
@@ -157,10 +158,10 @@ def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[
         really = gr.Button("Yes, withdraw it for good", variant="stop", elem_id="mine-really")
     again = gr.Timer(AGAIN, active=False)
     seen = gr.State("")  # what is shown, whatever is being typed meanwhile
-    shown = [seen, said, actions, asking, again]
-    gr.on([look.click, receipt.submit], events.look_up, receipt, shown, **QUICK)
+    outputs = [seen, said, actions, asking, again]
+    gr.on([look.click, receipt.submit], events.look_up, receipt, outputs, **QUICK)
     again.tick(events.look_up, seen, [seen, said, actions, gr.State(), again], **QUICK)
-    really.click(events.withdraw, seen, shown, **QUICK)
+    really.click(events.withdraw, seen, outputs, **QUICK)
     renew.click(events.renew, seen, [tabs, *replacing, *form], **QUICK)
     for button, ask in ((withdraw, True), (keep, False)):
         button.click(

@@ -8,28 +8,15 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from semcomp.demo.shared.static import static
+
 if TYPE_CHECKING:
     from leaderboard.data.problems import Problem
     from leaderboard.store.records import Entry
     from leaderboard.submissions.inspection import Inspected
     from leaderboard.submissions.method import Method
 
-KINDS = """
-<div class="kinds">
-<section><h3>A results file</h3>
-<p>JSON as CompressAI writes it, or CSV with a line per picture and quality. The numbers are yours;
-we check that they can be right.</p>
-<p>Shown as <span class="badge self-reported">self-reported</span></p></section>
-<section><h3>Pictures and bitstreams</h3>
-<p>A ZIP with <code>reconstructions/QUALITY/kodim01.png</code> and
-<code>bitstreams/QUALITY/kodim01.bin</code>. Rates are the sizes of your files, scores are measured
-here.</p>
-<p>Shown as <span class="badge recomputed">recomputed</span></p></section>
-<section><h3>Files of this project's format</h3>
-<p>A ZIP with <code>QUALITY/kodim01.semc</code>. We decode and score them here.</p>
-<p>Shown as <span class="badge re-decoded">re-decoded</span></p></section>
-</div>
-"""
+KINDS = static("kinds.html", "leaderboard.pages")
 NEXT = """
 <p class="quiet">What happens next: the file is checked at once, and you get a receipt. Pictures and
 .semc files are then scored here, which takes some minutes. A maintainer looks at every entry before
@@ -64,19 +51,14 @@ def says(text: str, kind: str = "", more: str = "") -> str:
 
 def problems_html(problems: Sequence[Problem]) -> str:
     """Every problem at once: field, picture, value, what was expected."""
-    heads = ("Field", "Picture", "Value", "Expected")
-    rows = "".join(
-        _row(heads, (each.field, each.image or "", each.value, each.expected))
-        for each in problems[:_LONGEST]
+    table = table_html(
+        ("Field", "Picture", "Value", "Expected"),
+        [(each.field, each.image or "", each.value, each.expected) for each in problems[:_LONGEST]],
+        "problems",
     )
     count = "One problem" if len(problems) == 1 else f"{len(problems):,} problems"
     rest = len(problems) - _LONGEST
-    more = f"<p>And {rest:,} more.</p>" if rest > 0 else ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    table = (
-        f'<div class="scroll"><table class="problems"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
-    )
+    table += f"<p>And {rest:,} more.</p>" if rest > 0 else ""
     return says(f"{count}; nothing was stored.", "bad", table)
 
 
@@ -90,9 +72,7 @@ def accepted_html(inspected: Inspected) -> str:
     return says("No problem found. Nothing was stored yet.", "good", lines)
 
 
-def entry_html(
-    entry: Entry, *, contact: str | None = None, superseded_by: str = "", heading: str = ""
-) -> str:
+def entry_html(entry: Entry, *, contact: str | None = None, heading: str = "") -> str:
     """An entry's state and method. contact: for maintainers only; None leaves it out."""
     state = STATES.get(entry.state, entry.state)
     kind = "good" if entry.state in _GOOD else "bad" if entry.state in _BAD else ""
@@ -139,7 +119,25 @@ def link_html(address: str) -> str:
     text = escape(address)
     if not safe:
         return text
-    return f'<a href="{text}" rel="nofollow noopener noreferrer ugc" target="_blank">{text}</a>'
+    return f'<a href="{text}" rel="noopener noreferrer nofollow ugc" target="_blank">{text}</a>'
+
+
+def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -> str:
+    """A table of text that scrolls in itself. kind: classes, by which it is styled."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{escape(name)}">{escape(cell)}</td>'
+            for name, cell in zip(heads, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _method(method: Method) -> dict[str, str]:
@@ -161,11 +159,3 @@ def _method(method: Method) -> dict[str, str]:
 
 def _when(moment: datetime | None) -> str:
     return "" if moment is None else escape(f"{moment:%Y-%m-%d %H:%M} UTC")
-
-
-def _row(heads: Sequence[str], cells: Sequence[str]) -> str:
-    made = "".join(
-        f'<td data-label="{head}">{escape(cell)}</td>'
-        for head, cell in zip(heads, cells, strict=True)
-    )
-    return f"<tr>{made}</tr>"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.analysis.bdrate import MIN_SPAN, ThinOverlap, bd_rate, compare, ranks
+from leaderboard.analysis.bdrate import MIN_SPAN, bd_rate, compare, ranks
 from leaderboard.analysis.curves import METHODS, NoCurve, decibels
 from leaderboard.data.published import read_published
 from leaderboard.data.results import Results
@@ -104,7 +104,7 @@ def test_points_beyond_the_other_curve_do_not_thin_the_overlap():
 )
 def test_thin_overlap_is_refused_with_the_reason(rates, scores, reason):
     anchor = [0.1, 0.2, 0.4, 0.8], [8.0, 10.0, 12.0, 14.0]
-    with pytest.raises(ThinOverlap, match=reason):
+    with pytest.raises(NoCurve, match=reason):
         bd_rate(*anchor, rates, scores)
 
 
@@ -150,7 +150,7 @@ def test_a_picture_with_thin_overlap_gives_no_number():
         for r in codec.rows
     )
     moved = Results("codec", "", "made-up", far, codec.provenance)
-    with pytest.raises(ThinOverlap, match="codec against anchor in picture1: the anchor spans"):
+    with pytest.raises(NoCurve, match="codec against anchor in picture1: the anchor spans"):
         compare(frame(anchor, moved), "codec", "anchor", "ms_ssim")
 
 

@@ -12,12 +12,10 @@ from leaderboard.analysis.curves import (
     NoCurve,
     by_quality,
     by_rate,
-    bytes_saved,
     decibels,
     front,
     mean_curve,
     on_log_scale,
-    rate_at,
     score_at,
 )
 from leaderboard.data.results import Results
@@ -98,13 +96,6 @@ def test_interpolation_is_pchip_over_log_rate_and_never_outside():
     assert not np.array_equal(score_at(rates, scores, inside, "akima"), expected)
     with pytest.raises(ValueError, match="pchip, akima"):
         score_at(rates, scores, inside, "spline")
-
-
-def test_rate_at_is_the_inverse():
-    rates, scores = points("jpeg", MS_SSIM)
-    assert rate_at(rates, scores, scores) == pytest.approx(rates)
-    assert np.isnan(rate_at(rates, scores, 0.999))
-    assert np.isnan(rate_at(rates[:1], scores[:1], scores[0]))
 
 
 def test_mean_is_taken_at_matched_rates():
@@ -198,14 +189,3 @@ def test_mean_curve_by_choice():
     assert mean_curve(made, "made", "psnr", "quality").averaged == "quality"
     with pytest.raises(ValueError, match="rate, quality"):
         mean_curve(made, "made", "psnr", "picture")
-
-
-def test_bytes_saved_at_equal_quality():
-    both = frame(model_codec("anchor"), model_codec("cheap", 0.8))
-    saved = bytes_saved(both, "cheap", "anchor", "ms_ssim", 0.5)
-    assert saved.to_numpy() == pytest.approx(0.2)
-    assert list(saved.index) == [f"picture{i}" for i in range(4)]
-    assert bytes_saved(both, "anchor", "cheap", "ms_ssim", 0.5).to_numpy() == pytest.approx(-0.25)
-    beyond = bytes_saved(both, "cheap", "anchor", "ms_ssim", 1.0)
-    assert np.isnan(beyond["picture0"])  # ends at 0.77 bpp
-    assert beyond["picture3"] == pytest.approx(0.2)

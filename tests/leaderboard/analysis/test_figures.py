@@ -10,9 +10,8 @@ from PIL import Image
 
 from leaderboard.__main__ import main
 from leaderboard.analysis.curves import by_quality, by_rate, decibels
-from leaderboard.analysis.figures import page, plotly_js, rd_figure
+from leaderboard.analysis.figures import page, plotly_js, png, rd_chart, rd_figure
 from leaderboard.analysis.look import OURS, look_of
-from leaderboard.analysis.static import png, rd_chart
 from leaderboard.codecs import CODECS
 from leaderboard.data.published import read_published
 from leaderboard.data.results import write_results

@@ -11,7 +11,7 @@ import pytest
 
 from leaderboard.__main__ import main
 from leaderboard.analysis.curves import NoCurve
-from leaderboard.analysis.tables import csv, equal_rates, html_page, markdown, ranked, shown
+from leaderboard.analysis.tables import as_text, csv, equal_rates, html_page, markdown, ranked
 from leaderboard.data.published import read_published
 from leaderboard.data.results import write_results
 from tests.support.anchor_curves import frame, kodak_means, model_codec, without
@@ -98,14 +98,14 @@ def test_equal_rates_of_the_anchors():
     assert np.isnan(table.loc["jxl", "ms_ssim @ 0.25"])
 
 
-def test_shown_reads_well(board):
-    table = shown(ranked(board)).set_index("codec")
+def test_text_reads_well(board):
+    table = as_text(ranked(board)).set_index("codec")
     assert table.loc["JPEG", "BD-rate [95% interval]"] == "+60.0% [+60.0, +60.0]"
     assert table.loc["part", "BD-rate [95% interval]"] == "–"
     assert table.loc["part", "rank"] == "–"
     assert table.loc["semantic-rd (ours)", "rank"] == "1"
     assert "nan" not in table.to_string().lower()
-    rates = shown(equal_rates(board, ["psnr"], [0.5]))
+    rates = as_text(equal_rates(board, ["psnr"], [0.5]))
     assert rates["PSNR at 0.5 bpp"].str.fullmatch(r"(\d\d\.\d\d)?").all()
 
 

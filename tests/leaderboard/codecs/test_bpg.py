@@ -17,7 +17,6 @@ from skimage import data
 
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.bpg import hevc as bpg_hevc
-from leaderboard.codecs.bpg.bits import BitReader, BitsError, BitWriter, read_ue7, write_ue7
 from leaderboard.codecs.bpg.codec import MAGIC, BpgFile
 from leaderboard.codecs.bpg.colour import to_planes, to_rgb
 from leaderboard.codecs.bpg.headers import (
@@ -25,9 +24,14 @@ from leaderboard.codecs.bpg.headers import (
     CHROMA_444,
     PPS,
     START,
+    BitReader,
+    BitsError,
+    BitWriter,
     SpsFields,
+    read_ue7,
     sps_fields,
     units,
+    write_ue7,
 )
 from leaderboard.codecs.bpg.hevc import decode_intra, encode_intra, encode_stream, x265_version
 from tests import ROOT

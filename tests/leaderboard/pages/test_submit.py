@@ -20,8 +20,8 @@ from leaderboard.data.problems import Problem, Rejected
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
-from leaderboard.pages.submit.api import SubmitApi
 from leaderboard.pages.submit.events import FIELDS, SubmitEvents
+from leaderboard.pages.submit.submitting import SubmitApi
 from leaderboard.store.database import Rates, open_store
 from leaderboard.store.errors import StoreError
 from leaderboard.submissions.shape import DatasetShape

@@ -12,7 +12,7 @@ from PIL import Image
 
 from leaderboard.__main__ import main
 from leaderboard.data.results import Results, ResultsError, read_results, write_results
-from leaderboard.run.comparison import differences
+from leaderboard.run.check import differences
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,8 @@ from leaderboard.codecs.jpeg import JpegCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.data.results import METRICS, read_results
 from leaderboard.run import provenance
-from leaderboard.run.measuring import Sitting
+from leaderboard.run.measuring import Sitting, reference, score
 from leaderboard.run.provenance import code_digest, joined, source_files
-from leaderboard.run.scores import reference, score
 from semcomp.allocation.planning import ALLOCATIONS
 from semcomp.errors import MetricError
 from semcomp.metrics import ms_ssim, psnr, si_ssim, ssim, ssim_map, weighted_mean
@@ -157,7 +156,7 @@ def test_code_digest_follows_imports_and_ignores_comments(tmp_path):
     ours = {path.name for path in source_files(ROOT / "leaderboard" / "codecs" / "semcomp.py")}
     assert {"pipeline.py", "planning.py", "entropy.py", "levels.py"} <= ours
     scoring = {path.name for path in source_files(ROOT / "leaderboard" / "run" / "measuring.py")}
-    assert {"scores.py", "metrics.py", "classifiers.py"} <= scoring
+    assert {"measuring.py", "metrics.py", "classifiers.py"} <= scoring
 
     def digest(text: str) -> str:
         path = tmp_path / f"{abs(hash(text))}" / "module.py"
@@ -166,6 +165,7 @@ def test_code_digest_follows_imports_and_ignores_comments(tmp_path):
         return code_digest(path)
 
     plain = digest("def f():\n    return 1\n")
+    assert digest("from math import pi\n__all__ = ['f']\ndef f():\n    return 1\n") == plain
     assert digest('"""Text."""\ndef f():\n    """More."""\n    return 1  # why\n') == plain
     assert digest("def f():\n    return 2\n") != plain
 

@@ -12,7 +12,7 @@ import pytest
 
 from leaderboard.data.datasets import Dataset
 from leaderboard.run.cache import PointCache
-from leaderboard.run.scores import reference, score
+from leaderboard.run.measuring import reference, score
 from leaderboard.scoring import rescore as module
 from leaderboard.scoring.rescore import FilesRejected, ScoringError, Upload, forget, rescore
 from semcomp.pipeline import compress, info

@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 
 from leaderboard.codecs import CODECS
-from leaderboard.run.scores import Reference
-from leaderboard.studies import StudyError
-from leaderboard.studies.matching import scores_at, search_of
+from leaderboard.run.measuring import Reference
+from leaderboard.studies.equal_rates import scores_at, search_of
+from semcomp.errors import SemcompError
 from semcomp.search import FileSearch
 
 
@@ -23,7 +23,7 @@ def test_search_knows_the_codecs():
         match = search.around(1500)
         assert match.reached
         assert match.above[0] - match.below[0] == 1
-    with pytest.raises(StudyError, match="jxl"):
+    with pytest.raises(SemcompError, match="jxl"):
         search_of(CODECS["jxl"], bytes)
 
 

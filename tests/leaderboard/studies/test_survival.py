@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from leaderboard.data.datasets import Dataset, load_dataset
-from leaderboard.run.scores import CLASSIFIERS
+from leaderboard.run.measuring import CLASSIFIERS
 from leaderboard.studies import Context
 from leaderboard.studies import survival as study
 from semcomp.demo.shared import work

@@ -16,12 +16,11 @@ from leaderboard.analysis.curves import by_rate
 from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.data.results import Results, to_frame, write_results
-from leaderboard.run.scores import Reference, reference
+from leaderboard.run.measuring import Reference, reference
 from leaderboard.studies import (
     STUDIES,
     Context,
     Study,
-    StudyError,
     figure6,
     figure7,
     find_study,
@@ -31,7 +30,8 @@ from leaderboard.studies import (
     metric_agreement,
     write_study,
 )
-from leaderboard.studies.panels import Panel, Series, interactive, still
+from leaderboard.studies.base import Panel, Series, interactive, still
+from semcomp.errors import SemcompError
 from semcomp.pipeline import compress, decompress
 from tests.support.anchor_curves import model_codec
 
@@ -171,7 +171,7 @@ def test_figure6(dataset, monkeypatch):
 
 def test_figure6_refuses_small_pictures(tmp_path):
     Image.fromarray(picture(64, 64)).save(tmp_path / "tiny.png")
-    with pytest.raises(StudyError, match="tiny has a side under 161 pixels"):
+    with pytest.raises(SemcompError, match="tiny has a side under 161 pixels"):
         run(figure6, load_dataset(tmp_path))
 
 
@@ -208,16 +208,16 @@ def test_figure7(dataset, folder):
 
 def test_figure7_names_what_lacks(dataset, folder):
     (folder / "bpg.json").unlink()
-    with pytest.raises(StudyError, match=r"no results of bpg: .*--codecs bpg"):
+    with pytest.raises(SemcompError, match=r"no results of bpg: .*--codecs bpg"):
         run(figure7, dataset, results=folder)
 
 
 def test_studies_that_read_results_say_so(dataset, folder):
     for study in (figure7, metric_agreement):
-        with pytest.raises(StudyError, match="python -m leaderboard run"):
+        with pytest.raises(SemcompError, match="python -m leaderboard run"):
             run(study, dataset)
         more = Dataset("d", (*dataset.pictures, replace(dataset.pictures[0], name="two")))
-        with pytest.raises(StudyError, match="lacks two"):
+        with pytest.raises(SemcompError, match="lacks two"):
             run(study, more, results=folder)
 
 
@@ -248,7 +248,7 @@ def test_agreement_of_disagreeing_scores():
 def test_metric_agreement_needs_pairs(dataset, tmp_path):
     for each in results_of(["jpeg"], dataset, semantic=False):
         write_results(each, tmp_path / "jpeg.json")
-    with pytest.raises(StudyError, match="fewer than three pairs"):
+    with pytest.raises(SemcompError, match="fewer than three pairs"):
         run(metric_agreement, dataset, results=tmp_path)
 
 
@@ -258,7 +258,7 @@ PANEL = Panel(
     "y",
     [
         Series("one", [1, 2], [3.0, 4.0], "#D55E00", "lines+markers", texts=["a", "b"]),
-        Series("back", [1, 2], [1.0, 1.0], "#C4C4C4", shown=False),
+        Series("back", [1, 2], [1.0, 1.0], "#C4C4C4", in_legend=False),
     ],
     identity=True,
 )
@@ -302,7 +302,7 @@ def test_every_study_is_there(capsys):
     shown = capsys.readouterr().out
     for name in STUDIES:
         assert callable(find_study(name)) and name in shown
-    with pytest.raises(StudyError, match="use one of iterations"):
+    with pytest.raises(SemcompError, match="use one of iterations"):
         find_study("figure8")
 
 

@@ -1,0 +1,212 @@
+"""The commands that measure: `run`, `check` and `study`.
+
+They import what they need themselves, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semcomp.files import ASSETS
+
+from .arguments import DatasetName, Images, split_names, split_numbers
+
+MOST_LINES = 20
+"""Differences that `check` tells in full."""
+
+
+def run(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for CODEC.json and the finished points [default: assets/results/kodak, "
+            "and with no other choice all that is committed in assets is made again]",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: DatasetName = "kodak",
+    codecs: Annotated[
+        str | None, typer.Option(help="names, separated by commas [default: all]")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Ray cluster to use instead: auto, HOST:PORT or local")
+    ] = None,
+    images: Images = None,
+    qualities: Annotated[
+        str | None, typer.Option(help="in place of each codec's own, separated by commas")
+    ] = None,
+) -> None:
+    """Measure codecs on pictures; a run that was stopped goes on where it was."""
+    from leaderboard.codecs import CODECS
+    from leaderboard.data.datasets import KODAK, load_dataset
+    from leaderboard.data.results import ResultsError
+    from leaderboard.run import committed
+    from leaderboard.run.evaluate import evaluate
+    from leaderboard.run.progress import Progress, say
+
+    if out is None and dataset != KODAK:
+        raise typer.BadParameter("name the folder for these pictures' results with --out")
+    everything = all(choice is None for choice in (out, codecs, images, qualities))
+    names = list(CODECS) if codecs is None else split_names(codecs)
+    unknown = [name for name in names if name not in CODECS]
+    if unknown or not names:
+        raise typer.BadParameter(
+            f"no codec {', '.join(unknown) or 'named'}: use some of {', '.join(CODECS)}"
+        )
+    if ray is not None and jobs != 1:
+        raise typer.BadParameter("give either --jobs or --ray")
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    out = committed.results_folder(pictures.name) if out is None else out
+    results = evaluate(
+        [CODECS[name] for name in dict.fromkeys(names)],
+        pictures,
+        out,
+        jobs=jobs,
+        ray=ray,
+        qualities=None if qualities is None else _qualities(qualities),
+        progress=Progress,
+    )
+    for result in results:
+        rates = [row.bpp for row in result.rows]
+        print(
+            f"{out / result.name}.json: {len(result.images)} pictures, "
+            f"{len(result.qualities)} qualities, {min(rates):.3f} to {max(rates):.3f} bpp"
+        )
+    if everything:
+        try:
+            for path in committed.remake(pictures, jobs, say):
+                print(path)
+        except OSError as error:
+            raise ResultsError(
+                f"cannot write {error.filename or ASSETS}: {error.strerror or error}; "
+                "the results are kept"
+            ) from error
+
+
+def check(
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of results files to verify [default: assets/results/DATASET, and for "
+            "kodak the tables, studies and figures in assets with it]",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: DatasetName = "kodak",
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            help="names, separated by commas: only their results [default: all that have some]",
+            show_default=False,
+        ),
+    ] = None,
+    images: Images = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="keep the recomputed points here, so that a stopped check goes on"),
+    ] = None,
+) -> None:
+    """Recompute what is committed; exit code 1 if a file's bytes or a score differ.
+
+    With --images, of the measurements those of the pictures named.
+    """
+    from leaderboard.codecs import CODECS
+    from leaderboard.data.datasets import KODAK, load_dataset
+    from leaderboard.data.results import ResultsError, read_folder
+    from leaderboard.run import committed
+    from leaderboard.run.check import differences, provenance_differences, recompute
+    from leaderboard.run.progress import Progress, say
+
+    stated_in = committed.results_folder(Path(dataset).name) if results is None else results
+    stated = {each.name: each for each in read_folder(stated_in)}
+    names = list(stated) if codecs is None else split_names(codecs)
+    unknown = [name for name in names if name not in stated or name not in CODECS]
+    if unknown or not names:
+        raise ResultsError(
+            f"cannot recompute {', '.join(unknown) or 'nothing'}: {stated_in} holds "
+            f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
+        )
+    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    with ExitStack() as stack:
+        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        chosen = [stated[name] for name in names]
+        recomputed = recompute(chosen, pictures, folder, jobs, Progress)
+    wrong: list[object] = []
+    for each in recomputed:
+        here = differences(stated[each.name], each)
+        wrong += here
+        print(f"{each.name}: {len(each.rows)} files recomputed, {len(here)} values differ")
+        if here:
+            for line in provenance_differences(stated[each.name], each):
+                print(f"  {line}")
+    if results is None and codecs is None and dataset == KODAK:
+        whole = load_dataset(dataset)
+        for path, lines in committed.compare(pictures, whole, jobs, say):
+            print(f"{path}: made again, {len(lines)} differences")
+            wrong += [f"{path}: {line}" for line in lines]
+    for difference in wrong[:MOST_LINES]:
+        print(f"  {difference}")
+    if len(wrong) > MOST_LINES:
+        print(f"  and {len(wrong) - MOST_LINES} more")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="iterations, figure7, figure6, metric-agreement, floor, survival or maps",
+            metavar="NAME",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="folder to write into", metavar="DIR")],
+    dataset: DatasetName = "kodak",
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="results that figure7 and metric-agreement read "
+            "[default: assets/results/DATASET if it is there]",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes, one picture each")] = 1,
+    images: Images = None,
+) -> None:
+    """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png."""
+    from leaderboard.data.datasets import load_dataset
+    from leaderboard.data.results import ResultsError
+    from leaderboard.run.progress import say
+    from leaderboard.studies import Context, find_study, write_study
+
+    measure = find_study(name)
+    chosen = None if images is None else split_names(images)
+    loaded = load_dataset(dataset, chosen)
+    committed = ASSETS / "results" / loaded.name
+    if results is None and any(committed.glob("*.json")):
+        results = committed
+    outcome = measure(Context(loaded, results, jobs, say))
+    try:
+        for path in write_study(outcome, out):
+            print(path)
+    except OSError as error:
+        raise ResultsError(
+            f"cannot write into {out}: {error.strerror or error}; name a folder that can be written"
+        ) from error
+
+
+def _qualities(text: str) -> list[float]:
+    """The qualities asked for; at least one."""
+    numbers = split_numbers("qualities", text)
+    if not numbers:
+        raise typer.BadParameter("qualities are empty: name some, separated by commas")
+    return numbers

@@ -1,0 +1,5 @@
+() => ({
+  here: window.location.origin + window.location.pathname,
+  dark: document.body.classList.contains("dark"),
+  narrow: window.innerWidth < 700,
+})
