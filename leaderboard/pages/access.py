@@ -3,8 +3,8 @@
 Self-hosted, `SEMCOMP_REVIEW_TOKEN` holds the token. On a Space the hub signs visitors in (OAuth),
 and `SEMCOMP_MAINTAINERS` names the accounts, separated by commas. Signing in with the token gives
 the page a key of its own, good for that page alone. The board's database keeps a hash of it
-(`store.sign_ins`), so that a sign-in holds in every replica, as does the pause after wrong tokens. The
-hash is made with the token: a new token ends all sign-ins.
+(`store.sign_ins`), so that a sign-in holds in every replica, as does the pause after wrong tokens.
+The hash is made with the token: a new token ends all sign-ins.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ class BdRateRow(Base):
     __table_args__ = (Index("ix_bd_rates_anchor", "anchor", "metric"),)
 
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
-    anchor: Mapped[str] = mapped_column(String(64), primary_key=True)
+    anchor: Mapped[str] = mapped_column(PlainText, primary_key=True)
     metric: Mapped[str] = mapped_column(String(16), primary_key=True)
     basis: Mapped[str] = mapped_column(String(64))
     """Hash of the anchor's results that it was computed with; with others it is stale."""

@@ -138,18 +138,15 @@ def unpack(packed: bytes) -> Results:
     data = json.loads(zlib.decompress(packed))
     if data["format"] != FORMAT:
         raise ValueError(f"packed results of format {data['format']}: this code reads {FORMAT}")
-    columns = data["columns"]
+    columns: dict[str, list[Any]] = {name: [None] * data["count"] for name in COLUMNS}
+    columns |= data["columns"]
     columns["image"] = [data["images"][number] for number in columns["image"]]
-    columns["psnr"] = [
-        math.inf if value == _INFINITE else value for value in columns.get("psnr", ())
-    ] or [None] * data["count"]
-    rows = [
-        Row(**{name: None for name in COLUMNS} | dict(zip(columns, values, strict=True)))
+    columns["psnr"] = [math.inf if value == _INFINITE else value for value in columns["psnr"]]
+    rows = tuple(
+        Row(**dict(zip(columns, values, strict=True)))
         for values in zip(*columns.values(), strict=True)
-    ]
-    return Results(
-        data["name"], data["description"], data["dataset"], tuple(rows), data["provenance"]
     )
+    return Results(data["name"], data["description"], data["dataset"], rows, data["provenance"])
 
 
 def _plain(value: Any) -> Any:

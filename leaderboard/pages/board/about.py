@@ -8,7 +8,7 @@ from typing import Any
 from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import Results
 
-from .entries import Listed
+from .boards import Listed
 
 
 def about(each: Listed) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,10 @@ from leaderboard.store.errors import StoreError
 from . import words
 from .api import NO_ANCHOR
 from .boards import Board, Boards, OpenStore, load_boards
-from .controls import controls_of
+from .controls import controls_of, text_of, texts_of
 from .files import text_file
 from .look import dressed
-from .memory import kept
 from .ranking import everything, matching, points_at, ranking, rows_csv
-from .search import text_of, texts_of
 from .view import TAB, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
@@ -238,7 +237,7 @@ def _figure(board: Board, view: View, dark: bool, narrow: bool) -> Any:
     )
 
 
-@kept(64)
+@lru_cache(maxsize=64)
 def _drawn(
     board: Board,
     metric: str,
@@ -262,7 +261,7 @@ def _ranking(board: Board, view: View) -> tuple[Any, str]:
         return None, NO_ANCHOR
     try:
         return ranking(board, view.metric, view.anchor), ""
-    except NoCurve as error:
+    except (NoCurve, StoreError) as error:
         return None, str(error)
 
 

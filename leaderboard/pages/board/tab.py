@@ -15,7 +15,7 @@ import gradio as gr
 from . import words
 from .api import Api
 from .boards import FOLDER, OpenStore
-from .choosing import TYPED_JS, Choosing
+from .controls import TYPED_JS, Choosing
 from .decode import decode_on_gpu
 from .events import BROWSER_JS, Events
 from .look import CSS

@@ -27,8 +27,8 @@ from leaderboard.pages.review import words as review_page_words
 from leaderboard.pages.review.events import ReviewEvents
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.store.database import Store, StoreError
-from leaderboard.store.sign_ins import FAILURES
 from leaderboard.store.models import SignInRow, WrongTokenRow
+from leaderboard.store.sign_ins import FAILURES
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
 from semcomp.demo.hosting import turns
@@ -48,7 +48,7 @@ def door(store: Store) -> Access:
 
 
 def enter(door: Access, token: str = TOKEN, **changes: str) -> str:
-    return sign_ins.sign_in(token, "Ann", **{"address": "1.2.3.4", "session": "page", **changes})
+    return door.sign_in(token, "Ann", **{"address": "1.2.3.4", "session": "page", **changes})
 
 
 def test_a_key_works_in_its_own_page_of_every_replica(door: Access, store: Store) -> None:
@@ -62,10 +62,10 @@ def test_a_key_works_in_its_own_page_of_every_replica(door: Access, store: Store
     with pytest.raises(AccessError):  # a new token ends what the old one began
         Access(TOKEN + "!", door=lambda: store).reviewer(key, session="page")
     replica.sign_out(key, session="other")
-    assert sign_ins.reviewer(key, session="page")
+    assert door.reviewer(key, session="page")
     replica.sign_out(key, session="page")
     with pytest.raises(AccessError, match="or no longer"):
-        sign_ins.reviewer(key, session="page")
+        door.reviewer(key, session="page")
 
 
 def test_nothing_of_a_key_or_an_address_is_stored(door: Access, store: Store) -> None:
@@ -98,8 +98,8 @@ def test_a_board_that_does_not_answer_lets_nobody_in() -> None:
     for door in (Access(TOKEN, door=broken), Access(TOKEN)):
         for act in (
             lambda door=door: enter(door),
-            lambda door=door: sign_ins.reviewer("key", session="page"),
-            lambda door=door: sign_ins.sign_out("key", session="page"),
+            lambda door=door: door.reviewer("key", session="page"),
+            lambda door=door: door.sign_out("key", session="page"),
         ):
             with pytest.raises(AccessError, match=r"does not answer|no board"):
                 act()
@@ -125,7 +125,7 @@ def test_no_token_or_a_short_one_lets_nobody_in(monkeypatch: pytest.MonkeyPatch)
     for token in ("", "short"):
         monkeypatch.setenv(access.TOKEN, token)
         door = Access.from_environment()
-        assert not sign_ins.by_token and access.TOKEN in sign_ins.problem
+        assert not door.by_token and access.TOKEN in door.problem
         with pytest.raises(AccessError, match=access.TOKEN):
             enter(door, token)
     with pytest.raises(AccessError, match="no session"):

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "bd_rates",
         sa.Column("entry_id", sa.Integer, nullable=False),
-        sa.Column("anchor", sa.String(64), nullable=False),
+        sa.Column("anchor", sa.Text, nullable=False),
         sa.Column("metric", sa.String(16), nullable=False),
         sa.Column("basis", sa.String(64), nullable=False),
         sa.Column("pictures", sa.Integer, nullable=False),
