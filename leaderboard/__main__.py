@@ -15,15 +15,13 @@ from typing import Annotated
 import typer
 
 from leaderboard.cli.arguments import DatasetName, Images, split_names, split_numbers
-from leaderboard.cli.board import backup, export, import_
+from leaderboard.cli.bench_board import bench_board
+from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.check import check
-from leaderboard.cli.load import bench_board
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
 from leaderboard.cli.study import study
-from leaderboard.cli.submission import submission
-from leaderboard.cli.submit import submit
-from leaderboard.cli.worker import worker
+from leaderboard.cli.submit import submission, submit
 from semcomp.cli.options import use_one_blas_thread
 from semcomp.errors import SemcompError
 from semcomp.files import ASSETS

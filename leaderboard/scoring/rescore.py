@@ -22,9 +22,14 @@ from leaderboard.run.workers import InThisProcess, Outcome, Task, Workers
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, SEMC, IsolatedError
-from .submitted import SentFile, SentPoint, Submitted, close_decoders
-
-__all__ = ["PICTURE", "SEMC", "FilesRejected", "ScoringError", "Upload", "UploadPoint", "rescore"]
+from .submitted import (
+    SentFile,
+    SentPoint,
+    Submitted,
+    Upload,
+    UploadPoint,
+    close_decoders,
+)
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
@@ -47,30 +52,6 @@ class FilesRejected(SemcompError, ValueError):
 
 class ScoringError(SemcompError, RuntimeError):
     """Scoring that failed for reasons of this machine's own; worth trying again."""
-
-
-@dataclass(frozen=True)
-class UploadPoint:
-    """A point of an upload: which picture, at which quality, and its files."""
-
-    image: str
-    quality: Quality
-    files: SentPoint
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What is to be scored.
-
-    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE` or `SEMC`.
-    side_bytes: what a decoder needs for each picture beside its bitstream.
-    """
-
-    name: str
-    digest: str
-    kind: str
-    points: tuple[UploadPoint, ...]
-    side_bytes: int = 0
 
 
 def rescore(
