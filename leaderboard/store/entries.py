@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,8 +72,7 @@ class Entries(Database):
             names = f"submitter {submitter}", f"file {inspected.digest}", f"content {content}"
             lock_names(session, *names)
             check_rates(session, self._rates, submitter, now)
-            method, scored = inspected.method, inspected.kind == "self-reported"
-            if scored and inspected.results is None:
+            if inspected.kind == "self-reported" and inspected.results is None:
                 raise ValueError("a self-reported submission comes with its results")
             old = None if replaces is None else _replaceable(session, replaces)
             _refuse_duplicate(session, same_as(inspected.digest, content), old)
@@ -82,44 +81,20 @@ class Entries(Database):
                 each.claim = None
             session.flush()  # before the new entry claims what may be the same file
             token = new_receipt()
-            row = EntryRow(
-                state="pending" if scored else "scoring",
-                kind=inspected.kind,
-                dataset=method.dataset,
-                method=method.to_json(contact=False),
-                digest=inspected.digest,
-                content=content,
-                claim=None
-                if old is not None and old.claim in (content, inspected.digest)
-                else content,
-                submitter=submitter,
-                receipt=receipt_hash(token),
-                submitted_at=now,
-                reason="",
-                incomplete=list(inspected.incomplete),
-                replaces=None if old is None else old.id,
-            )
+            row = _row(inspected, content, old)
+            row.submitter, row.receipt, row.submitted_at = submitter, receipt_hash(token), now
             session.add(row)
             session.flush()
-            session.add(ContactRow(entry_id=row.id, contact=method.contact))
+            session.add(ContactRow(entry_id=row.id, contact=inspected.method.contact))
             record(session, row.id, now, SUBMITTER, "submit", None, row.state)
-            if scored and inspected.results is not None:
+            if inspected.results is not None and row.state == "pending":
                 put_results(session, row.id, inspected.results)
             else:
                 session.add(JobRow(entry_id=row.id, attempts=0, lease_until=0.0, done=0, total=0))
             store_upload(session, row.id, upload, inspected.digest)
             for each in given_up:
                 each.superseded_by = row.id
-                reason = "replaced by its submitter"
-                change(
-                    session,
-                    each,
-                    "superseded",
-                    at=now,
-                    by=SUBMITTER,
-                    action="replace",
-                    reason=reason,
-                )
+                _replaced(session, each, now)
             session.flush()
             return Receipt(token, read(session, row.id))
 
@@ -181,6 +156,29 @@ class Entries(Database):
         with self._writing() as session:
             now = self._now(session)
             return purge_old(session, now - timedelta(days=days), now)
+
+
+def _replaced(session: Session, row: EntryRow, now: datetime) -> None:
+    reason = "replaced by its submitter"
+    change(session, row, "superseded", at=now, by=SUBMITTER, action="replace", reason=reason)
+
+
+def _row(inspected: Inspected, content: str, old: EntryRow | None) -> EntryRow:
+    """A new entry as the checks describe it. old: the one it replaces."""
+    # One that waits to take the place of the same contents leaves the claim to it till then.
+    waits = old is not None and old.claim in (content, inspected.digest)
+    return EntryRow(
+        state="pending" if inspected.kind == "self-reported" else "scoring",
+        kind=inspected.kind,
+        dataset=inspected.method.dataset,
+        method=inspected.method.to_json(contact=False),
+        digest=inspected.digest,
+        content=content,
+        claim=None if waits else content,
+        reason="",
+        incomplete=list(inspected.incomplete),
+        replaces=None if old is None else old.id,
+    )
 
 
 def _replaceable(session: Session, receipt: str) -> EntryRow:
