@@ -20,7 +20,6 @@ import gradio as gr
 from leaderboard.codecs import CODECS
 from leaderboard.pages.board import tab as leaderboard
 from leaderboard.pages.board.lesson_curves import lesson_curves
-from leaderboard.pages.board.ready import keep_ready
 from leaderboard.pages.board.view import TAB
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
@@ -109,8 +108,7 @@ if __name__ == "__main__":
     try:
         shared = BoardContext()
         opened = build(board=shared)
-        shared.start()
-        keep_ready(leaderboard.FOLDER, shared.store)
+        shared.start(leaderboard.FOLDER)
         launch(opened, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
         opening.start_warming()
         opened.block_thread()

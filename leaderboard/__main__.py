@@ -12,14 +12,12 @@ from collections.abc import Sequence
 
 import typer
 
-from leaderboard.cli.board import backup, export, import_
-from leaderboard.cli.load import bench_board
+from leaderboard.cli.bench_board import bench_board
+from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
 from leaderboard.cli.run import check, run, study
-from leaderboard.cli.submission import submission
-from leaderboard.cli.submit import submit
-from leaderboard.cli.worker import worker
+from leaderboard.cli.submit import submission, submit
 from semcomp.cli.options import use_one_blas_thread
 from semcomp.errors import SemcompError
 

@@ -1,8 +1,12 @@
-"""The command `submit`: check results of a method, and hand them to the board's reviewers."""
+"""The commands `submit` and `submission`: results of a method go to the board's reviewers.
+
+With its receipt an entry is looked up or taken back.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from leaderboard.data.problems import Rejected
+    from leaderboard.store.records import Entry
     from leaderboard.submissions.inspection import Inspected
     from leaderboard.submissions.shape import DatasetShape
 
@@ -71,6 +76,32 @@ def submit(
         _say(inspected, as_json)
         return
     _store(inspected, file, replaces, as_json)
+
+
+def submission(
+    receipt: Annotated[
+        str,
+        typer.Argument(
+            help="as `submit` gave it; - reads it from standard input",
+            envvar="SEMCOMP_RECEIPT",
+            show_default=False,
+        ),
+    ],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="take the entry back")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="answer in JSON")] = False,
+) -> None:
+    """Look up an entry of yours by its receipt, or withdraw it."""
+    from leaderboard.store.database import open_store
+    from leaderboard.store.errors import StoreError
+
+    token = sys.stdin.readline().strip() if receipt == "-" else receipt
+    try:
+        store = open_store()
+        entry = store.withdraw(token) if withdraw else store.lookup(token)
+    except StoreError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    print(json.dumps(_record(entry), indent=1, ensure_ascii=False) if as_json else _lines(entry))
 
 
 def _shape(dataset: str) -> DatasetShape:
@@ -162,3 +193,32 @@ def _say(inspected: Inspected, as_json: bool) -> None:
         print(f"  incomplete: {line}")
     if inspected.incomplete:
         print("  It can be submitted, and stands on the board as incomplete, without a rank.")
+
+
+def _record(entry: Entry) -> dict[str, object]:
+    return {
+        "entry": entry.id,
+        "state": entry.state,
+        "kind": entry.kind,
+        "method": entry.method.to_json(),
+        "dataset": entry.dataset,
+        "sha256": entry.digest,
+        "submitted_at": entry.submitted_at.isoformat(),
+        "decided_at": None if entry.decided_at is None else entry.decided_at.isoformat(),
+        "reason": entry.reason,
+        "incomplete": list(entry.incomplete),
+        "progress": entry.progress,
+        "superseded_by": entry.superseded_by,
+    }
+
+
+def _lines(entry: Entry) -> str:
+    lines = [f"Entry {entry.id}, {entry.method.name} ({entry.kind}): {entry.state}"]
+    if entry.progress is not None:
+        lines.append("  {} of {} points scored".format(*entry.progress))
+    if entry.reason:
+        lines.append(f"  {entry.reason}")
+    lines += [f"  incomplete: {line}" for line in entry.incomplete]
+    if entry.superseded_by is not None:
+        lines.append(f"  replaced by entry {entry.superseded_by}")
+    return "\n".join(lines)

@@ -3,8 +3,8 @@
 Self-hosted, `SEMCOMP_REVIEW_TOKEN` holds the token. On a Space the hub signs visitors in (OAuth),
 and `SEMCOMP_MAINTAINERS` names the accounts, separated by commas. Signing in with the token gives
 the page a key of its own, good for that page alone. The board's database keeps a hash of it
-(`store.door`), so that a sign-in holds in every replica, as does the pause after wrong tokens. The
-hash is made with the token: a new token ends all sign-ins.
+(`store.sign_ins`), so that a sign-in holds in every replica, as does the pause after wrong tokens.
+The hash is made with the token: a new token ends all sign-ins.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from leaderboard.store.errors import StoreError
 from semcomp.errors import SemcompError
 
 if TYPE_CHECKING:
-    from leaderboard.store.facade import Door
+    from leaderboard.store.sign_ins import SignIns
 
 TOKEN, MAINTAINERS = "SEMCOMP_REVIEW_TOKEN", "SEMCOMP_MAINTAINERS"
 """Names of the settings."""
@@ -43,7 +43,7 @@ class Access:
         maintainers: Collection[str] = (),
         *,
         hub: bool = False,
-        door: Callable[[], Door] | None = None,
+        door: Callable[[], SignIns] | None = None,
     ) -> None:
         """token: empty for no sign-in by token. maintainers: accounts of the hub.
 
@@ -136,7 +136,7 @@ class Access:
             raise AccessError("Sign in as a maintainer first: you are not signed in, or no longer.")
         return name
 
-    def _opened(self) -> Door:
+    def _opened(self) -> SignIns:
         if self.door is None:
             raise StoreError("no board is open")
         return self.door()

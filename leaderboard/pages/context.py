@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.data.problems import Problem, Rejected, describe
@@ -58,11 +59,12 @@ class BoardContext:
                 self._store = self._open()
             return self._store
 
-    def start(self) -> None:
-        """Score what is queued, in the background, until `close`.
+    def start(self, results: Path | None = None) -> None:
+        """Score what is queued and keep the leaderboard ranked, in the background, until `close`.
 
-        A board that cannot be used is no reason for the demo not to start: it is logged, and the
-        next submission tries again.
+        results: folder of the leaderboard's; None for a board that is not shown. A board that
+        cannot be used is no reason for the demo not to start: it is logged, and the next
+        submission tries again.
         """
         from leaderboard.data.datasets import load_dataset
         from leaderboard.scoring.worker import start_worker_thread
@@ -75,8 +77,11 @@ class BoardContext:
             return
         originals = self._originals or load_dataset
         with self._lock:
-            if self._stop is None:
-                self._stop = start_worker_thread(store, datasets=originals, report=_LOG.info)
+            if self._stop is not None:
+                return
+            self._stop = start_worker_thread(store, datasets=originals, report=_LOG.info)
+            if results is not None:
+                self._keep_ranked(results, self._stop)
 
     def close(self) -> None:
         """Stop the worker; what it was at goes back to the queue."""
@@ -84,6 +89,12 @@ class BoardContext:
             if self._stop is not None:
                 self._stop.set()
                 self._stop = None
+
+    def _keep_ranked(self, results: Path, stop: threading.Event) -> None:
+        from .board.ranking import keep_ranked
+
+        work = (results, self.store, stop)
+        threading.Thread(target=keep_ranked, args=work, name="ranking", daemon=True).start()
 
     def shape(self, dataset: str) -> DatasetShape:
         """A data set's pictures and their sizes. Raises Rejected for one not on the board."""

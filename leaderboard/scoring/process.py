@@ -104,7 +104,7 @@ def answer(request: Request, pipe: Connection) -> Outcome:
     from semcomp.errors import DatasetError
 
     from .rescore import FilesRejected, ScoringError, rescore
-    from .uploaded import upload_of
+    from .submitted import upload_of
 
     use_one_thread()
     try:

@@ -8,7 +8,7 @@ What is finished is kept on disk, so that a scoring that was stopped goes on whe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,14 @@ from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, 
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, SEMC, IsolatedError
-from .submitted import SentFile, SentPoint, Submitted, close_decoders
-
-__all__ = ["PICTURE", "SEMC", "FilesRejected", "ScoringError", "Upload", "UploadPoint", "rescore"]
+from .submitted import (
+    SentFile,
+    SentPoint,
+    Submitted,
+    Upload,
+    UploadPoint,
+    close_decoders,
+)
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
@@ -48,30 +53,6 @@ class ScoringError(SemcompError, RuntimeError):
     """Scoring that failed for reasons of this machine's own; worth trying again."""
 
 
-@dataclass(frozen=True)
-class UploadPoint:
-    """A point of an upload: which picture, at which quality, and its files."""
-
-    image: str
-    quality: Quality
-    files: SentPoint
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What is to be scored.
-
-    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE` or `SEMC`.
-    side_bytes: what a decoder needs for each picture beside its bitstream.
-    """
-
-    name: str
-    digest: str
-    kind: str
-    points: tuple[UploadPoint, ...]
-    side_bytes: int = 0
-
-
 def rescore(
     upload: Upload,
     dataset: Dataset,
@@ -94,25 +75,23 @@ def rescore(
         upload = _carried(upload)
     wanted = _wanted(upload, dataset)
     cache = PointCache(_folder(kept, upload.digest))
-    found: dict[tuple[str, Quality], dict[str, Any]] = {}
+    work = identity(Submitted(upload.digest, upload.kind, []))
+    measured: dict[tuple[str, Quality], dict[str, Any]] = {}
     tasks, points = [], {}
-    known: dict[str, Any] = {}
     for picture, own in wanted:
-        codec = Submitted(upload.digest, upload.kind, [point.files for point in own])
-        known = known or identity(codec)
         left = []
         for place, point in enumerate(own):
             points[picture.name, place] = point
-            stored = cache.read(_key(known, upload, picture, point))
+            stored = cache.read(_key(work, upload, picture, point))
             if stored is None:
                 left.append(float(place))
             else:
-                found[point.image, point.quality] = stored
+                measured[point.image, point.quality] = stored
         if left:
-            tasks.append(Task(codec, picture, tuple(left), known))
-    total = sum(len(own) for _, own in wanted)
+            codec = Submitted(upload.digest, upload.kind, [point.files for point in own])
+            tasks.append(Task(codec, picture, tuple(left), work))
     if report is not None:
-        report(len(found), total)
+        report(len(measured), len(points))
     made = made_by(Submitted(upload.digest, upload.kind, []))
     problems: list[str] = []
     outcomes = _workers(jobs, ray).run(tasks)
@@ -127,29 +106,40 @@ def rescore(
                     break
                 continue
             stored = {"point": outcome.point, "made": {**made, "device": outcome.device}}
-            cache.write(_key(known, upload, picture, point), **stored)
-            found[point.image, point.quality] = stored
+            cache.write(_key(work, upload, picture, point), **stored)
+            measured[point.image, point.quality] = stored
             if report is not None:
-                report(len(found), total)
+                report(len(measured), len(points))
     finally:
         outcomes.close()
         close_decoders()
     if problems:
         raise FilesRejected(problems)
+    return _results(upload, dataset.name, wanted, measured, work)
+
+
+def _results(
+    upload: Upload,
+    dataset: str,
+    wanted: list[tuple[Picture, list[UploadPoint]]],
+    measured: Mapping[tuple[str, Quality], dict[str, Any]],
+    work: Mapping[str, Any],
+) -> Results:
+    """Results of the points of an upload, all of which are measured. Raises FilesRejected."""
     rows = []
     for picture, own in wanted:
         height, width = picture.load().shape[:2]
         for point in own:
-            measured = found[point.image, point.quality]["point"]
-            rows.append(_row(point, measured, upload.side_bytes, height * width))
+            found = measured[point.image, point.quality]["point"]
+            rows.append(_row(point, found, upload.side_bytes, height * width))
     provenance = {
         "kind": KINDS[upload.kind],
         "upload": upload.digest,
-        **{name: known[name] for name in ("version", "settings", "code", "metrics")},
-        **joined([each["made"] for each in found.values()]),
+        **{name: work[name] for name in ("version", "settings", "code", "metrics")},
+        **joined([each["made"] for each in measured.values()]),
     }
     try:
-        return Results(upload.name, "", dataset.name, tuple(rows), provenance)
+        return Results(upload.name, "", dataset, tuple(rows), provenance)
     except ResultsError as error:
         raise FilesRejected([str(error)]) from error
 
@@ -202,12 +192,12 @@ class _Bytes:
 
 
 def _key(
-    known: dict[str, Any], upload: Upload, picture: Picture, point: UploadPoint
+    work: Mapping[str, Any], upload: Upload, picture: Picture, point: UploadPoint
 ) -> dict[str, Any]:
     """What decides the numbers of a point; the upload's hash stands for the bytes of its files."""
     files = point.files
     return {
-        **known,
+        **work,
         "upload": upload.digest,
         "bitstream": files.bitstream.name,
         "reconstruction": None if files.reconstruction is None else files.reconstruction.name,

@@ -1,18 +1,24 @@
-"""A submission's files of one picture as a codec of the benchmark: encoding looks the file up.
+"""An uploaded archive as a codec of the benchmark: encoding looks the file up that was sent in.
 
-So the benchmark's own workers and metrics score what was sent in, and nothing is measured twice in
-two ways. What is decoded is decoded in a bounded process, see `leaderboard.scoring.isolated`.
+So the benchmark's own workers and metrics score it, and nothing is measured twice in two ways.
+Files are read from the archive when they are wanted. What is decoded is decoded in a bounded
+process, see `leaderboard.scoring.isolated`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
 import semcomp
 from leaderboard.codecs.base import CodecError, Seconds, read_pillow, write_pillow
+from leaderboard.data.results import Quality
+from leaderboard.submissions.archives import open_archive, read_member
+from leaderboard.submissions.inspection import Inspected
+from leaderboard.submissions.shape import Limits as ArchiveLimits
 
 from .isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
 
@@ -21,6 +27,9 @@ LIMITS = {
     SEMC: Limits(memory=1 << 30, cpu_s=180.0, wall_s=600.0),
 }
 """What decoding one file may take; a hundred times what an honest one of Kodak's size needs."""
+
+MEMBER_BYTES = 64 << 20
+"""Most that one file of an archive may have; a PNG of Kodak's size has 1 MB."""
 
 _decoders: dict[str, Decoder] = {}
 """The decoder of the upload at hand: no two submissions share a process."""
@@ -42,6 +51,61 @@ class SentPoint:
 
     bitstream: SentFile
     reconstruction: SentFile | None
+
+
+@dataclass(frozen=True)
+class UploadPoint:
+    """A point of an upload: which picture, at which quality, and its files."""
+
+    image: str
+    quality: Quality
+    files: SentPoint
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is to be scored.
+
+    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE` or `SEMC`.
+    side_bytes: what a decoder needs for each picture beside its bitstream.
+    """
+
+    name: str
+    digest: str
+    kind: str
+    points: tuple[UploadPoint, ...]
+    side_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class ArchiveMember:
+    """A file in an archive, read anew each time."""
+
+    path: Path
+    name: str
+
+    def __call__(self) -> bytes:
+        """Its bytes. Raises Rejected for a damaged archive, OSError where it is gone."""
+        with open_archive(self.path, ArchiveLimits()) as archive:
+            return read_member(archive, self.name, MEMBER_BYTES)
+
+
+def upload_of(path: Path, inspected: Inspected) -> Upload:
+    """The upload of an archive that has been inspected.
+
+    The side information that the submitter states belongs to every picture's rate; what is not
+    stated counts as none, and the board shows that.
+    """
+    points = []
+    for point in inspected.points:
+        picture = None
+        if point.reconstruction is not None:
+            picture = SentFile(point.reconstruction, ArchiveMember(path, point.reconstruction))
+        stream = SentFile(point.bitstream, ArchiveMember(path, point.bitstream))
+        points.append(UploadPoint(point.image, point.quality, SentPoint(stream, picture)))
+    kind = SEMC if all(p.reconstruction is None for p in inspected.points) else PICTURE
+    side_bytes = inspected.method.side_information_bytes or 0
+    return Upload(inspected.method.name, inspected.digest, kind, tuple(points), side_bytes)
 
 
 class Submitted:

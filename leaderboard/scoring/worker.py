@@ -7,7 +7,6 @@ ends; points it had finished on this machine are not measured again.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import socket
@@ -18,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.data.datasets import Dataset, load_dataset
-from leaderboard.store.database import Job, JobLost, NotFound, Store, StoreError
+from leaderboard.store.database import Job, JobLost, Store, StoreError
 from leaderboard.store.uploads import keep_days
 from semcomp.errors import DatasetError
 from semcomp.files import cache_folder
 
 from .process import Outcome, Progress, Request, ScoringProcess
 from .rescore import forget
-from .summaries import summarise
 
 LEASE_S = 120.0
 POLL_S = 2.0
@@ -170,8 +168,6 @@ def _do(work: _Work, job: Job) -> bool:
         return True
     work.store.finish(job, outcome.results)
     forget(entry.digest, work.kept)
-    with contextlib.suppress(NotFound):  # withdrawn for good since
-        work.store.put_summary(entry.id, summarise(outcome.results))
     work.report(f"{label} is scored")
     return True
 

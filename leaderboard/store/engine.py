@@ -1,7 +1,8 @@
-"""The connection to SQLite or PostgreSQL, set up so that both behave alike.
+"""The connection to SQLite or PostgreSQL and its transactions, set up so that both behave alike.
 
 Readers see one consistent state and wait for nobody; writers wait for each other (SQLite: one at a
-time, from their first statement; PostgreSQL: row by row).
+time, from their first statement; PostgreSQL: row by row). What the database itself says is wrong
+becomes a StoreError that names the remedy.
 """
 
 from __future__ import annotations
@@ -10,14 +11,25 @@ import errno
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
-from .errors import StoreError
+from .errors import Duplicate, StoreError
+from .limits import Rates
 
 URL_VARIABLE = "SEMCOMP_DATABASE_URL"
 FOLDER_VARIABLE = "SEMCOMP_DATA_DIR"
@@ -26,6 +38,75 @@ WAIT = 30
 """Seconds a writer waits for another one before it gives up."""
 CONNECT_WAIT = 10
 """Seconds to wait for a PostgreSQL server."""
+_SIGNS = (
+    ("database is locked", "others are writing to the board: try again in a minute"),
+    ("lock timeout", "others are writing to the board: try again in a minute"),
+    ("deadlock", "others changed the same entry at this moment: try again"),
+    ("could not serialize", "others changed the same entry at this moment: try again"),
+    ("disk is full", "there is no room left on the disk: make some, then try again"),
+    ("no space left", "there is no room left on the database's disk: make some, then try again"),
+    ("readonly", "the board's file may not be written: correct its permissions"),
+    ("read-only", "the board's database takes no changes at the moment: try again later"),
+    ("malformed", "the board's file is damaged: put a backup back"),
+    ("not a database", "the file is no board: name another one"),
+    ("no such table", "the board's tables are gone: put a backup back"),
+)
+"""What databases say, and the problem with its remedy in words."""
+
+
+class Database:
+    """An open database; every public method of what is built on it is one transaction."""
+
+    def __init__(
+        self, engine: Engine, rates: Rates, clock: Callable[[], float] | None = None
+    ) -> None:
+        """Use `open_store`. clock: seconds since 1970 in place of the database's own."""
+        self._engine, self._rates, self._clock = engine, rates, clock
+
+    def __repr__(self) -> str:
+        """Where the board is, without a password."""
+        return f"Store({where(self._engine.url)})"
+
+    def close(self) -> None:
+        """Let go of the database; the next use connects again."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """A transaction that changes the board: all of it is stored, or nothing is.
+
+        Raises StoreError, with nothing stored.
+        """
+        engine = self._engine.execution_options(writing=True)
+        with _in_words(engine, "; nothing was stored"), Session(engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _reading(self, *, snapshot: bool = False) -> Iterator[Session]:
+        """A transaction that only reads. snapshot: all its queries see the same moment.
+
+        Raises StoreError.
+        """
+        engine = self._engine
+        if snapshot and engine.dialect.name == "postgresql":  # SQLite always reads so
+            engine = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        with _in_words(engine), Session(engine) as session:
+            yield session
+
+    def _seconds(self, session: Session) -> float:
+        """Seconds since 1970 by the one clock that all replicas share."""
+        if self._clock is not None:
+            return self._clock()
+        if session.get_bind().dialect.name == "sqlite":
+            return time.time()  # a file: everyone is on this machine
+        query = "SELECT extract(epoch FROM clock_timestamp())"
+        return float(session.connection().exec_driver_sql(query).scalar_one())
+
+    def _now(self, session: Session) -> datetime:
+        """`_seconds` as a moment, UTC."""
+        return datetime.fromtimestamp(self._seconds(session), timezone.utc)
 
 
 def board_url(url: str | None) -> URL:
@@ -64,14 +145,6 @@ def make_engine(url: URL) -> Engine:
 def is_sqlite(connection: Connection) -> bool:
     """Whether a connection leads to SQLite."""
     return connection.dialect.name == "sqlite"
-
-
-def database_time(connection: Connection) -> float:
-    """Seconds since 1970 by the one clock that all replicas share."""
-    if is_sqlite(connection):
-        return time.time()  # a file: everyone is on this machine
-    value = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one()
-    return float(value)
 
 
 def where(url: URL) -> str:
@@ -201,3 +274,33 @@ def _postgres(url: URL) -> Engine:
             f"correct {URL_VARIABLE}"
         ) from error
     return engine
+
+
+@contextmanager
+def _in_words(engine: Engine, outcome: str = "") -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if "claim" in str(error.orig):
+            raise Duplicate(
+                "this very file was sent by somebody else at the same moment: it is stored once"
+            ) from error
+        raise
+    except PoolTimeout as error:
+        raise StoreError(f"too many use the board at this moment: try again{outcome}") from error
+    except DBAPIError as error:
+        known = isinstance(error, (OperationalError, InterfaceError))
+        if not known and not error.connection_invalidated:
+            raise  # a mistake of this code, not of its surroundings
+        raise StoreError(f"{_remedy(engine, error)}{outcome}") from error
+
+
+def _remedy(engine: Engine, error: DBAPIError) -> str:
+    text = " ".join(str(error.orig).split())
+    for sign, remedy in _SIGNS:
+        if sign in text.lower():
+            return remedy
+    return (
+        f"the board's database {where(engine.url)} does not answer ({text}): start it, or correct "
+        f"{URL_VARIABLE}"
+    )

@@ -7,7 +7,7 @@
              ├─ results         packed rows of a scored or self-reported entry
              ├─ uploads ─ upload_chunks     the file as it came
              ├─ jobs            what is still to be scored
-             ├─ summaries       what was worked out from the results
+             ├─ bd_rates        its BD-rates against the page's anchors
              └─ history         every change of state, never changed or deleted
     tries ─ who had a file checked within the last hour
     sign_ins, wrong_tokens ─ maintainers on the page, and who guesses at their token
@@ -17,18 +17,82 @@ Changes of this module need a migration (`migrations/versions`); a test compares
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, MetaData, String
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-from .columns import JsonText, PlainText, UtcTime
 
 STATES = ("scoring", "pending", "approved", "rejected", "withdrawn", "superseded", "failed")
 """Where an entry can stand."""
 ACTIVE = ("scoring", "pending", "approved")
 """States in which an entry's file may be on the board only once."""
+
+
+class PlainText(TypeDecorator[str]):
+    """Text as it came, except for the characters that PostgreSQL does not take.
+
+    NUL and lone surrogates become the replacement character.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Text on its way into the database."""
+        if value is None:
+            return None
+        whole = value.replace("\0", "\ufffd")
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in whole)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as ASCII text, so that every character that JSON knows survives."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """A value on its way into the database. Raises ValueError for NaN and infinities."""
+        return None if value is None else json.dumps(value, allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """A value on its way out."""
+        return None if value is None else json.loads(value)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment with its time zone, always UTC; SQLite itself forgets zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """A moment on its way into the database. Raises ValueError for one without a zone."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return None if value is None else value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """A moment on its way out."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            return value.replace(tzinfo=timezone.utc)
+        return value.astimezone(timezone.utc)
 
 
 class Base(DeclarativeBase):
@@ -150,13 +214,27 @@ class JobRow(Base):
     total: Mapped[int]
 
 
-class SummaryRow(Base):
-    """What was worked out from an entry's results, for a board that opens quickly."""
+class BdRateRow(Base):
+    """How a complete entry stands against an anchor by one score, or why it does not."""
 
-    __tablename__ = "summaries"
+    __tablename__ = "bd_rates"
+    __table_args__ = (Index("ix_bd_rates_anchor", "anchor", "metric"),)
 
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
-    payload: Mapped[dict[str, Any]] = mapped_column(JsonText)
+    anchor: Mapped[str] = mapped_column(PlainText, primary_key=True)
+    metric: Mapped[str] = mapped_column(String(16), primary_key=True)
+    basis: Mapped[str] = mapped_column(String(64))
+    """Hash of the anchor's results that it was computed with; with others it is stale."""
+    pictures: Mapped[int]
+    """How many of the anchor's pictures the entry has."""
+    percent: Mapped[float | None] = mapped_column(Double)
+    low: Mapped[float | None] = mapped_column(Double)
+    high: Mapped[float | None] = mapped_column(Double)
+    overlap: Mapped[float | None] = mapped_column(Double)
+    images: Mapped[list[float]] = mapped_column(JsonText)
+    """Every picture's own percent, in order of the pictures' names."""
+    note: Mapped[str] = mapped_column(PlainText)
+    """Why there is no number; empty if there is one."""
 
 
 class HistoryRow(Base):

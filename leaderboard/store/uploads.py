@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -74,8 +73,8 @@ def chunks(session: Session, entry_id: int) -> Iterator[bytes]:
 def purge(session: Session, entry_id: int, now: datetime) -> None:
     """Let go of an upload's bytes; that it was here, and how large, stays."""
     session.execute(delete(ChunkRow).where(ChunkRow.entry_id == entry_id))
-    kept = UploadRow.entry_id == entry_id, UploadRow.purged_at.is_(None)
-    session.execute(update(UploadRow).where(*kept).values(purged_at=now))
+    here = UploadRow.entry_id == entry_id, UploadRow.purged_at.is_(None)
+    session.execute(update(UploadRow).where(*here).values(purged_at=now))
 
 
 def purge_old(session: Session, before: datetime, now: datetime) -> int:
@@ -125,25 +124,18 @@ def fetch(session: Session, entry_id: int) -> Iterator[Path]:
         )
     digest, suffix = entry.digest, row.suffix
     with tempfile.TemporaryDirectory(prefix="semcomp-upload-") as folder:
-        path = Path(folder) / f"upload{suffix}"
+        path, sha = Path(folder) / f"upload{suffix}", hashlib.sha256()
         with path.open("wb") as file:
-            copied = copy_upload(session, entry_id, file)
+            for data in chunks(session, entry_id):
+                file.write(data)
+                sha.update(data)
         session.rollback()  # the reader's snapshot is not held while the file is worked on
-        if copied != digest:
+        if sha.hexdigest() != digest:
             raise StoreError(
                 f"the upload of entry {entry_id} is damaged in the database: put a backup back, or "
                 "ask the submitter to send it again"
             )
         yield path
-
-
-def copy_upload(session: Session, entry_id: int, file: BinaryIO) -> str:
-    """Write an upload into an open file; returns its SHA-256, hex."""
-    sha = hashlib.sha256()
-    for data in chunks(session, entry_id):
-        file.write(data)
-        sha.update(data)
-    return sha.hexdigest()
 
 
 def _suffix(name: str) -> str:

@@ -14,8 +14,7 @@ from skimage import data
 
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.scoring.isolated import PICTURE, SEMC
-from leaderboard.scoring.rescore import Upload, UploadPoint
-from leaderboard.scoring.submitted import SentFile, SentPoint
+from leaderboard.scoring.submitted import SentFile, SentPoint, Upload, UploadPoint
 from semcomp.pipeline import compress
 
 Pixels = NDArray[np.uint8]

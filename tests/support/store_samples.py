@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.data.results import Results, Row
-from leaderboard.store.database import Receipt, Store
+from leaderboard.store.database import BdRate, Entry, Receipt, Store
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 
@@ -58,3 +58,13 @@ def send(
     path, digest = write_upload(folder, content, ".json" if kind == "self-reported" else ".zip")
     found = inspected(digest, kind, **method)
     return store.add(found, path, submitter=submitter, replaces=replaces)
+
+
+def approved(store: Store, dataset: str = "kodak") -> list[tuple[Entry, Results]]:
+    """The public board of a data set, oldest entry first."""
+    return [(each, store.results(each.id)) for each in store.entries(["approved"], dataset)]
+
+
+def bd_rate(percent: float, basis: str = "basis") -> BdRate:
+    """A BD-rate against BPG."""
+    return BdRate("bpg", "psnr", basis, 2, percent, percent - 1, percent + 1, 0.9, (percent, 0.1))

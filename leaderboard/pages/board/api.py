@@ -39,7 +39,7 @@ class Api:
             raise _error(NO_ANCHOR)
         try:
             table = ranking(board, view.metric, view.anchor)
-        except NoCurve as error:
+        except (NoCurve, StoreError) as error:
             raise _error(str(error)) from error
         return {
             "dataset": view.dataset,

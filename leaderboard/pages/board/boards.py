@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,18 +23,31 @@ from leaderboard.data.published import PUBLISHED, read_published
 from leaderboard.data.results import METRICS, Results, ResultsError, read_results, to_frame
 from semcomp.files import ASSETS
 
-from .entries import Listed, listed, results_of
-
 if TYPE_CHECKING:
     import pandas
 
-    from leaderboard.store.database import Store
+    from leaderboard.store.database import Entry, Store
 
 OpenStore = Callable[[], "Store"]
 HERE = "this repository"
 """What the filter and a badge call results that were measured by this repository's own runs."""
 FOLDER = ASSETS / "results"
 """Holds a folder of results per data set."""
+PREFIX = "entry-"
+"""Links name a submission by this and its number, since its name may hold anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """An approved entry on a board. name: unlike any other's there."""
+
+    name: str
+    entry: Entry
+
+    @property
+    def token(self) -> str:
+        """What links call it."""
+        return f"{PREFIX}{self.entry.id}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +109,7 @@ class Board:
         """A codec's or a submission's results. Raises StoreError where these cannot be read."""
         if codec in self.entries:
             assert self.store is not None
-            return results_of(self.store, self.entries[codec])
+            return _results_of(self.store, self.entries[codec])
         return next(each for each in self.results if each.name == codec)
 
     def frame_with(self, names: Sequence[str]) -> pandas.DataFrame:
@@ -147,9 +160,38 @@ def _with_entries(boards: Boards, store: Store, revision: int) -> Boards:
 def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
     found = dict(boards.boards)
     for dataset, board in boards.boards.items():
-        entries = listed(store, dataset, set(board.codecs))
+        entries = _listed(store, dataset, set(board.codecs))
         found[dataset] = replace(board, entries=entries, store=store, own=board)
     return replace(boards, boards=found)
+
+
+def _listed(store: Store, dataset: str, taken: Collection[str]) -> dict[str, Listed]:
+    """The approved entries of a data set by their names on the board, oldest first.
+
+    taken: names of codecs that are on the board already. Raises StoreError.
+    """
+    named: dict[str, Listed] = {}
+    for entry in store.entries(["approved"], dataset):
+        name = entry.method.name
+        if name in taken or name in named:
+            name = f"{name} (#{entry.id})"
+        named[name] = Listed(name, entry)
+    return named
+
+
+@lru_cache(maxsize=64)
+def _results_of(store: Store, each: Listed) -> Results:
+    """An entry's results under its name on the board. Raises StoreError."""
+    results = store.results(each.entry.id)
+    provenance = {
+        **results.provenance,
+        "kind": each.entry.kind,
+        "method": each.entry.method.to_json(),
+        "entry": each.entry.id,
+        "submitted": each.entry.submitted_at.strftime("%Y-%m-%d"),
+        "upload": each.entry.digest,
+    }
+    return replace(results, name=each.name, provenance=provenance)
 
 
 @lru_cache(maxsize=32)

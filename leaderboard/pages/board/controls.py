@@ -1,7 +1,14 @@
-"""The leaderboard's controls as a view sets them: their choices and their values."""
+"""The leaderboard's controls: their choices and values as a view sets them, and what is typed.
+
+A board may have thousands of submissions; a page that carried them all would open slowly. So a
+list offers a few at a time, and follows what a visitor types into it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,10 +17,12 @@ from leaderboard.analysis.look import METRIC_NAMES, look_of
 from semcomp.demo.shared.work import samples
 
 from . import words
-from .boards import Board, Boards
+from .boards import Board, Boards, OpenStore, load_boards
 from .pictures import AT_FIRST, MOST, has_pixels, runnable
-from .search import found
 from .view import View
+
+MOST_FOUND = 50
+"""Submissions that a list offers at a time."""
 
 
 def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
@@ -70,6 +79,59 @@ def methods_of(board: Board | None, chosen: str, text: str = "", **changes: Any)
     ]
     sent = found(board, text, [chosen] if chosen else []) if board else []
     return gr.Dropdown(choices=[*own, *sent], **changes)
+
+
+class Choosing:
+    """The events of both lists. dataset, chosen: what the page has now, whatever that is."""
+
+    def __init__(self, folder: Path, store: OpenStore | None = None) -> None:
+        self.folder, self.store = folder, store
+
+    def curves(self, dataset: Any, chosen: Any, typed: Any = "") -> Any:
+        """The submissions to draw that fit what is typed."""
+        board = self._large(dataset)
+        return submitted_of(board, texts_of(chosen), text_of(typed)) if board else gr.skip()
+
+    def method(self, dataset: Any, chosen: Any, typed: Any = "") -> Any:
+        """The methods to read about that fit what is typed."""
+        board = self._large(dataset)
+        if board is None:
+            return gr.skip()
+        # The box has the chosen one's name before anything is typed.
+        text = "" if board.named(text_of(chosen)) == typed else text_of(typed)
+        return methods_of(board, text_of(chosen), text)
+
+    def _large(self, dataset: Any) -> Board | None:
+        """A board whose submissions are not all in the lists; None for others."""
+        board = load_boards(self.folder, store=self.store).boards.get(text_of(dataset))
+        return board if board is not None and len(board.entries) > MOST_FOUND else None
+
+
+def found(board: Board, text: str, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
+    """(name, token) of the submissions whose name contains a text, whatever its case.
+
+    At most `MOST_FOUND`, names that begin with it first; then the chosen ones (tokens) that are not
+    among them, without which a list could not show what it has.
+    """
+    wanted = text.strip().casefold()
+    fits = (name for name in board.entries if wanted in name.casefold())
+    some = list(islice(fits, 20 * MOST_FOUND))
+    some.sort(key=lambda name: not name.casefold().startswith(wanted))
+    names = some[:MOST_FOUND]
+    for held in map(board.named, chosen):
+        if held is not None and held in board.entries and held not in names:
+            names.append(held)
+    return [(name, board.entries[name].token) for name in names]
+
+
+def text_of(value: Any) -> str:
+    """A control's text as it was sent; empty for what is none."""
+    return value if isinstance(value, str) else ""
+
+
+def texts_of(value: Any) -> list[str]:
+    """A control's texts as they were sent."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _labels(board: Board | None) -> dict[str, str]:

@@ -22,10 +22,9 @@ from leaderboard.store.errors import StoreError
 from . import words
 from .api import NO_ANCHOR
 from .boards import Board, Boards, OpenStore, load_boards
-from .controls import controls_of
+from .controls import controls_of, text_of, texts_of
 from .figure import figure_of
 from .ranking import everything, matching, points_at, ranking, rows_csv
-from .search import text_of, texts_of
 from .view import TAB, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
@@ -227,7 +226,7 @@ def _ranking(board: Board, view: View) -> tuple[Any, str]:
         return None, NO_ANCHOR
     try:
         return ranking(board, view.metric, view.anchor), ""
-    except NoCurve as error:
+    except (NoCurve, StoreError) as error:
         return None, str(error)
 
 

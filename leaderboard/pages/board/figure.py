@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.data.published import PUBLISHED
 
 from .boards import Board
-from .memory import kept
 from .view import View
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def figure_of(board: Board, view: View, dark: bool, narrow: bool) -> plotly.grap
     )
 
 
-@kept(64)
+@lru_cache(maxsize=64)
 def _drawn(
     board: Board,
     metric: str,

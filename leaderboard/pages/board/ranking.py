@@ -6,28 +6,34 @@ All of it is kept in memory, for as many boards, metrics and anchors as visitors
 from __future__ import annotations
 
 import json
+import logging
 import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leaderboard.analysis import tables
-from leaderboard.analysis.curves import NoCurve, image_curves, on_log_scale, rows_of, score_at
+from leaderboard.analysis.curves import NoCurve, rows_of, score_at
 from leaderboard.analysis.look import look_of
 from leaderboard.data.published import PUBLISHED
 from leaderboard.data.results import MEAN, METRICS
-from leaderboard.scoring.many import compare_many
+from leaderboard.scoring.bd_rates import bd_rates, comparison, update
+from leaderboard.store.errors import StoreError
 
-from .boards import HERE, Board
-from .memory import kept
+from .boards import HERE, Board, Boards, OpenStore, default_anchor, load_boards
 
 if TYPE_CHECKING:
     import pandas
 
-_KEPT = 64
+_LOG = logging.getLogger(__name__)
+_CACHED = 64
 """Rankings and pictures' tables that stay in memory."""
+PAUSE = 3.0
+"""Seconds between looks at the board; a look asks the database for one number."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,12 @@ class Point:
     high: float
 
 
-@kept(_KEPT)
+@lru_cache(maxsize=_CACHED)
 def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     """`tables.ranked` with the submissions among the codecs, and two columns more.
 
-    missing: how many pictures a codec lacks. text: what the filter looks at. Raises NoCurve.
+    missing: how many pictures a codec lacks. text: what the filter looks at. Raises NoCurve,
+    StoreError.
     """
     codecs = _own_standings(board.alone, metric, anchor)
     table = tables.placed([*codecs, *_entry_standings(board, metric, anchor)])
@@ -67,30 +74,28 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     return table
 
 
-@kept(_KEPT)
+@lru_cache(maxsize=_CACHED)
 def _own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
     """How this repository's codecs stand. Raises NoCurve."""
     return tuple(tables.standings(board.frame, metric, anchor))
 
 
 def _entry_standings(board: Board, metric: str, anchor: str) -> list[tables.Standing]:
-    """How the submissions stand. Raises NoCurve for an anchor without this score."""
-    if not board.entries:
+    """How the submissions stand. Raises StoreError."""
+    if not board.entries or board.store is None:
         return []
-    anchors = {
-        image: (rates, on_log_scale(metric, scores))
-        for image, (rates, scores) in image_curves(board.frame, anchor, metric).items()
-    }
-    complete = {n: each.curves for n, each in board.entries.items() if not each.entry.incomplete}
-    found, notes = compare_many(complete, anchors, anchor, metric)
-    known = set(board.pictures)
+    theirs = board.of(anchor)
+    entries = [each.entry for each in board.entries.values()]
+    rates = bd_rates(board.store, entries, board.name, theirs, metric)
     standings = []
     for name, each in board.entries.items():
-        why = notes.get(name, "; ".join(each.entry.incomplete))
-        count = len(known & set(each.curves.images))
+        rate = rates[each.entry.id]
         # Times that others state come from other machines: no match for those measured here.
         standings.append(
-            tables.Standing(name, each.entry.kind, found.get(name), why, math.nan, math.nan, count)
+            tables.Standing(
+                *(name, each.entry.kind, comparison(name, rate, theirs), rate.note),
+                *(math.nan, math.nan, rate.pictures),
+            )
         )
     return standings
 
@@ -111,7 +116,7 @@ def matching(table: pandas.DataFrame, text: str) -> pandas.DataFrame:
     return table[[all(word in line for word in words) for line in table["text"]]]
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED)
 def points_at(
     board: Board, picture: str, bpp: float, names: tuple[str, ...] = ()
 ) -> tuple[Point, ...]:
@@ -190,3 +195,39 @@ def everything(board: Board, metric: str, anchor: str | None, names: tuple[str, 
         "results": [each.to_json() for each in [*board.results, *map(board.of, chosen)]],
     }
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def keep_ranked(folder: Path, store: OpenStore, stop: threading.Event) -> None:
+    """Compute BD-rates as soon as entries are approved, and the first page's ranking, until `stop`.
+
+    Nobody depends on it: who comes earlier gets the same answer from the same functions, later.
+    """
+    import matplotlib
+
+    # Gradio asks for it with the first event of all, which would wait for the import.
+    matplotlib.get_backend()
+    ready: Boards | None = None
+    told = ""
+    while not stop.is_set():
+        try:
+            boards = load_boards(folder, store=store)
+            if ready is None or boards.boards is not ready.boards:
+                for board in boards.boards.values():
+                    _rank_ahead(board, stop)
+                ready = boards
+        except (StoreError, OSError) as error:  # visitors are told by the page
+            if told != str(error):
+                told = str(error)
+                _LOG.warning("BD-rates wait until somebody asks for them: %s", told)
+        stop.wait(PAUSE)
+
+
+def _rank_ahead(board: Board, stop: threading.Event) -> None:
+    if board.store is not None:
+        update(board.store, board.name, [board.of(name) for name in board.anchors], stop)
+    anchor = default_anchor(board.anchors)
+    for metric in board.metrics if anchor else ():
+        try:
+            ranking(board, metric, str(anchor))
+        except NoCurve as error:  # the page says so too
+            _LOG.debug("no ranking by %s: %s", metric, error)

@@ -17,7 +17,7 @@ from semcomp.demo.shared.static import static
 from . import words
 from .api import Api
 from .boards import FOLDER, OpenStore
-from .choosing import Choosing
+from .controls import Choosing
 from .decode import decode_on_gpu
 from .events import Events
 from .view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS

@@ -13,8 +13,7 @@ from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import Results
 from leaderboard.pages.submit.words import link_html
 
-from .boards import HERE, Board
-from .entries import Listed
+from .boards import HERE, Board, Listed
 from .figure import in_theme
 from .ranking import Point
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pytest
 
-from leaderboard.pages.board import memory as page_memory
-from leaderboard.pages.board import ready as page_ready
+from leaderboard.pages.board import ranking as page_ranking
 from leaderboard.pages.board.boards import Board, load_boards
-from leaderboard.pages.board.choosing import Choosing
+from leaderboard.pages.board.controls import MOST_FOUND, Choosing, found
 from leaderboard.pages.board.events import Events
-from leaderboard.pages.board.ranking import ranking
-from leaderboard.pages.board.search import MOST_FOUND, found
 from leaderboard.pages.board.tab import CSS, build_tab
 from leaderboard.pages.board.view import TAB
+from leaderboard.scoring.bd_rates import basis_of
 from leaderboard.scoring.synthetic import fill_board
 from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.shape import DatasetShape
@@ -52,6 +51,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def board(folder: Path, store: Store) -> Board:
     return load_boards(folder, store=lambda: store).boards["kodak"]
+
+
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.02)
 
 
 def controls(whole: tuple[Any, ...]) -> list[Any]:
@@ -136,103 +142,64 @@ def test_the_same_filter_again_sends_nothing(folder: Path, store: Store) -> None
     assert events.narrow(second, *values)[2].value == 1
 
 
-def test_many_who_ask_at_once_share_one_answer() -> None:
-    started, go = threading.Event(), threading.Event()
-    calls: list[int] = []
-
-    @page_memory.kept(2)
-    def slow(number: int) -> list[int]:
-        calls.append(number)
-        started.set()
-        assert go.wait(60)
-        return [number]
-
-    answers: list[list[int]] = []
-    threads = [threading.Thread(target=lambda: answers.append(slow(1))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    assert started.wait(60)
-    go.set()
-    for thread in threads:
-        thread.join()
-    assert calls == [1] and all(answer is answers[0] for answer in answers)
-    slow(2), slow(3)
-    assert slow(1) is not answers[0] and calls == [1, 2, 3, 1]  # the oldest was forgotten
-
-
-def test_an_error_is_not_kept() -> None:
-    failing = [True]
-
-    @page_memory.kept(2)
-    def often(number: int) -> int:
-        if failing:
-            raise StoreError("not now")
-        return number
-
-    with pytest.raises(StoreError):
-        often(1)
-    failing.clear()
-    assert often(1) == 1
-
-
-def test_the_first_page_is_ready_before_somebody_comes(
-    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    boards = page_ready.make_ready(folder, lambda: store)
-    board = boards.boards["kodak"]
-
-    def compute(*_: Any) -> Any:
-        raise AssertionError("this was to be in memory")
-
-    monkeypatch.setattr("leaderboard.pages.board.ranking.compare_many", compute)
-    monkeypatch.setattr("leaderboard.analysis.figures.rd_figure", compute)
-    events = Events(folder, lambda: store)
-    whole = events.switch("", BROWSER)
-    assert events.drawn(*controls(whole))[0] is not None
-    for metric in board.metrics:
-        assert len(ranking(board, metric, "bpg")) > COUNT
-
-
-def test_it_is_made_ready_again_when_the_board_changes(
+def test_bd_rates_are_there_before_somebody_asks(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
-    seen = threading.Condition()
-    whole = page_ready.make_ready
-
-    def watched(*args: Any) -> Any:
-        boards = whole(*args)
-        with seen:
-            made.append(len(boards.boards["kodak"].entries))
-            seen.notify_all()
-        return boards
-
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    monkeypatch.setattr(page_ready, "make_ready", watched)
-    monkeypatch.setattr(page_ready, "PAUSE", 0.02)
+    """In the background: of entries that are on the board, and of one as soon as it is approved."""
     *_, (_, own) = fill_board(tmp_path, 2, 4, DatasetShape.kodak())
-    stop = page_ready.keep_ready(folder, lambda: own)
+    board = load_boards(folder).boards["kodak"]
+    bpg = board.of("bpg")
+
+    def ready() -> set[int]:
+        rates = own.bd_rates("kodak", "bpg", "si_ssim_2", basis_of(bpg))
+        return set(rates) if not own.without_bd_rates("kodak", 20, bases) else set()
+
+    bases = [basis_of(board.of(name)) for name in board.anchors]
+    assert len(bases) * len(board.metrics) == 20
+    monkeypatch.setattr(page_ranking, "PAUSE", 0.02)
+    own.withdraw_by_maintainer(1, "maintainer", "a test")
+    stop = threading.Event()
+    work = (folder, lambda: own, stop)
+    thread = threading.Thread(target=page_ranking.keep_ranked, args=work)
+    thread.start()
     try:
-        with seen:
-            assert seen.wait_for(lambda: made == [2], 120)
-        own.withdraw_by_maintainer(1, "maintainer", "a test")
-        with seen:
-            assert seen.wait_for(lambda: made == [2, 1], 120)
+        until(lambda: ready() == {2})
+        *_, (_, other) = fill_board(tmp_path, 1, 4, DatasetShape.kodak())
+        other.close()
+        until(lambda: ready() == {2, 3})
     finally:
         stop.set()
-        own.close()
+        thread.join()
+
+    def compute(*_: Any) -> Any:
+        raise AssertionError("this was to be in the database")
+
+    monkeypatch.setattr("leaderboard.scoring.bd_rates.compare", compute)
+    page_ranking.ranking.cache_clear()
+    board = load_boards(folder, store=lambda: own).boards["kodak"]
+    for metric in board.metrics:
+        table = page_ranking.ranking(board, metric, "bpg")
+        assert table["rank"].count() == len(board.anchors) + 2
+    own.close()
 
 
 def test_a_board_that_cannot_be_read_is_no_reason_to_stop(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    calls: list[int] = []
+    stop = threading.Event()
 
-    def broken() -> Store:
+    def broken(*_: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            stop.set()
         raise StoreError("the server does not answer")
 
-    boards = page_ready.make_ready(folder, broken)
-    assert "does not answer" in boards.problems[-1]
+    monkeypatch.setattr(page_ranking, "PAUSE", 0.0)
+    monkeypatch.setattr(page_ranking, "update", broken)
+    page_ranking.keep_ranked(folder, lambda: store, stop)
+    assert len(calls) == 3
+    assert caplog.text.count("the server does not answer") == 1
 
 
 @pytest.mark.browser

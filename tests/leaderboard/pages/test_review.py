@@ -27,9 +27,8 @@ from leaderboard.pages.review import words as review_page_words
 from leaderboard.pages.review.events import ReviewEvents
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.store.database import Store, StoreError
-from leaderboard.store.door import FAILURES
 from leaderboard.store.models import SignInRow, WrongTokenRow
-from leaderboard.store.transactions import reading
+from leaderboard.store.sign_ins import FAILURES
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
 from semcomp.demo.hosting import turns
@@ -73,7 +72,7 @@ def test_nothing_of_a_key_or_an_address_is_stored(door: Access, store: Store) ->
     key = enter(door)
     with pytest.raises(AccessError):
         enter(door, "wrong")
-    with reading(store._engine) as session:
+    with store._reading() as session:
         kept = [row.key for row in session.scalars(select(SignInRow))]
         kept += [row.address for row in session.scalars(select(WrongTokenRow))]
     assert len(kept) == 2 and all(len(each) == 64 for each in kept)

@@ -90,7 +90,7 @@ def test_it_is_ranked_among_the_codecs_once_it_is_approved(
     number = submit(store, tmp_path, mine, approve=False)
     assert not boards(folder, store).boards["kodak"].entries
     store.approve(number, "maintainer")
-    assert set(boards(folder, store).boards["kodak"].entries) == {"mine"}  # makes its summary
+    assert set(boards(folder, store).boards["kodak"].entries) == {"mine"}
     board = boards(folder, store).boards["kodak"]
     assert boards(folder, store).boards["kodak"] is board  # nothing has changed since
     table = ranking(board, "ms_ssim", "bpg").set_index("codec")

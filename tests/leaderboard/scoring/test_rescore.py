@@ -14,7 +14,8 @@ from leaderboard.data.datasets import Dataset
 from leaderboard.run.cache import PointCache
 from leaderboard.run.measuring import reference, score
 from leaderboard.scoring import rescore as module
-from leaderboard.scoring.rescore import FilesRejected, ScoringError, Upload, forget, rescore
+from leaderboard.scoring.rescore import FilesRejected, ScoringError, forget, rescore
+from leaderboard.scoring.submitted import Upload
 from semcomp.pipeline import compress, info
 from tests.support.sent_files import (
     coarse,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import threading
 import time
 import zipfile
@@ -11,14 +10,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from leaderboard.data.datasets import Dataset
 from leaderboard.scoring import worker
 from leaderboard.scoring.process import Outcome, Progress, ScoringProcess
 from leaderboard.scoring.rescore import rescore
-from leaderboard.scoring.summaries import curves_of, read_summary
 from leaderboard.scoring.worker import run_worker, start_worker_thread
 from leaderboard.store.database import Entry, Job, Store, open_store
 from leaderboard.submissions.inspection import inspect
@@ -107,12 +104,6 @@ def test_pictures_and_semc_files_are_scored_and_wait_for_review(
     for row in expected.rows:
         assert found[row.image, row.quality].si_ssim_2 == row.si_ssim_2
         assert found[row.image, row.quality].bytes == row.bytes
-    store.approve(pictures.id, "maintainer")
-    summary = read_summary(store.summaries("tiny")[pictures.id])
-    assert summary is not None
-    whole = curves_of(store.results(pictures.id))
-    assert summary.images == whole.images
-    np.testing.assert_allclose(summary.values, whole.values, rtol=2e-7)
     assert not list((tmp_path / "kept").iterdir())
 
 
@@ -257,10 +248,3 @@ def test_workers_stop_when_told(store: Store, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     assert run_worker(store, stop=stop, kept=tmp_path) == 0
-
-
-def test_summaries_of_other_code_are_made_anew() -> None:
-    assert read_summary(None) is None
-    assert read_summary({"version": 0}) is None
-    broken = {"version": 1, "images": ["a"], "points": 2, "data": "AAAA"}
-    assert read_summary(json.loads(json.dumps(broken))) is None

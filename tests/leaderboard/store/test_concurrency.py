@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from leaderboard.store.database import Duplicate, Rates, StoreError, TooMany, open_store
 from tests.support.store_children import Children
-from tests.support.store_samples import inspected, results, send, write_upload
+from tests.support.store_samples import approved, inspected, results, send, write_upload
 
 
 def together(*functions) -> list:
@@ -50,7 +50,7 @@ def test_readers_do_not_wait_for_a_writer(store, tmp_path):
         file.write(content[:-1])  # the writer has its transaction open now, and waits
         file.flush()
         assert store.revision() == 1
-        assert [found.id for found, _ in store.approved("kodak")] == [entry.id]
+        assert [found.id for found, _ in approved(store)] == [entry.id]
         assert store.entries(["scoring"]) == []
         assert store.results(entry.id) == results()
         with store.upload(entry.id) as path:

@@ -6,7 +6,7 @@ import pytest
 
 from leaderboard.store.database import Duplicate, StoreError, WrongState
 from leaderboard.store.models import STATES
-from tests.support.store_samples import results, send
+from tests.support.store_samples import approved, bd_rate, results, send
 
 NOTHING_CHANGED = "nothing was changed"
 
@@ -19,18 +19,18 @@ def actions(store, id: int) -> list[tuple[str, str, str | None, str, str]]:
 def test_approve_and_withdraw(store, tmp_path):
     receipt = send(store, tmp_path)
     id = receipt.entry.id
-    assert store.approved("kodak") == []
+    assert approved(store) == []
     assert store.revision() == 0
     store.approve(id, "maintainer")
     entry = store.entry(id)
     assert (entry.state, entry.decided_by, entry.reason) == ("approved", "maintainer", "")
     assert entry.decided_at >= entry.submitted_at
-    assert store.approved("kodak") == [(entry, results())]
-    assert store.approved("other") == []
+    assert approved(store) == [(entry, results())]
+    assert approved(store, "other") == []
     assert store.revision() == 1
     assert store.withdraw(receipt.token).state == "withdrawn"
     assert store.withdraw(receipt.token).state == "withdrawn"
-    assert store.approved("kodak") == []
+    assert approved(store) == []
     assert store.revision() == 2
     assert actions(store, id) == [
         ("submitter", "submit", None, "pending", ""),
@@ -59,7 +59,7 @@ def test_no_second_thoughts_about_a_file_that_came_again(store, tmp_path):
     with pytest.raises(Duplicate, match=f"entry {second} is the very same file"):
         store.approve(first, "me")
     store.approve(second, "me")
-    assert [entry.id for entry, _ in store.approved("kodak")] == [second]
+    assert [entry.id for entry, _ in approved(store)] == [second]
 
 
 def test_withdrawn_by_a_maintainer(store, tmp_path):
@@ -176,9 +176,9 @@ def test_an_approved_entry_stays_until_its_replacement_is_approved(store, tmp_pa
         send(store, tmp_path, b"same", submitter="somebody else")
     final = send(store, tmp_path, b"same", replaces=first.token, authors="C").entry.id
     assert store.entry(again).state == "superseded"
-    assert [entry.method.authors for entry, _ in store.approved("kodak")] == ["A"]
+    assert [entry.method.authors for entry, _ in approved(store)] == ["A"]
     store.approve(final, "me")
-    assert [entry.method.authors for entry, _ in store.approved("kodak")] == ["C"]
+    assert [entry.method.authors for entry, _ in approved(store)] == ["C"]
     assert (store.entry(old).state, store.entry(old).superseded_by) == ("superseded", final)
     with pytest.raises(Duplicate):
         send(store, tmp_path, b"same", submitter="somebody else")
@@ -189,21 +189,26 @@ def test_a_rejected_replacement_leaves_the_board_as_it_was(store, tmp_path):
     store.approve(first.entry.id, "me")
     second = send(store, tmp_path, b"2", replaces=first.token)
     store.reject(second.entry.id, "me", "worse")
-    assert [entry.id for entry, _ in store.approved("kodak")] == [first.entry.id]
+    assert [entry.id for entry, _ in approved(store)] == [first.entry.id]
 
 
-def test_summaries_follow_the_public_board(store, tmp_path):
+def test_bd_rates_of_the_public_board(store, tmp_path):
     ids = [send(store, tmp_path, bytes([n])).entry.id for n in range(2)]
-    store.put_summary(ids[0], {"bd": {"psnr": -12.5}, "gap": None})
-    assert store.summaries("kodak") == {}
-    assert store.revision() == 0
+    rates = {id: bd_rate(10.0 * id) for id in ids}
+    store.put_bd_rates({ids[0]: [rates[ids[0]]]})
+    assert store.bd_rates("kodak", "bpg", "psnr", "basis") == {}
     for id in ids:
         store.approve(id, "me")
-    revision = store.revision()
-    assert store.summaries("kodak") == {ids[0]: {"bd": {"psnr": -12.5}, "gap": None}}
-    store.put_summary(ids[0], {"bd": {}})
-    assert store.summaries("kodak") == {ids[0]: {"bd": {}}}
-    assert store.summaries("other") == {}
-    assert store.revision() == revision + 1
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        store.put_summary(ids[1], {"bd": float("nan")})
+    assert store.bd_rates("kodak", "bpg", "psnr", "basis") == {ids[0]: rates[ids[0]]}
+    assert store.without_bd_rates("kodak", 1, ["basis"]) == [ids[1]]
+    store.put_bd_rates({id: [rates[id]] for id in ids})
+    assert store.bd_rates("kodak", "bpg", "psnr", "basis") == rates
+    assert store.without_bd_rates("kodak", 1, ["basis"]) == []
+    for other in (("other", "bpg", "psnr", "basis"), ("kodak", "jpeg", "psnr", "basis")):
+        assert store.bd_rates(*other) == {}
+    # The anchor's results have changed: what is stored is stale.
+    assert store.bd_rates("kodak", "bpg", "psnr", "new") == {}
+    assert store.without_bd_rates("kodak", 1, ["new"]) == ids
+    store.put_bd_rates({ids[0]: [bd_rate(-7.25, "new")]})
+    assert store.bd_rates("kodak", "bpg", "psnr", "new") == {ids[0]: bd_rate(-7.25, "new")}
+    assert store.bd_rates("kodak", "bpg", "psnr", "basis") == {ids[1]: rates[ids[1]]}

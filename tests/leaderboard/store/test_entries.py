@@ -20,7 +20,7 @@ from leaderboard.store.database import (
 )
 from leaderboard.store.limits import OPERATOR
 from leaderboard.store.models import Base
-from leaderboard.store.packing import pack, unpack
+from leaderboard.store.results import pack, unpack
 from tests.support.store_samples import CONTACT, inspected, results, send, write_upload
 
 

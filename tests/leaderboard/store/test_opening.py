@@ -21,10 +21,10 @@ from leaderboard.store.database import StoreError, open_store
 from leaderboard.store.engine import board_url as url_of
 from leaderboard.store.engine import make_engine
 from leaderboard.store.models import Base
-from leaderboard.store.packing import pack
+from leaderboard.store.results import pack
 from leaderboard.submissions.method import Method
 from tests import ROOT
-from tests.support.store_samples import results, send
+from tests.support.store_samples import approved, results, send
 
 
 def test_the_default_place(tmp_path, monkeypatch):
@@ -222,7 +222,7 @@ def test_a_board_of_the_first_version_is_brought_up(empty_url, tmp_path):
     entry = store.lookup(receipt)
     assert entry.method == Method("Old", "A", model_bytes=3)
     assert entry.submitted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
-    assert store.approved("kodak") == [(entry, results())]
+    assert approved(store) == [(entry, results())]
     assert store.contact(entry.id) == "a@b.cd"
     assert store.salt() == salt
     with store.upload(entry.id) as path:

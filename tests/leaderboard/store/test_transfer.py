@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+import tempfile
 import zipfile
+import zlib
+from pathlib import Path
 
 import pytest
 
 from leaderboard.store.database import NotFound, StoreError, open_store
 from leaderboard.store.models import STATES
+from leaderboard.store.results import pack
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
-from tests.support.store_samples import CONTACT, results, send, write_upload
+from tests.support.store_samples import CONTACT, approved, bd_rate, results, send, write_upload
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def full(store, tmp_path):
             store.fail(store.claim("worker", 60), ["broken"])
     newer = send(store, tmp_path, b"newer", replaces=receipts["superseded"].token)
     store.approve(newer.entry.id, "maintainer")
-    store.put_summary(newer.entry.id, {"bd": 1.5})
+    store.put_bd_rates({newer.entry.id: [bd_rate(1.5)]})
     receipts["scoring"] = send(store, tmp_path, b"scoring", "recomputed", submitter="another")
     assert store.claim("worker", 3600) is not None  # its lease does not move
     return receipts
@@ -78,8 +83,10 @@ def test_a_whole_board_moves(store, full, elsewhere, tmp_path, private):
         with store.upload(entry.id) as here, elsewhere.upload(entry.id) as there:
             assert here.name == there.name
             assert here.read_bytes() == there.read_bytes()
-    assert elsewhere.approved("kodak") == store.approved("kodak")
-    assert elsewhere.summaries("kodak") == store.summaries("kodak")
+    assert approved(elsewhere) == approved(store)
+    rates = store.bd_rates("kodak", "bpg", "psnr", "basis")
+    assert len(rates) == 1
+    assert elsewhere.bd_rates("kodak", "bpg", "psnr", "basis") == rates
     assert (elsewhere.salt() == store.salt()) is private
     for state, receipt in full.items():
         assert elsewhere.lookup(receipt.token).state == state
@@ -99,11 +106,9 @@ def test_an_export_names_nobody(store, full, tmp_path):
             return b"\n".join(archive.read(name) for name in archive.namelist()).decode("latin-1")
 
     exported, kept = text(tmp_path / "export.zip"), text(tmp_path / "backup.zip")
-    for secret in (CONTACT, store.salt(), '"submitter"'):
+    for secret in (CONTACT, store.salt(), "somebody"):  # the submitter
         assert secret in kept
-    assert CONTACT not in exported
-    assert store.salt() not in exported
-    assert '"submitter": ' not in exported
+        assert secret not in exported
     for receipt in full.values():
         assert receipt.token not in kept
 
@@ -145,25 +150,59 @@ def edit(**values):
     return lambda data: json.dumps(json.loads(data) | values).encode()
 
 
+def sql(statement):
+    """A change of the tables."""
+
+    def change(data):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "board.sqlite3"
+            path.write_bytes(data)
+            connection = sqlite3.connect(path)
+            connection.execute(statement)
+            connection.commit()
+            connection.close()
+            return path.read_bytes()
+
+    return change
+
+
+def impossible():
+    """Packed results with a score that no measurement gives."""
+    text = zlib.decompress(pack(results())).replace(b"0.9,", b"9.9,")
+    return zlib.compress(text).hex()
+
+
 @pytest.mark.parametrize(
     ("member", "change", "message"),
     [
-        ("board.json", edit(format=2), "written by newer code .*: update this program"),
+        ("board.json", edit(format=3), "written by newer code .*: update this program"),
+        ("board.json", edit(format=1), "written by version 0.1 of this program: import it with"),
         ("board.json", edit(schema="0999"), "written by newer code .*: update this program"),
         ("board.json", edit(kind="diary"), "damaged .*it holds a 'diary'"),
         ("board.json", lambda _: None, "damaged .*board.json"),
         ("board.json", lambda _: b"{", "damaged"),
-        ("entries/2.json", lambda _: None, "damaged .1 entries of 2"),
-        ("entries/2.json", edit(id=1), "damaged"),
-        ("entries/2.json", edit(state="famous"), "damaged .*'famous'"),
-        ("entries/2.json", edit(method={"diary": 1}), "damaged .*diary"),
-        ("entries/2.json", edit(rank=1), "damaged .*rank"),
-        ("entries/2.json", edit(receipt=None), "contradicts itself"),
-        ("entries/2.json", edit(superseded_by=77), "contradicts itself"),
-        ("results/2.json", lambda data: data.replace(b"0.9,", b"9.9,"), "damaged .*expected -1 to"),
-        ("results/2.json", lambda _: None, "damaged"),
-        ("uploads/2", lambda _: b"other", "damaged .*upload of entry 2 is not what was sent"),
-        ("uploads/2", lambda _: None, "damaged .*uploads/2"),
+        ("board.json", edit(entries=3), "damaged .2 entries of 3"),
+        ("board.sqlite3", lambda _: None, "damaged .*board.sqlite3"),
+        ("board.sqlite3", sql("DELETE FROM entries WHERE id = 2"), "contradicts itself"),
+        ("board.sqlite3", sql("UPDATE entries SET state = 'famous'"), "damaged .*'famous'"),
+        ("board.sqlite3", sql("UPDATE entries SET method = '{\"diary\": 1}'"), "damaged .*diary"),
+        ("board.sqlite3", sql("UPDATE entries SET superseded_by = 77"), "contradicts itself"),
+        (
+            "board.sqlite3",
+            sql(f"UPDATE results SET packed = x'{impossible()}'"),
+            "damaged .*expected -1 to",
+        ),
+        ("board.sqlite3", sql("DELETE FROM results"), "damaged .*entry 1 has no results"),
+        (
+            "board.sqlite3",
+            sql("UPDATE upload_chunks SET data = x'00' WHERE entry_id = 2"),
+            "damaged .*upload of entry 2 is not what was sent",
+        ),
+        (
+            "board.sqlite3",
+            sql("DELETE FROM upload_chunks WHERE entry_id = 2"),
+            "damaged .*upload of entry 2 is not what was sent",
+        ),
     ],
 )
 def test_a_damaged_file_leaves_nothing(store, two_entries, tmp_path, member, change, message):
@@ -215,18 +254,19 @@ def test_a_backup_has_the_state_of_one_moment(store, tmp_path, monkeypatch):
     from leaderboard.store import transfer
 
     receipt = send(store, tmp_path, b"1")
-    write_json, calls = transfer._write_json, []
+    copy_table, calls = transfer._copy_table, []
 
-    def write_and_disturb(archive, name, data):
+    def copy_and_disturb(source, target, table, instead):
         if not calls:
-            calls.append(name)
+            calls.append(table.name)
             send(store, tmp_path, b"2")
             store.approve(receipt.entry.id, "me")
-        write_json(archive, name, data)
+        copy_table(source, target, table, instead)
 
-    monkeypatch.setattr(transfer, "_write_json", write_and_disturb)
+    monkeypatch.setattr(transfer, "_copy_table", copy_and_disturb)
     assert store.backup(tmp_path / "board.zip") == 1
-    assert calls == ["board.json"]
+    assert calls == ["entries"]
+    monkeypatch.undo()
     assert len(store.entries(STATES)) == 2
     other = open_store(f"sqlite:///{tmp_path / 'other.sqlite3'}")
     other.import_board(tmp_path / "board.zip")

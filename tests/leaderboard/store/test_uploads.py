@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from leaderboard.store import uploads
 from leaderboard.store.database import NotFound, Store, StoreError
 from leaderboard.store.models import ChunkRow, UploadRow
-from leaderboard.store.transactions import reading
 from tests.support.store_samples import CONTACT, results, send
 
 DAY = 86_400.0
@@ -33,7 +32,7 @@ def clock(store: Store) -> Clock:
 
 
 def pieces(store: Store, entry_id: int) -> int:
-    with reading(store._engine) as session:
+    with store._reading() as session:
         query = select(func.count()).select_from(ChunkRow).where(ChunkRow.entry_id == entry_id)
         return session.scalar(query) or 0
 
@@ -61,7 +60,7 @@ def test_a_withdrawn_file_goes_at_once_and_the_rest_stays(store: Store, tmp_path
         assert [event.action for event in store.history(entry.id)] == ["submit", "withdraw"]
     assert store.lookup(mine.token).digest == mine.entry.digest
     store.withdraw(mine.token)
-    with reading(store._engine) as session:
+    with store._reading() as session:
         assert session.get_one(UploadRow, mine.entry.id).size == 2_400_000
 
 

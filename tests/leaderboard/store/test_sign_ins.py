@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import func, select
 
-from leaderboard.store import door
+from leaderboard.store import sign_ins
 from leaderboard.store.database import Store, open_store
 from leaderboard.store.models import SignInRow, WrongTokenRow
-from leaderboard.store.transactions import reading
 
 
 class Clock:
@@ -40,7 +39,7 @@ def replicas(board_url: str, clock: Clock) -> Iterator[list[Store]]:
 
 
 def rows(store: Store, table: type) -> int:
-    with reading(store._engine) as session:
+    with store._reading() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
@@ -58,18 +57,18 @@ def test_a_key_is_good_in_every_replica_until_it_leaves(replicas: list[Store]) -
 def test_an_idle_key_ends_and_a_used_one_goes_on(replicas: list[Store], clock: Clock) -> None:
     here, there = replicas
     here.enter("a" * 64, "Ann")
-    clock.now += door.IDLE - 1
+    clock.now += sign_ins.IDLE - 1
     assert there.who("a" * 64) == "Ann"  # the idle time starts anew, for the other replica too
-    clock.now += door.IDLE - 1
+    clock.now += sign_ins.IDLE - 1
     assert here.who("a" * 64) == "Ann"
-    clock.now += door.IDLE
+    clock.now += sign_ins.IDLE
     assert here.who("a" * 64) is None and there.who("a" * 64) is None
 
 
 def test_no_key_lasts_however_much_it_is_used(replicas: list[Store], clock: Clock) -> None:
     here, there = replicas
     here.enter("a" * 64, "Ann")
-    for _ in range(int(door.LONGEST / 1800) - 1):
+    for _ in range(int(sign_ins.LONGEST / 1800) - 1):
         clock.now += 1800
         assert there.who("a" * 64) == "Ann"
     clock.now += 1800
@@ -80,41 +79,45 @@ def test_no_key_lasts_however_much_it_is_used(replicas: list[Store], clock: Cloc
 
 def test_wrong_tokens_lock_an_address_out_everywhere(replicas: list[Store], clock: Clock) -> None:
     here, there = replicas
-    for number in range(door.FAILURES):
+    for number in range(sign_ins.FAILURES):
         assert replicas[number % 2].knock("a" * 64, False) == 0
     clock.now += 1
     for store in replicas:
-        assert store.knock("a" * 64, True) == door.PAUSE - 1  # not even with the right one
+        assert store.knock("a" * 64, True) == sign_ins.PAUSE - 1  # not even with the right one
         assert store.knock("b" * 64, True) == 0
-    clock.now += door.PAUSE
+    clock.now += sign_ins.PAUSE
     assert there.knock("a" * 64, True) == 0
-    for _ in range(door.FAILURES - 1):  # the right one has set the count back
+    for _ in range(sign_ins.FAILURES - 1):  # the right one has set the count back
         assert here.knock("a" * 64, False) == 0
     assert there.knock("a" * 64, True) == 0
 
 
 def test_many_wrong_tokens_at_once_are_all_counted(replicas: list[Store]) -> None:
     waits: list[float] = []
-    start = threading.Barrier(2 * door.FAILURES)
+    start = threading.Barrier(2 * sign_ins.FAILURES)
 
     def guess(store: Store) -> None:
         start.wait(60)
         waits.append(store.knock("a" * 64, False))
 
     threads = [
-        threading.Thread(target=guess, args=(replicas[n % 2],)) for n in range(2 * door.FAILURES)
+        threading.Thread(target=guess, args=(replicas[n % 2],))
+        for n in range(2 * sign_ins.FAILURES)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(wait > 0 for wait in waits) == [False] * door.FAILURES + [True] * door.FAILURES
+    assert (
+        sorted(wait > 0 for wait in waits)
+        == [False] * sign_ins.FAILURES + [True] * sign_ins.FAILURES
+    )
 
 
 def test_nobody_fills_the_database(
     replicas: list[Store], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "KEPT", 3)
+    monkeypatch.setattr(sign_ins, "MOST", 3)
     here = replicas[0]
     for number in range(6):
         clock.now += 1
@@ -122,7 +125,7 @@ def test_nobody_fills_the_database(
         here.enter(f"{number:064}", "Ann")
     assert rows(here, WrongTokenRow) == rows(here, SignInRow) == 3
     assert here.who(f"{5:064}") == "Ann" and here.who(f"{0:064}") is None
-    clock.now += door.FORGOTTEN
+    clock.now += sign_ins.FORGOTTEN
     here.knock("a" * 64, True)
     assert rows(here, WrongTokenRow) == 0
 
