@@ -26,16 +26,13 @@ from leaderboard.pages.submit import tab as submit_page
 from semcomp.demo.batch import tab as tab_batch
 from semcomp.demo.compress import opening
 from semcomp.demo.compress import tab as tab_compress
-from semcomp.demo.hosting import endpoints, health, turns, uploads
-from semcomp.demo.hosting import mcp as tools
-from semcomp.demo.hosting.limits import Limits
+from semcomp.demo.hosting import endpoints, server
 from semcomp.demo.hosting.settings import Settings, SettingsError
 from semcomp.demo.inspect import open_file as tab_open
 from semcomp.demo.inspect import score as tab_score
 from semcomp.demo.inspect import tab as tab_inside
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.paint import tab as tab_paint
-from semcomp.demo.sessions import privacy
 from semcomp.demo.shared import look, words
 
 
@@ -82,13 +79,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
 def launch(page: gr.Blocks, **kwargs: Any) -> Any:
     """Serve the page; kwargs go to gradio. Returns what gradio's `launch` returns."""
     settings = Settings.read()
-    tools.install()
-    page.queue(api_open=False, default_concurrency_limit=8)
-    files = privacy.Files(page)
-    turns.TurnQueue(page, Limits(settings), files)
-    uploads.guard(page)
-    with page:
-        privacy.watch_leaving(page, files.left)
+    routes = server.prepare(page, settings)
     return page.launch(
         theme=look.theme(),
         css=look.CSS + tab_compress.css() + leaderboard.CSS + submit_page.CSS,
@@ -98,7 +89,7 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         run_history=False,
         max_file_size=f"{max(settings.file_mb, settings.submission_mb)}mb",
         mcp_server=True,
-        app_kwargs={"routes": [health.route(page)]},
+        app_kwargs={"routes": routes},
         footer_links=["api", "settings"],
         **kwargs,
     )

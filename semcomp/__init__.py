@@ -4,7 +4,7 @@ The names below are loaded on first use, so that ``import semcomp`` stays cheap 
 
 >>> import semcomp
 >>> semcomp.__version__
-'0.1.0'
+'0.2.0'
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .explanation import explain
     from .pipeline import Compressed, compress, decompress, info
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Compressed", "__version__", "compress", "decompress", "explain", "info"]
 

@@ -10,8 +10,11 @@ from semcomp.errors import SemcompError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout that this package is run from."""
-ASSETS = ROOT / "assets"
-"""Weights, results, the lesson's papers: what is made here and kept in the repository."""
+ASSETS = (Path(__file__).parent / "assets").resolve()
+"""Weights, results, the lesson's papers: what is made here and kept in the repository.
+
+In a checkout `semcomp/assets` is a link to the folder at the top; installed, a folder of its own.
+"""
 
 PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
 """What a folder's pictures end in."""

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,34 @@ def test_requirements_in_step_with_pyproject() -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     hosted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     project = pyproject()
-    assert hosted == project["dependencies"] + project["optional-dependencies"]["hosting"]
+    extras = project["optional-dependencies"]
+    parts = (
+        project["dependencies"],
+        *(extras[name] for name in ("demo", "leaderboard", "hosting")),
+    )
+    assert hosted == list(dict.fromkeys(line for part in parts for line in part))
+
+
+def test_the_codec_alone_pulls_in_no_page_and_no_database() -> None:
+    names = {Requirement(line).name for line in pyproject()["dependencies"]}
+    assert not names & {"gradio", "sqlalchemy", "alembic", "plotly", "pandas", "matplotlib"}
+
+
+def gradio_requirement() -> Requirement:
+    """What the extra `demo` asks of Gradio."""
+    extra = map(Requirement, pyproject()["optional-dependencies"]["demo"])
+    return next(requirement for requirement in extra if requirement.name == "gradio")
+
+
+def test_gradio_is_the_one_that_was_tried() -> None:
+    """The queue and the tools build on classes that Gradio does not call public."""
+    installed, asked = version("gradio"), gradio_requirement().specifier
+    assert installed in asked, (
+        f"Gradio {installed} is installed, the extra `demo` asks for {asked}: install that one, or "
+        "run tests/demo/hosting with the new one, read what changed in gradio/queueing.py and "
+        "gradio/mcp.py, and move the pin in pyproject.toml, requirements.txt and the README's head"
+    )
+    assert not {"6.30.0", "6.32.0", "7.0.0"} & set(asked.filter(["6.30.0", "6.32.0", "7.0.0"]))
 
 
 def test_torch_range_admits_the_cpu_build() -> None:
@@ -100,8 +128,7 @@ def test_space_header_agrees_with_pyproject() -> None:
     )
     assert header["sdk"] == "gradio"
     assert header["app_file"] == "app.py"
-    gradio = next(r for r in map(Requirement, pyproject()["dependencies"]) if r.name == "gradio")
-    assert header["sdk_version"] in gradio.specifier
+    assert header["sdk_version"] in gradio_requirement().specifier
 
 
 def test_nothing_stray_at_the_top() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.submissions.shape import DatasetShape
-from semcomp.demo.hosting.address import address_of, headers_of
+from semcomp.demo.hosting.limits import address_of, headers_of
 
 from .access import Access
 

@@ -21,7 +21,7 @@ from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound, StoreError
 from leaderboard.store.records import Entry
-from semcomp.demo.hosting.address import address_of
+from semcomp.demo.hosting.limits import address_of
 from semcomp.errors import SemcompError
 
 from . import words as review

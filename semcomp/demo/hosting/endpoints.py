@@ -2,17 +2,29 @@
 
 Both read what stands here: the function's name is the endpoint's and the tool's, its docstring the
 description, and the components' labels and values are the parameters' names and defaults.
+
+Gradio serves every endpoint as a tool, at `/gradio_api/mcp/`. `Tools` puts some things right: a
+tool has its endpoint's name, whatever the function behind it is called; several results come back
+as several, also when the client asks for no progress; a record is JSON, not Python; parameters of
+any JSON are described as such; and no file stays behind.
 """
 
+import json
+import math
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.mcp
+from anyio.to_thread import run_sync
 
 from semcomp.demo.shared import downloads, events, work
 from semcomp.demo.shared.components import ALLOCATIONS, upload
 from semcomp.demo.shared.events import MODEL
+
+from . import files, metadata
 
 Record = dict[str, Any]
 
@@ -29,11 +41,11 @@ def build_endpoints() -> None:
         file, made = gr.File(label="File (.semc)"), gr.File(label="File (.semc)")
         first, other = (gr.Image(label=name, format="png") for name in ("Picture", "Levels"))
         record, trigger = gr.JSON(label="Record"), gr.Button()
-    asked = [picture, level, allocation, class_name, side]
+    settings = [picture, level, allocation, class_name, side]
     endpoints: list[tuple[Callable[..., Any], list[Any], list[Any]]] = [
-        (compress, asked, [made, record]),
+        (compress, settings, [made, record]),
         (decompress, [file, iterations], [first, record]),
-        (explain, asked, [first, other, record]),
+        (explain, settings, [first, other, record]),
         (score, [picture, second], [record]),
     ]
     for function, inputs, outputs in endpoints:
@@ -62,9 +74,11 @@ def compress(
         A record: bytes, bits per pixel, PSNR, SSIM, SI-SSIM, MS-SSIM (null where one is not
         defined), sizes of the file's parts, and the five likeliest classes.
     """
+    level, focus = _number("level", level), _text("class_name", class_name)
+    allocation, max_side = _text("allocation", allocation), _number("max_side", max_side)
     with work.for_visitors():
         seen, done = work.read_picture(picture, max_side)
-        result = work.make_result(seen, level, allocation, class_name or None, _step(progress))
+        result = work.make_result(seen, level, allocation, focus or None, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
     given = picture.get("orig_name") if isinstance(picture, dict) else None
     return downloads.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
@@ -85,8 +99,9 @@ def decompress(
         The picture, as PNG.
         A record of what the file says of itself.
     """
+    count = int(_number("iterations", iterations))
     with work.for_visitors():
-        picture, _, facts = work.open_file(file, int(iterations), _step(progress))
+        picture, _, facts = work.open_file(file, count, _step(progress))
     return picture, facts
 
 
@@ -107,9 +122,11 @@ def explain(
         The level of every block, drawn with its scale.
         A record of every step: blocks refined, bytes so far, quality so far.
     """
+    level, focus = _number("level", level), _text("class_name", class_name)
+    allocation, max_side = _text("allocation", allocation), _number("max_side", max_side)
     with work.for_visitors():
         seen, _ = work.read_picture(picture, max_side)
-        made = work.explain_picture(seen, level, allocation, class_name or None)
+        made = work.explain_picture(seen, level, allocation, focus or None)
     return made.pictures.get("map.png"), made.pictures["levels.png"], made.record
 
 
@@ -130,3 +147,79 @@ def score(picture: Any, second_picture: Any) -> Record:
 
 def _step(progress: gr.Progress) -> work.Step:
     return lambda done, total: progress((done, total), desc="Coding", unit="iterations")
+
+
+def _number(name: str, value: Any) -> float:
+    """A parameter that is a number. Raises gr.Error for anything else."""
+    if isinstance(value, int | float) and math.isfinite(value):
+        return value
+    raise _wrong(name, value, "a number")
+
+
+def _text(name: str, value: Any) -> str:
+    """A parameter that is text; nothing is the empty text. Raises gr.Error for anything else."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise _wrong(name, value, "text")
+
+
+def _wrong(name: str, value: Any, kind: str) -> gr.Error:
+    given = escape(json.dumps(value)[:60])
+    return gr.Error(
+        f"{name} has to be {kind}, not {given}.",
+        title="This setting does not work",
+        print_exception=False,
+    )
+
+
+class Tools(gradio.mcp.GradioMCPServer):
+    """Gradio's MCP server with the changes that the module names."""
+
+    def get_tool_to_endpoint(self) -> dict[str, str]:
+        """Names of the tools, each with its endpoint; on a Space its name stands before them."""
+        endpoints = super().get_tool_to_endpoint().values()
+        return {self.tool_prefix + endpoint.strip("/"): endpoint for endpoint in endpoints}
+
+    def get_input_schema(
+        self, tool_name: str, parameters: dict[str, str] | None = None
+    ) -> tuple[dict[str, Any], list[list[str | int]]]:
+        """What a tool takes; Gradio writes "any JSON" as a type that no client can read."""
+        schema, positions = super().get_input_schema(tool_name, parameters)
+        for parameter in schema["properties"].values():
+            if parameter.get("type") == {}:
+                del parameter["type"]
+        return schema, positions
+
+    def convert_strings_to_filedata(self, value: Any, filedata_positions: Any) -> Any:
+        """Files out of strings; what was sent as `data:` is swept like an upload, and cleaned.
+
+        Checked here already: Gradio passes the rest on as a client that uploads what is named.
+        """
+        files.check(value)
+        made = super().convert_strings_to_filedata(value, filedata_positions)
+        paths = (path for path in files.named_paths(made) if "://" not in path)
+        local = [path for path in paths if Path(path).is_file()]
+        self.blocks.upload_file_set.update(local)
+        metadata.strip_all(map(Path, local))
+        return made
+
+    async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
+        """All results of a finished job; `Job.result` gives a single one bare."""
+        result = await run_sync(job.result)
+        return list(result) if isinstance(result, tuple) else [result]
+
+    def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
+        """Results as a client gets them: pictures, addresses of files, records as JSON."""
+        made: list[Any] = []
+        for output in data:
+            if isinstance(output, dict) and "meta" not in output:
+                text = json.dumps(output, ensure_ascii=False)
+                made.append(self.types.TextContent(type="text", text=text))
+            elif output is not None:
+                made += super().postprocess_output_data([output], root_url)
+        return made
+
+
+def install_tools() -> None:
+    """Have Gradio serve its tools by `Tools`; it offers no other way to choose the class."""
+    gradio.mcp.GradioMCPServer = Tools  # type: ignore[misc]

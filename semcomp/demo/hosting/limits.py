@@ -1,23 +1,23 @@
 """Who may have how much of the model: the rules of the queue, in plain data and without a server.
 
-Visitors take turns: a job waits behind those jobs of others that have as few of their own visitor's
-jobs ahead of them. Limits bind where they protect somebody: a visitor's time counts while others
-wait. Every refusal is a sentence that says when to try again.
+Addresses take turns, and visitors within an address: a job waits behind those jobs of others that
+have as few of their own address's and visitor's jobs ahead of them. Limits bind where they protect
+somebody: a visitor's time counts while others wait. Every refusal is a sentence that says when to
+try again.
 """
 
+import ipaddress
+import os
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .settings import Settings
 
 WINDOW = 600.0
 """Seconds over which a visitor's computing time is counted."""
-
-
-class TooLong(Exception):
-    """A job has run longer than one job may. The text is for the visitor."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,20 @@ class Limits:
     def turns(self, queue: Sequence[Waiting], running: Sequence[Waiting]) -> list[int]:
         """Order in which the queue is to be served: positions of `queue`, first served first.
 
-        A visitor's first job comes before every other visitor's second; a running job counts as
-        the first. Among equals the one that waits longer goes first.
+        An address's first job comes before every other address's second, whatever the names of its
+        visitors; within an address a visitor's first before another's second. A running job counts
+        as the first. Among equals the one that waits longer goes first.
         """
-        ahead: defaultdict[str, int] = defaultdict(int)
-        for job in running:
-            ahead[job.visitor] += 1
-        ranks = []
-        for job in queue:
-            ranks.append(ahead[job.visitor])
-            ahead[job.visitor] += 1
-        return sorted(range(len(queue)), key=lambda position: ranks[position])
+        of_visitor = _ranks([job.visitor for job in queue], [job.visitor for job in running])
+        fair = sorted(range(len(queue)), key=lambda position: of_visitor[position])
+        of_address = dict(
+            zip(
+                fair,
+                _ranks([queue[at].address for at in fair], [job.address for job in running]),
+                strict=True,
+            )
+        )
+        return sorted(range(len(queue)), key=lambda position: of_address[position])
 
     def ran(self, visitor: str, seconds: float) -> None:
         """Count a job that has just ended."""
@@ -103,13 +106,54 @@ class Limits:
                 return total, ended + WINDOW - now
         return total, WINDOW
 
-    def check_time(self, seconds: float) -> None:
-        """Raise TooLong if a job that has run for `seconds` is to be stopped."""
-        if seconds > self.settings.job_seconds:
-            raise TooLong(
-                f"This took longer than the {_duration(self.settings.job_seconds)} one job may "
-                "take here. Reduce the picture or the level, or run it on your own machine."
-            )
+    def too_long(self, seconds: float) -> str | None:
+        """Why a job that has run for `seconds` is to be stopped, or None if it may go on."""
+        if seconds <= self.settings.job_seconds:
+            return None
+        return (
+            f"This took longer than the {_duration(self.settings.job_seconds)} one job may "
+            "take here. Reduce the picture or the level, or run it on your own machine."
+        )
+
+
+def address_of(request: Any) -> str:
+    """The network address of a visitor; of IPv6 the half that belongs to one household.
+
+    On a Space, what the hub's proxy has added last to X-Forwarded-For: the rest of that header is
+    the visitor's own text, which anybody may invent. Elsewhere the peer's, for which uvicorn heeds
+    FORWARDED_ALLOW_IPS. request: Gradio's or Starlette's. Empty where nothing is known.
+    """
+    peer = getattr(getattr(request, "client", None), "host", None) or ""
+    if os.environ.get("SPACE_ID"):
+        peer = headers_of(request).get("x-forwarded-for", "").split(",")[-1].strip() or peer
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return str(peer)[:64]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def headers_of(request: Any) -> dict[str, str]:
+    """A request's headers by their names in lower case.
+
+    Of several with one name the last counts, which a proxy has added.
+    """
+    headers = getattr(request, "headers", None) or {}
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def _ranks(names: Sequence[str], running: Sequence[str]) -> list[int]:
+    """How many of the same name stand before each, those that run counted."""
+    ahead = Counter(running)
+    ranks = []
+    for name in names:
+        ranks.append(ahead[name])
+        ahead[name] += 1
+    return ranks
 
 
 def _duration(seconds: float) -> str:

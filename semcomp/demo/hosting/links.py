@@ -2,27 +2,31 @@
 
 Gradio would fetch them too, but of any size, and its errors would not reach the program. Here only
 public addresses are asked, each redirect is checked again, and no more is read than an upload may
-have. An address of this server's own results is taken from its folder, so that one tool's result
-can be the next one's input.
+have. Names are resolved by this system alone. An address of this server's own results is taken from
+its folder, so that one tool's result can be the next one's input.
 """
 
 import asyncio
+import ipaddress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
-import safehttpx
+from safehttpx import AsyncSecureTransport
 
 from semcomp.demo.shared import downloads
 from semcomp.errors import SemcompError
 
-from .uploads import kept
+from .files import in_upload_folder
 
 TIMEOUT = 20.0
 """Seconds the other server may take to send the file."""
 MAX_REDIRECTS = 5
+LONGEST_SUFFIX = 10
+"""Characters, the point counted, of a suffix that a file keeps."""
 _OURS = "/gradio_api/file="
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class LinkError(SemcompError, ValueError):
@@ -43,35 +47,51 @@ async def fetch(inputs: list[Any], max_bytes: int) -> list[Any]:
     return [await _fetch_one(i, value, max_bytes) for i, value in enumerate(inputs)]
 
 
+def is_public(text: str) -> bool:
+    """Whether an IP address belongs to the whole world and leads nowhere else inside another.
+
+    2002::/16 (6to4) leads to whatever IPv4 address stands in it, and so do 64:ff9b::/96 (NAT64) and
+    ::ffff:0:0/96 (mapped): of these two that address counts. fec0::/10 was for sites of their own.
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        elif address.ipv4_mapped:
+            address = address.ipv4_mapped
+        elif address.sixtofour or address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
 async def _fetch_one(position: int, value: Any, max_bytes: int) -> Any:
     address = value.get("path") if isinstance(value, dict) else None
     if not isinstance(address, str) or not address.startswith(("http://", "https://")):
         return value
-    path = _own_file(address)
-    if path is None:
-        try:
+    try:
+        path = _own_file(address)
+        if path is None:
             data = await asyncio.wait_for(_download(address, max_bytes), TIMEOUT)
-        except asyncio.TimeoutError as error:
-            said = f"it took longer than {TIMEOUT:.0f} seconds"
-            raise LinkError(position, _problem(address, said)) from error
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            said = str(error) or type(error).__name__
-            raise LinkError(position, _problem(address, said)) from error
-        name = Path(urlsplit(address).path)
-        suffix = name.suffix if name.suffix[1:].isalnum() else ""
-        path = downloads.save(data, name.stem, suffix)
+            name = Path(urlsplit(address).path)
+            short = name.suffix[1:].isalnum() and len(name.suffix) <= LONGEST_SUFFIX
+            path = downloads.save(data, name.stem, name.suffix if short else "")
+    except asyncio.TimeoutError as error:
+        said = f"it took longer than {TIMEOUT:.0f} seconds"
+        raise LinkError(position, _problem(address, said)) from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+        said = str(error) or type(error).__name__
+        raise LinkError(position, _problem(address, said)) from error
     return {**value, "path": path, "url": None, "orig_name": Path(path).name}
 
 
 def _problem(address: str, said: str) -> str:
-    return f"cannot fetch {address[:200]}: {said}; upload the file instead"
+    return f"cannot fetch {address[:200]}: {said[:200]}; upload the file instead"
 
 
 async def _download(address: str, max_bytes: int) -> bytes:
-    """The body behind an address. Raises ValueError or httpx.HTTPError."""
+    """The body behind an address. Raises ValueError, OSError, httpx.HTTPError or InvalidURL."""
     for _ in range(MAX_REDIRECTS + 1):
-        host = httpx.URL(address).host
-        transport = safehttpx.AsyncSecureTransport(await safehttpx.async_validate_url(host))
+        transport = AsyncSecureTransport(await _public_address(httpx.URL(address).host))
         async with (
             httpx.AsyncClient(transport=transport) as client,
             client.stream("GET", address) as response,
@@ -89,6 +109,14 @@ async def _download(address: str, max_bytes: int) -> bytes:
     raise ValueError("it redirects too often")
 
 
+async def _public_address(host: str) -> str:
+    """A public address of a host, by this system's resolver. Raises ValueError or OSError."""
+    for *_, place in await asyncio.get_running_loop().getaddrinfo(host, None):
+        if is_public(str(place[0])):
+            return str(place[0])
+    raise ValueError(f"{host} is not a public address")
+
+
 def _own_file(address: str) -> str | None:
     """Path of a result of this server that the address names; None for any other address.
 
@@ -97,5 +125,5 @@ def _own_file(address: str) -> str | None:
     path = unquote(urlsplit(address).path)
     if _OURS not in path:
         return None
-    named = kept(path.split(_OURS, 1)[1])
+    named = in_upload_folder(path.split(_OURS, 1)[1])
     return str(named) if named and named.is_file() else None

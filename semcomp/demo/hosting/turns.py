@@ -1,31 +1,39 @@
 """Gradio's queue, made to take turns between visitors and to keep the limits.
 
 Gradio serves first come, first served, and goes on computing for visitors who have left. This queue
-orders the model's jobs by `semcomp.demo.hosting.limits`, refuses in words, stops a job at its next
-progress report when its visitor is gone or its time is over, and tells
-`semcomp.demo.sessions.privacy` which files passed through which session.
+orders the model's jobs by `limits`, refuses in words, stops a job when its visitor is gone or its
+time is over, whatever the job is at, and tells `files` which files passed through which session.
+
+A job is stopped by an exception raised in its thread from outside, which strikes at its next line
+of Python: nothing that runs has to report progress or to look whether it may go on.
 """
 
+import asyncio
+import ctypes
 import inspect
+import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any, Literal, cast
 
 import gradio as gr
 from fastapi import Request
 from gradio.block_function import BlockFunction
+from gradio.context import LocalContext
 from gradio.data_classes import PredictBodyInternal
-from gradio.helpers import TrackedIterable
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
-from semcomp.demo.sessions.privacy import Files
 from semcomp.demo.shared.events import MODEL
 
 from . import links
-from .address import address_of
-from .limits import Limits, TooLong, Waiting
-from .uploads import kept, paths
+from .files import Files, in_upload_folder, named_paths
+from .limits import Limits, Waiting, address_of
 
+WATCH = 0.2
+"""Seconds between two looks at a job that runs."""
 _MODEL = str(MODEL["concurrency_id"])
 _Pushed = tuple[
     bool,
@@ -50,7 +58,10 @@ class TurnQueue(Queue):
         )
         self.limits = limits
         self.files = files
-        self._started: dict[str, float] = {}
+        self._threads = Threads()
+        for fn in page.fns.values():
+            if fn.concurrency_id == _MODEL and fn.fn is not None:
+                fn.fn = self._threads.stoppable(fn.fn)
         page._queue = self
 
     async def push(
@@ -58,21 +69,23 @@ class TurnQueue(Queue):
     ) -> _Pushed:
         """Let a job join, or say why not."""
         fn = self.blocks.fns.get(cast(int, body.fn_index))
+        settings = self.limits.settings
         if fn is not None and fn.concurrency_id == _MODEL:
             asking = _waiting(body.session_hash, request)
             if refusal := self.limits.refusal(asking, self.waiting()):
                 # A program's client knows "queue full", the page shows the text.
                 return False, refusal, "error" if _is_page(request) else "queue_full"
-            most = self.limits.settings.file_mb
             for position, value in enumerate(body.data):
                 # The server lets larger ones arrive, because archives for the board may be.
-                if _size(value) > most * 1_000_000:
-                    text = f"This file is too large: {most} MB is the most. Scale it down first."
+                if _size(value) > settings.file_mb * 1_000_000:
+                    text = (
+                        f"This file is too large: {settings.file_mb} MB is the most. "
+                        "Scale it down first."
+                    )
                     if _is_page(request):
                         return False, text, "error"
                     return False, [_invalid(fn, position, text)], "validator_error"
         if fn is not None and fn.api_visibility == "public":
-            settings = self.limits.settings
             most = settings.file_mb if fn.concurrency_id == _MODEL else settings.submission_mb
             try:
                 body.data = await links.fetch(body.data, most * 1_000_000)
@@ -95,37 +108,32 @@ class TurnQueue(Queue):
     async def process_events(
         self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
     ) -> None:
-        """Run a job and count its time."""
+        """Run a job, watch it, and count its time if it is the model's."""
+        if fn.concurrency_id != _MODEL:
+            return await super().process_events(events, batch, begin_time, fn)
         started = time.monotonic()
-        for event in events:
-            self._started[event._id] = started
+        watch = asyncio.create_task(self._watch(events, started))
         try:
             await super().process_events(events, batch, begin_time, fn)
         finally:
+            watch.cancel()
             for event in events:
-                self._started.pop(event._id, None)
-                if event.concurrency_id == _MODEL:
-                    self.limits.ran(event.session_hash, time.monotonic() - started)
-
-    def set_progress(self, event_id: str, iterables: list[TrackedIterable] | None) -> None:
-        """Called inside the job that reports progress: the place where it can be stopped."""
-        super().set_progress(event_id, iterables)
-        started = self._started.get(event_id)
-        if started is None:
-            return
-        event = self.event_ids_to_events.get(event_id)
-        if event is not None and not event.alive:
-            raise gr.Error("The visitor has left.", title="Stopped", print_exception=False)
-        try:
-            self.limits.check_time(time.monotonic() - started)
-        except TooLong as error:
-            raise gr.Error(str(error), title="Stopped", print_exception=False) from error
+                self.limits.ran(event.session_hash, time.monotonic() - started)
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
         """Send it, and note the files in a result as this session's."""
         if isinstance(event_message, ProcessCompletedMessage):
             self.files.note(event.session_hash, event_message.output)
         super().send_message(event, event_message)
+
+    async def _watch(self, events: list[Event], started: float) -> None:
+        """Stop jobs that have run too long or whose visitor has left."""
+        while True:
+            await asyncio.sleep(WATCH)
+            for event in events:
+                too_long = self.limits.too_long(time.monotonic() - started)
+                if reason := too_long if event.alive else "The visitor has left.":
+                    self._threads.stop(event._id, reason)
 
     def _order(self) -> None:
         queue = self._model_queue()
@@ -138,10 +146,62 @@ class TurnQueue(Queue):
         return self.event_queue_per_concurrency_id.get(_MODEL) or EventQueue(_MODEL, 1)
 
 
+class _Stop(BaseException):
+    """Ends a job; no `except Exception` on its way out takes it for one of the job's own."""
+
+
+class Threads:
+    """Which thread works on which event, and a way to stop it there."""
+
+    # No lock: a stop may strike in the very moment in which a thread takes it. Single operations on
+    # a dictionary are whole.
+
+    def __init__(self) -> None:
+        self._of_event: dict[str | None, int] = {}
+        self._reasons: dict[str | None, str] = {}
+
+    def stoppable(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, or the generator, of an event, made so that `stop` can end it."""
+        if not inspect.isgeneratorfunction(function):
+            return wraps(function)(lambda *args, **kwargs: self._run(function, *args, **kwargs))
+
+        @wraps(function)
+        def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            iterator, end = function(*args, **kwargs), object()
+            while (value := self._run(next, iterator, end)) is not end:
+                yield value
+
+        return steps
+
+    def stop(self, event: str, reason: str) -> None:
+        """Raise gr.Error with the reason in the event's job, if a thread is at it."""
+        self._reasons[event] = reason
+        thread = self._of_event.pop(event, None)
+        if thread is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(_Stop)
+            )
+
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        event = LocalContext.event_id.get()
+        try:
+            self._of_event[event] = threading.get_ident()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                ended = self._of_event.pop(event, None) is not None
+                while not ended and not isinstance(sys.exc_info()[1], _Stop):
+                    time.sleep(0.001)  # a stop is on its way: it must not strike the next job
+        except _Stop:
+            raise gr.Error(self._reasons[event], title="Stopped", print_exception=False) from None
+        finally:
+            self._reasons.pop(event, None)
+
+
 def _size(data: Any) -> int:
     """Bytes of the largest upload among an event's inputs, 0 if there is none."""
-    named = filter(None, map(kept, paths(data)))
-    return max((path.stat().st_size for path in named if path.is_file()), default=0)
+    paths = filter(None, map(in_upload_folder, named_paths(data)))
+    return max((path.stat().st_size for path in paths if path.is_file()), default=0)
 
 
 def _invalid(fn: BlockFunction, position: int, text: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
 from semcomp.errors import BitstreamError, ImageError
-from semcomp.pipeline import info
 
 from . import blocks
 from .inspection import inspect_file
@@ -47,7 +46,7 @@ def open_file(
     """Take an uploaded file apart and decode it, iteration by iteration."""
     with work.for_visitors():
         data, name = read(upload)
-        facts = words.file_html(info(data))
+        facts = words.file_html(work.file_facts(data))
         inspection = inspect_file(data)
         owner = f"{identity(request)}/opened"
         for value in blocks.present(inspection, owner, name, decode_on_gpu):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from latex2mathml.converter import convert
+
 from .book import Book, fold
-from .formulas import mathml
 
 TITLES = (
     "What a picture costs",
@@ -24,7 +25,7 @@ SHORT = ("Cost", "Looking", "Importance", "Sharing", "Iterations", "Bytes", "Sco
 class Step:
     """A step. number: 1 to 8. see: plain text, the one sentence that says what to see.
 
-    formulas: as `formulas.mathml` reads them. meaning: HTML, what their letters stand for.
+    formulas: LaTeX, shown as MathML. meaning: HTML, what their letters stand for.
     question, answer: plain text and HTML. more: HTML that follows, such as a gallery.
     """
 
@@ -44,7 +45,9 @@ class Step:
 
     def html(self) -> str:
         """The whole step."""
-        signs = "".join(f'<div class="sum">{mathml(f)}</div>' for f in self.formulas)
+        signs = "".join(
+            f'<div class="sum">{convert(f, display="block")}</div>' for f in self.formulas
+        )
         return (
             f'<section class="lesson step" id="lesson-step-{self.number}">'
             f"<h2>{self.number}. {escape(self.title)}</h2>"

@@ -37,6 +37,7 @@ from semcomp.errors import (
 from semcomp.explanation import Explanation, explain
 from semcomp.image import limit_side, load_image
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.picture_file import check_size
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 
@@ -239,7 +240,7 @@ def open_file(
         data = Path(path_of(upload)).read_bytes()
     except ImageError as error:
         raise BitstreamError(str(error).replace("picture", "file")) from error
-    facts = info(data)
+    facts = file_facts(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncatedWarning)  # `file_html` says it in its place
         picture = decompress(
@@ -249,6 +250,16 @@ def open_file(
         )
     levels = read_levels(bitstream.parse(data).header)
     return picture, level_grid(levels, facts["height"], facts["width"]), facts
+
+
+def file_facts(data: bytes) -> dict[str, Any]:
+    """What a `.semc` file says of itself, before any work on it.
+
+    Raises ImageError for one that says its picture is larger than this server takes.
+    """
+    facts = info(data)
+    check_size(facts["height"], facts["width"], Settings.read().pixels)
+    return facts
 
 
 def explain_picture(

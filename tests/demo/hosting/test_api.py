@@ -8,8 +8,10 @@ import json
 import re
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -237,11 +239,87 @@ def test_visitors_take_turns_and_limits_are_told(
 def test_a_job_that_takes_too_long_is_stopped(
     client: Client, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(Settings())
-    monkeypatch.setattr(limits, "settings", Settings(job_seconds=0))
-    monkeypatch.setattr(queue, "limits", limits)
+    """Whatever it is at: it reports no progress, and takes exceptions for its own."""
+    monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=1)))
+    stopped = threading.Event()
+    real = work.explain_picture
+
+    def endless(*args: Any) -> None:
+        try:
+            while True:
+                with suppress(Exception):
+                    time.sleep(0.01)
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(work, "explain_picture", endless)
     with pytest.raises(AppError, match="longer than"):
-        client.predict(handle_file(photo), level=2, api_name="/compress")
+        client.predict(handle_file(photo), level=2, api_name="/explain")
+    assert stopped.is_set()
+    monkeypatch.setattr(work, "explain_picture", real)
+    monkeypatch.setattr(queue, "limits", Limits(Settings()))
+    *_, record = client.predict(handle_file(photo), level=2, api_name="/explain")
+    assert record, "the next job is not struck"
+
+
+def test_a_job_is_stopped_when_its_visitor_leaves(
+    url: str, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def endless(*args: Any) -> None:
+        started.set()
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(work, "explain_picture", endless)
+    visitor = Client(url, verbose=False)
+    visitor.submit(handle_file(photo), level=2, api_name="/explain")
+    assert started.wait(60)
+    visitor.close()
+    assert ended.wait(60)
+    _wait(lambda: not queue.running())
+
+
+def test_a_file_may_not_declare_more_pixels_than_a_picture_may_have(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "decompress", lambda *a, **k: pytest.fail("decoded"))
+    path = tmp_path / "huge.semc"
+    path.write_bytes(semcomp.compress(skimage.data.chelsea()[:64, :64], 1, "uniform").data)
+    monkeypatch.setenv("SEMCOMP_MAX_PIXELS", "4095")
+    with pytest.raises(AppError, match=r"64 x 64 pixels, more than the 4095 allowed"):
+        client.predict(handle_file(path), api_name="/decompress")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "wrong", "said"),
+    [
+        ("/compress", {"level": None}, "level has to be a number, not null"),
+        ("/compress", {"level": "<8>"}, "level has to be a number, not &quot;&lt;8&gt;&quot;"),
+        ("/compress", {"max_side": [1]}, "max_side has to be a number"),
+        ("/compress", {"class_name": 5}, "class_name has to be text"),
+        ("/compress", {"allocation": {"a": 1}}, "allocation has to be text"),
+        ("/explain", {"level": {}}, "level has to be a number"),
+        ("/explain", {"class_name": ["cat"]}, "class_name has to be text"),
+    ],
+)
+def test_a_parameter_of_another_type_is_named(
+    client: Client, photo: Path, endpoint: str, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AppError, match=re.escape(said)):
+        client.predict(handle_file(photo), **wrong, api_name=endpoint)
+
+
+def test_iterations_of_another_type_are_named(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "small.semc"
+    path.write_bytes(semcomp.compress(skimage.data.chelsea()[:64, :64], 1, "uniform").data)
+    for wrong in (None, "3", []):
+        with pytest.raises(AppError, match="iterations has to be a number"):
+            client.predict(handle_file(path), iterations=wrong, api_name="/decompress")
 
 
 def test_a_file_too_large_is_named(
@@ -256,7 +334,10 @@ def test_a_file_too_large_is_named(
 
 def test_addresses_inside_are_not_fetched(client: Client) -> None:
     nul = "http://127.0.0.1:1/gradio_api/file=a%00b.png"
-    for address in ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png", nul):
+    inside = ("http://127.0.0.1:1/x.png", "http://localhost/", "http://10.0.0.1/x.png", nul)
+    shared = ("http://100.64.0.1/", "http://[2002:7f00:1::]/", "http://[fec0::1]/")
+    damaged = ("http://a\0b/", "http://[::1", "http://a/x." + "y" * 5000, f"http://{'a' * 5000}/")
+    for address in (*inside, *shared, *damaged):
         with pytest.raises(ValidationError, match=r"picture: cannot fetch .*upload"):
             client.predict(handle_file(address), level=2, api_name="/compress")
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcomp.demo.hosting.limits import WINDOW, Limits, TooLong, Waiting
+from semcomp.demo.hosting.files import Files
+from semcomp.demo.hosting.limits import WINDOW, Limits, Waiting
 from semcomp.demo.hosting.settings import Settings, SettingsError
-from semcomp.demo.sessions.privacy import Files
 
 
 class Clock:
@@ -40,17 +40,26 @@ def jobs(names: str) -> list[Waiting]:
 # settings
 
 
-def test_settings_have_defaults_and_are_read() -> None:
-    assert Settings.read({}) == Settings.read({"SEMCOMP_QUEUE": " "}) == Settings()
-    assert Settings.read({"SEMCOMP_QUEUE": "7", "SEMCOMP_MAX_FILE_MB": "3"}) == Settings(
-        queue=7, file_mb=3
-    )
+def test_settings_have_defaults_and_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMCOMP_QUEUE", " ")
+    assert Settings.read() == Settings()
+    monkeypatch.setenv("SEMCOMP_QUEUE", "7")
+    monkeypatch.setenv("SEMCOMP_MAX_FILE_MB", "3")
+    monkeypatch.setenv("SEMCOMP_UPLOAD_DAYS", "0.5")
+    assert Settings.read() == Settings(queue=7, file_mb=3, upload_days=0.5)
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "ten", "²", "10001", "9" * 5000])
-def test_a_setting_out_of_range_is_named(value: str) -> None:
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "ten", "²", "1_0", "10001", "9" * 5000])
+def test_a_setting_out_of_range_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMCOMP_QUEUE", value)
     with pytest.raises(SettingsError, match=r"SEMCOMP_QUEUE=.*from 1 to 10,000.*100"):
-        Settings.read({"SEMCOMP_QUEUE": value})
+        Settings.read()
+
+
+def test_secrets_are_not_in_what_settings_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMCOMP_REVIEW_TOKEN", "a secret")
+    monkeypatch.setenv("SEMCOMP_DATABASE_URL", "postgresql://ann:secret@host/board")
+    assert "secret" in Settings.read().review_token and "secret" not in repr(Settings.read())
 
 
 # rules of the queue
@@ -113,11 +122,29 @@ def test_turns_serve_everybody_once_and_each_visitor_in_order(queue: str, runnin
         assert own == sorted(own)
 
 
+@pytest.mark.parametrize(
+    ("queue", "running", "served"),
+    [
+        ("a1 a2 a3 b1", "", "a1 b1 a2 a3"),
+        ("a1 a2 b1", "a3", "b1 a1 a2"),
+        ("a1 a1 a2 b1 b1", "", "a1 b1 a2 b1 a1"),
+        ("a1 a1 a2", "", "a1 a2 a1"),
+        ("a1 a2", "a1", "a2 a1"),
+    ],
+)
+def test_addresses_take_turns_first(queue: str, running: str, served: str) -> None:
+    """A letter is an address, a number a visitor there: fifty names are one address's jobs."""
+    waiting = [Waiting(name, name[0]) for name in queue.split()]
+    busy = [Waiting(name, name[0]) for name in running.split()]
+    order = Limits(Settings()).turns(waiting, busy)
+    assert " ".join(waiting[i].visitor for i in order) == served
+
+
 def test_a_job_is_stopped_after_its_time() -> None:
     limits = Limits(Settings(job_seconds=120))
-    limits.check_time(119)
-    with pytest.raises(TooLong, match=r"2 minutes.*your own machine"):
-        limits.check_time(121)
+    assert limits.too_long(119) is None
+    assert "2 minutes" in str(limits.too_long(121))
+    assert str(limits.too_long(121)).endswith("your own machine.")
 
 
 # files

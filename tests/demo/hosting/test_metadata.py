@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from semcomp.demo.sessions import metadata
+from semcomp.demo.hosting import metadata
 from semcomp.errors import ImageError
 from semcomp.image import load_image
 from tests.support.pictures import RGB, encoded, two_compressions

@@ -65,6 +65,7 @@ def test_eight_steps_with_all_their_parts() -> None:
             assert any(frame.key for frame in step.book.frames), "paper would show nothing"
         for drawing in re.findall(r"<(?:svg|math).*?</(?:svg|math)>", html):
             ElementTree.fromstring(drawing)
+            assert "\\" not in drawing, "a sign of TeX that MathML has not become"
         assert "http" not in html.replace("http://www.w3.org", ""), "a request off the page"
 
 

@@ -32,7 +32,7 @@ from leaderboard.store.sign_ins import FAILURES
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
 from semcomp.demo.hosting import turns
-from semcomp.demo.hosting.address import address_of
+from semcomp.demo.hosting.limits import address_of
 from tests.support.board_submissions import CONTACT, NOTES, TOKEN, Board, method, open_board, upload
 from tests.support.store_samples import results
 

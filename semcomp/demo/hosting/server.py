@@ -1,4 +1,9 @@
-"""The page `/health`: for those who watch a server, not for visitors."""
+"""A page made ready to be served: its queue, the check of its files, its tools, and `/health`.
+
+Gradio 6.31 has no public means for what stands in `turns` (which job is next, how one is stopped)
+and in `endpoints.Tools` (what a tool is called, what it answers): those build on classes of its
+own, so the extra `demo` asks for that one minor version. A newer one is to be tried first.
+"""
 
 import time
 from collections.abc import Callable
@@ -14,12 +19,27 @@ from semcomp import __version__
 from semcomp.errors import WeightsError
 from semcomp.weights import load_model
 
+from . import endpoints, files
+from .limits import Limits
+from .settings import Settings
 from .turns import TurnQueue
 
-PATH = "/health"
+HEALTH = "/health"
 
 
-def route(page: gr.Blocks, model: str = "small") -> Route:
+def prepare(page: gr.Blocks, settings: Settings) -> list[Route]:
+    """Put everything in place before `page.launch`; returns routes to serve beside the page."""
+    endpoints.install_tools()
+    page.queue(api_open=False, default_concurrency_limit=8)
+    of_visitors = files.Files(page)
+    TurnQueue(page, Limits(settings), of_visitors)
+    files.guard(page)
+    with page:
+        files.watch_leaving(page, of_visitors.left)
+    return [health_route(page)]
+
+
+def health_route(page: gr.Blocks, model: str = "small") -> Route:
     """The route that answers with `report` as JSON: 200 if all is well, else 503."""
     started = time.monotonic()
 
@@ -28,7 +48,7 @@ def route(page: gr.Blocks, model: str = "small") -> Route:
         facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory()}
         return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
 
-    return Route(PATH, answer, methods=["GET", "HEAD"])
+    return Route(HEALTH, answer, methods=["GET", "HEAD"])
 
 
 def memory() -> float | None:
