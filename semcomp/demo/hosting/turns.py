@@ -32,6 +32,7 @@ from . import links
 from .files import Files, in_upload_folder, named_paths
 from .limits import Limits, Waiting, address_of
 
+LEFT = "The visitor has left."
 WATCH = 0.2
 """Seconds between two looks at a job that runs."""
 _MODEL = str(MODEL["concurrency_id"])
@@ -118,6 +119,7 @@ class TurnQueue(Queue):
         finally:
             watch.cancel()
             for event in events:
+                self._threads.stop(event._id, LEFT)  # where the visitor cancelled it
                 self.limits.ran(event.session_hash, time.monotonic() - started)
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
@@ -132,7 +134,7 @@ class TurnQueue(Queue):
             await asyncio.sleep(WATCH)
             for event in events:
                 too_long = self.limits.too_long(time.monotonic() - started)
-                if reason := too_long if event.alive else "The visitor has left.":
+                if reason := too_long if event.alive else LEFT:
                     self._threads.stop(event._id, reason)
 
     def _order(self) -> None:
@@ -175,12 +177,14 @@ class Threads:
 
     def stop(self, event: str, reason: str) -> None:
         """Raise gr.Error with the reason in the event's job, if a thread is at it."""
+        if event not in self._of_event:
+            return
         self._reasons[event] = reason
         thread = self._of_event.pop(event, None)
-        if thread is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread), ctypes.py_object(_Stop)
-            )
+        if thread is None:  # it ended at this moment
+            self._reasons.pop(event, None)
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Stop))
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         event = LocalContext.event_id.get()

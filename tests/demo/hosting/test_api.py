@@ -276,10 +276,10 @@ def test_a_job_is_stopped_when_its_visitor_leaves(
             ended.set()
 
     monkeypatch.setattr(work, "explain_picture", endless)
-    visitor = Client(url, verbose=False)
-    visitor.submit(handle_file(photo), level=2, api_name="/explain")
+    monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=100)))
+    job = Client(url, verbose=False).submit(handle_file(photo), level=2, api_name="/explain")
     assert started.wait(60)
-    visitor.close()
+    job.cancel()  # what the server also sees when a page is closed
     assert ended.wait(60)
     _wait(lambda: not queue.running())
 
