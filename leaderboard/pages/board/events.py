@@ -25,7 +25,7 @@ from .boards import Board, Boards, OpenStore, load_boards
 from .controls import controls_of, text_of, texts_of
 from .figure import figure_of
 from .ranking import everything, matching, points_at, ranking, rows_csv
-from .view import TAB, View, is_link, view_of
+from .view import PAGE, TAB, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
 Browser = dict[str, Any] | None
@@ -129,7 +129,7 @@ class Events:
             "filter": text_of(text),
             "picture": text_of(picture),
             "bpp": str(target),
-            "page": str(page or 1),
+            PAGE: str(page or 1),
             "method": text_of(method),
         }
         return *view_of(query, self._boards()), browser if isinstance(browser, dict) else None

@@ -11,6 +11,8 @@ from .boards import Board, Boards, default_anchor, default_codecs
 
 TAB = "leaderboard"
 """The tab's id, and what `tab` of a link says."""
+PAGE = "table_page"
+"""What links call the page of the table; Gradio takes `page` for a page of its own, and fails."""
 RATES = (0.0, 1.6)
 """Rates in view at first, in bits per pixel."""
 MAX_RATE = 24.0
@@ -66,7 +68,7 @@ class View:
             "picture": self.picture or "",
             "bpp": f"{self.target:g}",
             "filter": self.text,
-            "page": f"{self.page}" if self.page > 1 else "",
+            PAGE: f"{self.page}" if self.page > 1 else "",
             "method": self.tokens.get(self.method, self.method) if self.method else "",
         }
         return urlencode({k: v for k, v in values.items() if v}, safe=",")
@@ -110,9 +112,9 @@ def view_of(query: Mapping[str, str], boards: Boards) -> tuple[View, list[str]]:
             lost.append(f"bpp {query['bpp'][:MAX_TEXT]}")
         target = rate or TARGET
     pictures = board.pictures
-    page = page_of(query.get("page", "1"))
+    page = page_of(query.get(PAGE, "1"))
     if page is None:
-        lost.append(f"page {query['page'][:MAX_TEXT]}")
+        lost.append(f"page {query[PAGE][:MAX_TEXT]}")
     method = board.named(query.get("method", ""))
     if query.get("method") and method is None:
         lost.append(f"method {query['method'][:MAX_TEXT]}")

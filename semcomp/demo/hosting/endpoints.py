@@ -211,7 +211,8 @@ class Tools(gradio.mcp.GradioMCPServer):
     def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
         """Results as a client gets them: pictures, addresses of files, records as JSON."""
         made: list[Any] = []
-        for output in data:
+        # An event that waits in no queue gives its JSON in a model of Gradio's.
+        for output in (getattr(value, "root", value) for value in data):
             if isinstance(output, dict) and "meta" not in output:
                 text = json.dumps(output, ensure_ascii=False)
                 made.append(self.types.TextContent(type="text", text=text))

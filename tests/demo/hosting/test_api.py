@@ -25,17 +25,20 @@ import skimage.data
 from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError, ValidationError  # type: ignore[import-untyped]
 from gradio_client.utils import QueueError  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
 
 import app
 import semcomp
+from leaderboard.pages.board.view import View
 from semcomp.demo.hosting.limits import Limits
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.hosting.turns import TurnQueue
 from semcomp.demo.shared import work
 from tests import ROOT
+from tests.support.board_submissions import method, open_board, self_reported
 
 EXAMPLE_ADDRESS = "http://127.0.0.1:7860"
 SECRET = "a place nobody is to know"
@@ -44,17 +47,18 @@ TOOLS = {"compress", "decompress", "explain", "score"}
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gr.Blocks]:
-    """The demo on a free port, with files in a folder of its own."""
+    """The demo on a free port, with files and a board in folders of their own."""
+    folder = tmp_path_factory.mktemp("board")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        patch.setenv("SEMCOMP_DATA_DIR", str(tmp_path_factory.mktemp("board")))
-        made = app.build()
-        with socket.socket() as probe:  # a port of our own: Gradio's choice may meet another's
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        app.launch(made, prevent_thread_lock=True, quiet=True, server_port=port)
-        yield made
-        made.close()
+        for board in open_board(folder, f"sqlite:///{folder / 'board.sqlite3'}"):
+            made = app.build(board=board.context)
+            with socket.socket() as probe:  # a port of our own: Gradio's choice may meet another's
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            app.launch(made, prevent_thread_lock=True, quiet=True, server_port=port)
+            yield made
+            made.close()
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +189,41 @@ def test_the_tools_of_an_mcp_client(url: str, photo: Path) -> None:
     assert json.loads(answers["score"].content[0].text)["ssim"] == pytest.approx(1)
     assert answers["wrong"].isError and "outside" in answers["wrong"].content[0].text
     assert answers["private"].isError and "upload the file" in answers["private"].content[0].text
+
+
+async def _submit_by_tools(url: str) -> dict[str, Any]:
+    """What the board's tools say of an entry that is sent, looked up and withdrawn."""
+    data = "data:text/csv;base64," + base64.b64encode(self_reported()).decode()
+    async with (
+        streamablehttp_client(f"{url}/gradio_api/mcp/") as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        told = {tool.name: tool for tool in (await session.list_tools()).tools}
+        entry = {"file": data, "method": method("By a tool")}
+        said = {"submit": await session.call_tool("submit", entry)}
+        receipt = {"receipt": json.loads(said["submit"].content[0].text)["receipt"]}
+        for name in ("submission", "withdraw_submission"):
+            said[name] = await session.call_tool(name, receipt)
+        for name, more in (("leaderboard", {}), ("leaderboard_results", {"method": "jpeg"})):
+            said[name] = await session.call_tool(name, {"dataset": "kodak", **more})
+        return {"tools": told, "said": said}
+
+
+def test_the_board_s_tools(url: str) -> None:
+    answers = asyncio.run(_submit_by_tools(url))
+    tools, said = answers["tools"], answers["said"]
+    assert set(tools) == TOOLS | set(said), "every tool is tried"
+    for tool in tools.values():
+        Draft202012Validator.check_schema(tool.inputSchema)
+    records = {name: json.loads(answer.content[0].text) for name, answer in said.items()}
+    assert records["submit"]["stored"] and records["submission"]["state"] == "pending"
+    assert records["withdraw_submission"]["state"] == "withdrawn"
+    assert records["leaderboard"]["ranking"] and records["leaderboard_results"]["images"]["rows"]
+
+
+def test_a_link_from_the_second_page_of_the_board_opens(url: str) -> None:
+    assert httpx.get(f"{url}/?{View(page=2).query()}").status_code == 200
 
 
 def test_health_is_told(url: str, page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from leaderboard.pages.board.api import Api
 from leaderboard.pages.board.boards import Boards, load_boards
 from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.ranking import matching, ranking
-from leaderboard.pages.board.view import MOST_SUBMITTED, View, view_of
+from leaderboard.pages.board.view import MOST_SUBMITTED, PAGE, View, view_of
 from leaderboard.scoring.synthetic import LIMITLESS, fill_board, synthetic_results
 from leaderboard.store.database import Store, StoreError, open_store
 from leaderboard.submissions.inspection import Inspected
@@ -220,7 +220,7 @@ def test_a_long_table_has_pages(folder: Path, store: Store, tmp_path: Path) -> N
     tokens = [f"entry-{number}" for number in range(1, MOST_SUBMITTED + 3)]
     _, lost = view_of({"codecs": ",".join(tokens)}, boards(folder, store))
     assert len(lost) == 2 and all("at most" in text for text in lost)
-    assert view_of({"page": "nan"}, boards(folder, store))[1] == ["page nan"]
+    assert view_of({PAGE: "nan"}, boards(folder, store))[1] == ["page nan"]
 
 
 def test_made_up_results_are_what_the_checks_let_pass() -> None:
