@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from leaderboard.store.errors import StoreError
+from semcomp.demo.hosting.settings import Settings
 from semcomp.errors import SemcompError
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ class Access:
 
     @classmethod
     def from_environment(cls) -> Access:
-        """Access as this process's settings say."""
-        named = os.environ.get(MAINTAINERS, "").split(",")
+        """Access as this process's settings say. Raises SettingsError."""
+        settings = Settings.read()
+        named = settings.maintainers.split(",")
         return cls(
-            os.environ.get(TOKEN, "").strip(),
+            settings.review_token,
             [name.strip() for name in named if name.strip()],
             hub=hub_signs_in(),
         )

@@ -28,6 +28,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from semcomp.demo.hosting.settings import Settings
+
 from .errors import Duplicate, StoreError
 from .limits import Rates
 
@@ -112,9 +114,9 @@ class Database:
 def board_url(url: str | None) -> URL:
     """Where the board is. None: `SEMCOMP_DATABASE_URL`, else a file under `SEMCOMP_DATA_DIR`.
 
-    Raises StoreError for what is no address of a database that can hold a board.
+    Raises StoreError for what is no address of a database that can hold a board, SettingsError.
     """
-    text = url or os.environ.get(URL_VARIABLE)
+    text = url or Settings.read().database_url
     if not text:
         return URL.create("sqlite", database=str(_folder() / FILE_NAME))
     try:
@@ -156,7 +158,7 @@ def where(url: URL) -> str:
 
 def _folder() -> Path:
     """Where a board goes that no address is given for."""
-    named = os.environ.get(FOLDER_VARIABLE)
+    named = Settings.read().data_dir
     if named:
         return Path(named)
     from semcomp.files import cache_folder

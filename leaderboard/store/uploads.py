@@ -5,8 +5,6 @@ whole.
 from __future__ import annotations
 
 import hashlib
-import math
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +15,13 @@ from pathlib import Path
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from semcomp.demo.hosting.settings import Settings
+
 from .errors import NotFound, StoreError
 from .models import ChunkRow, EntryRow, UploadRow
 
 CHUNK = 1 << 20
 """Bytes of a piece."""
-DAYS_VARIABLE, DAYS, MOST_DAYS = "SEMCOMP_UPLOAD_DAYS", 30.0, 36_500
-"""The setting, what it is if nothing is set, and its bound."""
 PURGED = ("rejected", "failed", "withdrawn")
 """States in which an entry's file goes after some days; that of one withdrawn now goes at once."""
 
@@ -96,19 +94,9 @@ def purge_old(session: Session, before: datetime, now: datetime) -> int:
 def keep_days() -> float:
     """For how many days the file of a rejected entry is kept: `SEMCOMP_UPLOAD_DAYS`.
 
-    Raises StoreError for what is no number of days.
+    Raises SettingsError for what is no number of days.
     """
-    text = os.environ.get(DAYS_VARIABLE, "").strip()
-    try:
-        days = float(text) if text else DAYS
-    except ValueError:
-        days = math.nan
-    if not 0 <= days <= MOST_DAYS:
-        raise StoreError(
-            f"{DAYS_VARIABLE}={text!r}: give a number of days from 0 to {MOST_DAYS:,}, or leave it "
-            f"unset for {DAYS:g}"
-        )
-    return days
+    return Settings.read().upload_days
 
 
 @contextmanager

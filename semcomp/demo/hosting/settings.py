@@ -75,16 +75,16 @@ class Settings(BaseSettings):
         "minutes an upload or a result is kept at most; it goes sooner when its visitor leaves",
     )
     upload_days: float = Field(
-        30,
+        default=30,
         validation_alias="SEMCOMP_UPLOAD_DAYS",
         ge=0,
         le=36_500,
         description="a number of days from 0 to 36,500",
     )
-    database_url: str = Field("", validation_alias="SEMCOMP_DATABASE_URL", repr=False)
-    data_dir: str = Field("", validation_alias="SEMCOMP_DATA_DIR")
-    review_token: str = Field("", validation_alias="SEMCOMP_REVIEW_TOKEN", repr=False)
-    maintainers: str = Field("", validation_alias="SEMCOMP_MAINTAINERS")
+    database_url: str = Field(default="", validation_alias="SEMCOMP_DATABASE_URL", repr=False)
+    data_dir: str = Field(default="", validation_alias="SEMCOMP_DATA_DIR")
+    review_token: str = Field(default="", validation_alias="SEMCOMP_REVIEW_TOKEN", repr=False)
+    maintainers: str = Field(default="", validation_alias="SEMCOMP_MAINTAINERS")
 
     @model_validator(mode="before")
     @classmethod

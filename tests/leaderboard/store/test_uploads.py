@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from leaderboard.store import uploads
-from leaderboard.store.database import NotFound, Store, StoreError
+from leaderboard.store.database import NotFound, Store
 from leaderboard.store.models import ChunkRow, UploadRow
+from semcomp.demo.hosting.settings import SettingsError
 from tests.support.store_samples import CONTACT, results, send
 
 DAY = 86_400.0
+DAYS = "SEMCOMP_UPLOAD_DAYS"
 
 
 class Clock:
@@ -102,14 +104,14 @@ def test_files_of_a_backup_that_are_gone_stay_gone(
 
 
 def test_the_setting_is_a_number_of_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(uploads.DAYS_VARIABLE, raising=False)
-    assert uploads.keep_days() == uploads.DAYS
+    monkeypatch.delenv(DAYS, raising=False)
+    assert uploads.keep_days() == 30
     for text, days in (("0", 0.0), (" 7 ", 7.0), ("0.5", 0.5)):
-        monkeypatch.setenv(uploads.DAYS_VARIABLE, text)
+        monkeypatch.setenv(DAYS, text)
         assert uploads.keep_days() == days
     for wrong in ("-1", "soon", "nan", "inf", "1e9"):
-        monkeypatch.setenv(uploads.DAYS_VARIABLE, wrong)
-        with pytest.raises(StoreError, match=r"SEMCOMP_UPLOAD_DAYS=.*from 0 to"):
+        monkeypatch.setenv(DAYS, wrong)
+        with pytest.raises(SettingsError, match=r"SEMCOMP_UPLOAD_DAYS=.*from 0 to"):
             uploads.keep_days()
 
 
@@ -118,7 +120,7 @@ def test_the_worker_lets_them_go(
 ) -> None:
     from leaderboard.scoring.worker import run_worker
 
-    monkeypatch.setenv(uploads.DAYS_VARIABLE, "3")
+    monkeypatch.setenv(DAYS, "3")
     rejected = send(store, tmp_path, b"rejected").entry.id
     store.reject(rejected, "me", "a test")
     said: list[str] = []
