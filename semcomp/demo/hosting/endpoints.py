@@ -75,9 +75,9 @@ def compress(
         defined), sizes of the file's parts, and the five likeliest classes.
     """
     level, focus = _number("level", level), _text("class_name", class_name)
-    allocation, max_side = _text("allocation", allocation), _number("max_side", max_side)
+    allocation, side = _text("allocation", allocation), _number("max_side", max_side)
     with work.for_visitors():
-        seen, done = work.read_picture(picture, max_side)
+        seen, done = work.read_picture(picture, side)
         result = work.make_result(seen, level, allocation, focus or None, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
     given = picture.get("orig_name") if isinstance(picture, dict) else None
@@ -123,9 +123,9 @@ def explain(
         A record of every step: blocks refined, bytes so far, quality so far.
     """
     level, focus = _number("level", level), _text("class_name", class_name)
-    allocation, max_side = _text("allocation", allocation), _number("max_side", max_side)
+    allocation, side = _text("allocation", allocation), _number("max_side", max_side)
     with work.for_visitors():
-        seen, _ = work.read_picture(picture, max_side)
+        seen, _ = work.read_picture(picture, side)
         made = work.explain_picture(seen, level, allocation, focus or None)
     return made.pictures.get("map.png"), made.pictures["levels.png"], made.record
 

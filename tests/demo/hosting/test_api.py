@@ -201,12 +201,13 @@ async def _submit_by_tools(url: str) -> dict[str, Any]:
         await session.initialize()
         told = {tool.name: tool for tool in (await session.list_tools()).tools}
         entry = {"file": data, "method": method("By a tool")}
-        said = {"submit": await session.call_tool("submit", entry)}
+        said: dict[str, Any] = {"submit": await session.call_tool("submit", entry)}
         receipt = {"receipt": json.loads(said["submit"].content[0].text)["receipt"]}
         for name in ("submission", "withdraw_submission"):
             said[name] = await session.call_tool(name, receipt)
-        for name, more in (("leaderboard", {}), ("leaderboard_results", {"method": "jpeg"})):
-            said[name] = await session.call_tool(name, {"dataset": "kodak", **more})
+        said["leaderboard"] = await session.call_tool("leaderboard", {"dataset": "kodak"})
+        jpeg = {"dataset": "kodak", "method": "jpeg"}
+        said["leaderboard_results"] = await session.call_tool("leaderboard_results", jpeg)
         return {"tools": told, "said": said}
 
 
@@ -356,7 +357,8 @@ def test_a_parameter_of_another_type_is_named(
 def test_iterations_of_another_type_are_named(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "small.semc"
     path.write_bytes(semcomp.compress(skimage.data.chelsea()[:64, :64], 1, "uniform").data)
-    for wrong in (None, "3", []):
+    kinds: tuple[Any, ...] = (None, "3", [])
+    for wrong in kinds:
         with pytest.raises(AppError, match="iterations has to be a number"):
             client.predict(handle_file(path), iterations=wrong, api_name="/decompress")
 

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semcomp.demo.hosting import links
 from semcomp.demo.hosting.files import Files
 from semcomp.demo.hosting.limits import WINDOW, Limits, Waiting
 from semcomp.demo.hosting.settings import Settings, SettingsError
@@ -145,6 +147,50 @@ def test_a_job_is_stopped_after_its_time() -> None:
     assert limits.too_long(119) is None
     assert "2 minutes" in str(limits.too_long(121))
     assert str(limits.too_long(121)).endswith("your own machine.")
+
+
+# addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::5db8:d822", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("0.0.0.0", False),
+        ("::1", False),
+        ("fe80::1%1", False),
+        ("fc00::1", False),
+        ("fec0::1", False),
+        ("2002:7f00:1::", False),
+        ("2002:5db8:d822::", False),
+        ("2001:0:5db8:d822::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:100.64.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("ff02::1", False),
+    ],
+)
+def test_only_addresses_of_the_whole_world_are_public(address: str, public: bool) -> None:
+    assert links.is_public(address) == public
+
+
+def test_names_are_asked_of_no_other_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx.AsyncClient, "get", lambda *_, **__: pytest.fail("asked outside"))
+    with (
+        ThreadPoolExecutor(1) as thread,  # where no other test's event loop runs
+        pytest.raises(links.LinkError, match="not a public address"),
+    ):
+        address = {"path": "http://localhost/x.png"}
+        thread.submit(asyncio.run, links.fetch([address], 1000)).result()
 
 
 # files
