@@ -302,8 +302,9 @@ def test_a_job_that_takes_too_long_is_stopped(
     assert record, "the next job is not struck"
 
 
-def test_a_job_is_stopped_when_its_visitor_leaves(
-    url: str, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["closes the page", "cancels"])
+def test_a_job_is_stopped_when_its_visitor(
+    way: str, url: str, queue: TurnQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, ended = threading.Event(), threading.Event()
 
@@ -315,11 +316,18 @@ def test_a_job_is_stopped_when_its_visitor_leaves(
         finally:
             ended.set()
 
-    monkeypatch.setattr(work, "explain_picture", endless)
+    monkeypatch.setattr(work, "read_picture", endless)
     monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=100)))
-    job = Client(url, verbose=False).submit(handle_file(photo), level=2, api_name="/explain")
-    assert started.wait(60)
-    job.cancel()  # what the server also sees when a page is closed
+    api, event = f"{url}/gradio_api", _number(queue, "explain")
+    mine = {"fn_index": event, "session_hash": f"a visitor who {way}"}
+    body = {"data": [None, 2, "uniform", "", 0], **mine}
+    joined = httpx.post(f"{api}/queue/join", json=body).json()
+    with httpx.stream("GET", f"{api}/queue/data", params=mine, timeout=60) as stream:
+        next(stream.iter_lines())
+        assert started.wait(60)
+        if way == "cancels":
+            httpx.post(f"{api}/cancel", json={**mine, **joined}).raise_for_status()
+            assert ended.wait(60)
     assert ended.wait(60)
     _wait(lambda: not queue.running())
 
