@@ -319,7 +319,7 @@ def test_a_job_is_stopped_when_its_visitor(
     monkeypatch.setattr(work, "read_picture", endless)
     monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=100)))
     api, event = f"{url}/gradio_api", _number(queue, "explain")
-    mine = {"fn_index": event, "session_hash": f"a visitor who {way}"}
+    mine: dict[str, Any] = {"fn_index": event, "session_hash": f"a visitor who {way}"}
     body = {"data": [None, 2, "uniform", "", 0], **mine}
     joined = httpx.post(f"{api}/queue/join", json=body).json()
     with httpx.stream("GET", f"{api}/queue/data", params=mine, timeout=60) as stream:
