@@ -30,6 +30,20 @@ class ClassScore:
     probability: float
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Something in a picture that people look at: the reason for a part of a map.
+
+    kind: "face", "object", "text" or "class". label: what it is, or the words that were read.
+    score: 0..1. box: left, top, right, bottom in pixels, the last two exclusive.
+    """
+
+    kind: str
+    label: str
+    score: float
+    box: tuple[int, int, int, int]
+
+
 @dataclass(frozen=True, eq=False)
 class SemanticMap:
     """Importance of the parts of a picture.
@@ -38,13 +52,16 @@ class SemanticMap:
              whatever its size.
     top:     the five most probable classes, best first; empty if no classifier was asked.
     chosen:  the classes whose activation the map shows.
-    source:  the classifier's name ("efficientnet-lite0", "vgg16-gap"), "user" or "uniform".
+    source:  the classifier's name ("efficientnet-lite0", "vgg16-gap"), "people", "user" or
+             "uniform".
+    subjects: what a map of people was made from, surest first; empty for other maps.
     """
 
     grey: NDArray[np.uint8]
     top: tuple[ClassScore, ...]
     chosen: tuple[ClassScore, ...]
     source: str
+    subjects: tuple[Subject, ...] = ()
 
 
 def uniform_map(height: int, width: int) -> SemanticMap:
