@@ -3,9 +3,9 @@
 ::
 
     picture ─┬─ CenterFace ──────────────► faces                  1.0 ┐
-             ├─ CenterNet-MobileNetV3 ───► people, animals, things 0.8 │ highest ─► grey uint8
+             ├─ CenterNet-MobileNetV3 ───► people, animals, things 0.6 │ highest ─► grey uint8
              ├─ PP-OCRv6 (RapidOCR) ─────► text that was read      0.9 │
-             └─ classifier, two sizes ───► class activation map    0.6 ┘
+             └─ classifier, two sizes ───► class activation map    0.4 ┘
 
 A class activation map is blind to people: ImageNet has no class for them. Here each finding is a
 `Subject` with its reason and its silhouette, and the map is the highest of all; any subject can be
@@ -35,7 +35,7 @@ from .maps import SemanticMap, Subject, upsample_grey
 
 MapKind = Literal["people", "classifier"]
 FOLDER = ASSETS / "detectors"
-WEIGHTS = {"face": 1.0, "text": 0.9, "object": 0.8, "class": 0.6}
+WEIGHTS = {"face": 1.0, "text": 0.9, "object": 0.6, "class": 0.4}
 """How much each kind of subject counts, as a share of full importance."""
 CELL = 16
 """Pixels per map value: a face in a group has twenty to forty pixels."""
@@ -45,7 +45,7 @@ FACE_SCORE, OBJECT_SCORE, TEXT_SCORE = 0.6, 0.3, 0.8
 """Scores from which a finding counts."""
 LETTERS = 2
 """Letters or digits that a text has at least: single ones are read into patterns."""
-AROUND = 0.6
+AROUND = 0.8
 """How much the ellipse around a silhouette counts, as a share of the silhouette."""
 CUT_OUT = 4
 """Most objects whose silhouettes are cut out; in a crowd ellipses are as good."""
