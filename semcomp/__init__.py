@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .explanation import explain
     from .pipeline import Compressed, compress, decompress, info
+    from .semantics.subjects import analyse
 
 __version__ = "0.2.0"
 
-__all__ = ["Compressed", "__version__", "compress", "decompress", "explain", "info"]
+__all__ = ["Compressed", "__version__", "analyse", "compress", "decompress", "explain", "info"]
 
 _MODULES = {
     "Compressed": "pipeline",
+    "analyse": "semantics.subjects",
     "compress": "pipeline",
     "decompress": "pipeline",
     "explain": "explanation",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from semcomp.semantics.maps import upsample_grey
+from semcomp.semantics.maps import Subject, upsample_grey
 
 SHOWN_WIDTH = 960
 """Width in pixels of drawings, whatever the picture's; tall pictures are drawn narrower."""
@@ -40,10 +40,13 @@ LEVEL = _table(_COOL)
 """Colours of levels, 0 to the highest stretched over 0..255, uint8 (256, 3)."""
 
 
-def overlay(image: NDArray[np.uint8], grey: NDArray[np.uint8]) -> Image.Image:
+def overlay(
+    image: NDArray[np.uint8], grey: NDArray[np.uint8], subjects: Sequence[Subject] = ()
+) -> Image.Image:
     """A map over its picture: the picture in grey, the map in colour, a scale below.
 
-    image: uint8 (H, W, 3). grey: uint8 (h, w), importance 0..255, spanning the picture.
+    image: uint8 (H, W, 3). grey: uint8 (h, w), importance 0..255, spanning the picture. subjects:
+    what was found in it, each framed and named; the class, which fills the picture, is left out.
     """
     height, width = image.shape[:2]
     factor = min(SHOWN_WIDTH / width, _TALLEST / height)
@@ -54,7 +57,29 @@ def overlay(image: NDArray[np.uint8], grey: NDArray[np.uint8]) -> Image.Image:
     # The picture also modulates the colour, so that dark and bright parts stay apart in it.
     light = (1 - _MAP_SHARE) * luma + _MAP_SHARE * colour * (0.6 + 0.4 * luma / 255)
     mixed = Image.fromarray(np.rint(light).clip(0, 255).astype(np.uint8))
+    _frame(mixed, subjects, factor)
     return with_scale(mixed, IMPORTANCE, "importance", [(0.0, "low"), (1.0, "high")])
+
+
+def _frame(drawing: Image.Image, subjects: Sequence[Subject], factor: float) -> None:
+    """Frame and name subjects on a drawing that is `factor` times as large as the picture."""
+    pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(14)
+    for subject in subjects:
+        if subject.kind == "class":
+            continue
+        left, top, right, bottom = (round(factor * value) for value in subject.box)
+        pen.rectangle((left, top, right - 1, bottom - 1), outline=_INK, width=2)
+        label = caption(subject)
+        at = (left + 3, max(0, top - 19))
+        pen.rectangle(pen.textbbox((at[0] + 2, at[1]), label, font), fill=_PAPER)
+        pen.text((at[0] + 2, at[1]), label, _INK, font)
+
+
+def caption(subject: Subject) -> str:
+    """A subject in a few words: `face`, `person 0.87`, `text: SNOWMASS`."""
+    if subject.kind == "text":
+        return f"text: {subject.label}"
+    return "face" if subject.kind == "face" else f"{subject.label} {subject.score:.2f}"
 
 
 def level_grid(

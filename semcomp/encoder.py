@@ -37,8 +37,10 @@ from semcomp.allocation.planning import (
 )
 from semcomp.allocation.rd_table import Progress, RateDistortion, iterations_for, measure_table
 from semcomp.networks.runtime import decode_codes, decode_steps, encode_codes
-from semcomp.semantics.activation import SemanticMap, analyse
+from semcomp.semantics.activation import analyse
 from semcomp.semantics.classifiers import CachedClassifier, Features, load_classifier
+from semcomp.semantics.maps import SemanticMap, Subject
+from semcomp.semantics.subjects import MapKind, check_kind, find_subjects, fuse
 
 from .coding import bitstream
 from .errors import BitstreamError
@@ -156,13 +158,33 @@ class PictureEncoder:
         self._table: RateDistortion | None = None
         self._coding, self._measuring = Lock(), Lock()
 
-    def semantic_map(self, class_name: str | None = None) -> SemanticMap:
-        """Map of a class, None for the most probable one. Raises SemanticError."""
+    def semantic_map(
+        self,
+        class_name: str | None = None,
+        kind: MapKind = "classifier",
+        without: frozenset[str] = frozenset(),
+    ) -> SemanticMap:
+        """The map of a class, None for the most probable one, or fused with what people look at.
+
+        without: labels of `subjects` that do not count. Raises SemanticError.
+        """
+        check_kind(kind)
+        if kind == "classifier":
+            return self._cache.once(
+                "map",
+                lambda: analyse(self.picture, class_name=class_name, classifier=self._classifier),
+                class_name,
+            )
         return self._cache.once(
-            "map",
-            lambda: analyse(self.picture, class_name=class_name, classifier=self._classifier),
-            class_name,
+            "people",
+            lambda: fuse(self.picture, self.semantic_map(class_name), self.subjects, without),
+            (class_name, without),
         )
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The faces, objects and words that were found in the picture."""
+        return self._cache.once("subjects", lambda: find_subjects(self.picture))
 
     @property
     def features(self) -> Features:
@@ -219,22 +241,22 @@ class PictureEncoder:
         allocation: Allocation,
         *,
         min_iterations: int | None = None,
-        semantic_map: SemanticMap | None = None,
+        semantic_map: SemanticMap | MapKind | None = None,
         class_name: str | None = None,
         progress: Progress | None = None,
     ) -> Plan:
         """Every block's level, and what its file needs.
 
         level: average number of iterations per block, 0.1..24. min_iterations: what every block
-        gets first under `proportional`, None for `default_floor`. semantic_map: in the place of the
-        class's own. progress: told of what `rd` measures.
+        gets first under `proportional`, None for `default_floor`. semantic_map: a map, or which
+        kind is made (None: the class's). progress: told of what `rd` measures.
         Raises AllocationError and SemanticError.
         """
         check_setting(level, allocation)
         if allocation == "uniform":
             return plan_levels(self.shape, level, allocation)
-        if semantic_map is None:
-            semantic_map = self.semantic_map(class_name)
+        if not isinstance(semantic_map, SemanticMap):
+            semantic_map = self.semantic_map(class_name, semantic_map or "classifier")
         table = self.rd_table(iterations_for(level), progress) if allocation == "rd" else None
         return plan_levels(self.shape, level, allocation, min_iterations, semantic_map, table)
 
@@ -299,7 +321,7 @@ class PictureEncoder:
         max_bytes: int,
         allocation: Allocation = "proportional",
         *,
-        semantic_map: SemanticMap | None = None,
+        semantic_map: SemanticMap | MapKind | None = None,
         class_name: str | None = None,
         levels: tuple[float, float] = (0.1, ITERATIONS),
         step: float = 0.05,

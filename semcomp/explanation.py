@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from semcomp.allocation.planning import Allocation, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.geometry import LEVELS
 from semcomp.networks.runtime import decode_history
-from semcomp.semantics.activation import ClassScore, SemanticMap
+from semcomp.semantics.maps import ClassScore, SemanticMap
+from semcomp.semantics.subjects import MapKind
 
 from . import draw, pipeline
 from .coding import bitstream
@@ -59,7 +60,7 @@ def explain(
     *,
     floor: int | None = None,
     model: str = "small",
-    semantic_map: SemanticMap | None = None,
+    semantic_map: SemanticMap | MapKind | None = None,
     class_name: str | None = None,
     device: str | None = None,
     progress: Progress | None = None,
@@ -94,7 +95,9 @@ def explain(
     history = decode_history(loaded.codec, codes, loaded.device)
     pictures: dict[str, Image.Image] = {}
     if compressed.semantic_map is not None:
-        pictures["map.png"] = draw.overlay(picture, compressed.semantic_map.grey)
+        pictures["map.png"] = draw.overlay(
+            picture, compressed.semantic_map.grey, compressed.semantic_map.subjects
+        )
     pictures["levels.png"] = draw.level_grid(levels, height, width)
     steps = []
     for k, padded in enumerate(history, 1):
@@ -146,6 +149,7 @@ def _map_record(semantic_map: SemanticMap | None) -> dict[str, Any] | None:
         "source": semantic_map.source,
         "chosen": named(semantic_map.chosen),
         "top": named(semantic_map.top),
+        "subjects": [asdict(subject) for subject in semantic_map.subjects],
         "grey": semantic_map.grey.tolist(),
     }
 

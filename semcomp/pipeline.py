@@ -29,6 +29,7 @@ from semcomp.allocation.planning import Allocation, check_setting, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.coding import bitstream
 from semcomp.semantics.maps import SemanticMap
+from semcomp.semantics.subjects import MapKind
 
 from .encoder import Compressed, PictureEncoder, decode_picture
 from .errors import BitstreamError
@@ -52,7 +53,7 @@ def compress(
     *,
     floor: int | None = None,
     model: str = "small",
-    semantic_map: SemanticMap | None = None,
+    semantic_map: SemanticMap | MapKind | None = None,
     class_name: str | None = None,
     device: str | None = None,
     progress: Progress | None = None,
@@ -63,8 +64,9 @@ def compress(
     level: average number of iterations per block, 0.1..24: the budget.
     allocation: `uniform`, `proportional` (the paper's Algorithm 1) or `rd`.
     floor: levels every block gets first (`proportional`); None for `default_floor`.
-    semantic_map: a map of one's own (`semcomp.semantics.activation.user_map`); None analyses the
-    picture.
+    semantic_map: `classifier` (None) for the class activation map, `people` for one that also sees
+        faces, people, animals, things and text, or a map of one's own (`semcomp.analyse`,
+        `semcomp.semantics.maps.user_map`).
     class_name: the class whose activation is the map; None for the most probable one.
     progress: told of every iteration of the reconstruction, which is then made at once; of the
         last alone where the weights decode in one pass.

@@ -6,6 +6,7 @@ Like those of `__main__.py` they import what they need themselves.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from semcomp.pipeline import Compressed
-    from semcomp.semantics.activation import SemanticMap
+    from semcomp.semantics.maps import SemanticMap
+    from semcomp.semantics.subjects import MapKind
 
 
 class Allocation(str, Enum):
@@ -40,9 +42,15 @@ Who = Annotated[
     ),
 ]
 ModelName = Annotated[str, typer.Option(help="name of the weights in assets/")]
-MapFile = Annotated[
-    Path | None,
-    typer.Option("--map", help="painted map, bright where the picture matters; none is made then"),
+MapName = Annotated[
+    str | None,
+    typer.Option(
+        "--map",
+        metavar="people|classifier|FILE",
+        help="what matters: faces, people, animals, things and text (people), what the classifier "
+        "looked at (the paper), or a picture painted bright where it matters "
+        "[default: classifier]",
+    ),
 ]
 ClassName = Annotated[
     str | None,
@@ -70,7 +78,7 @@ def compress(
     level: Level = 6.0,
     allocation: Who = Allocation.proportional,
     model: ModelName = "small",
-    map_file: MapFile = None,
+    map_name: MapName = None,
     class_name: ClassName = None,
     classifier: ClassifierName = None,
     floor: Floor = None,
@@ -81,8 +89,8 @@ def compress(
     from semcomp import pipeline
     from semcomp.image import load_image
 
-    _check_options(allocation, map_file, class_name, classifier, floor)
-    check_target(target, source, map_file)
+    _check_options(allocation, map_name, class_name, classifier, floor)
+    check_target(target, source, _map_file(map_name))
     started = time.perf_counter()
     picture = load_image(source)
     packed = pipeline.compress(
@@ -91,7 +99,7 @@ def compress(
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_map(map_file, classifier, class_name, picture),
+        semantic_map=_map(map_name, classifier, class_name, picture),
         class_name=class_name,
         device=device,
     )
@@ -113,7 +121,7 @@ def explain(
     level: Level = 6.0,
     allocation: Who = Allocation.proportional,
     model: ModelName = "small",
-    map_file: MapFile = None,
+    map_name: MapName = None,
     class_name: ClassName = None,
     classifier: ClassifierName = None,
     floor: Floor = None,
@@ -124,7 +132,7 @@ def explain(
     from semcomp.explanation import explain as explain_picture
     from semcomp.image import load_image
 
-    _check_options(allocation, map_file, class_name, classifier, floor)
+    _check_options(allocation, map_name, class_name, classifier, floor)
     picture = load_image(source)
     explanation = explain_picture(
         picture,
@@ -133,7 +141,7 @@ def explain(
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_map(map_file, classifier, class_name, picture),
+        semantic_map=_map(map_name, classifier, class_name, picture),
         class_name=class_name,
         device=device,
     )
@@ -151,15 +159,17 @@ def explain(
 
 def _check_options(
     allocation: Allocation,
-    map_file: Path | None,
+    map_name: str | None,
     class_name: str | None,
     classifier: str | None,
     floor: int | None,
 ) -> None:
     """Refuse options that would have no effect."""
-    if map_file is not None and (class_name is not None or classifier is not None):
-        raise typer.BadParameter("give either --map, or --class and --classifier")
-    chosen = {"--map": map_file, "--class": class_name, "--classifier": classifier}
+    if _map_file(map_name) is not None and (class_name is not None or classifier is not None):
+        raise typer.BadParameter("give either --map FILE, or --class and --classifier")
+    if map_name == "people" and classifier is not None:
+        raise typer.BadParameter("--classifier makes the classifier's map: leave --map people out")
+    chosen = {"--map": map_name, "--class": class_name, "--classifier": classifier}
     for name, value in chosen.items():
         if allocation is Allocation.uniform and value is not None:
             raise typer.BadParameter(f"{name} means nothing to --allocation uniform")
@@ -167,11 +177,16 @@ def _check_options(
         raise typer.BadParameter("--floor goes with --allocation proportional only")
 
 
+def _map_file(map_name: str | None) -> Path | None:
+    """The painted map that `--map` names; None where it names a kind, or nothing."""
+    return None if map_name in (None, "people", "classifier") else Path(map_name)
+
+
 def _map(
-    map_file: Path | None, classifier: str | None, class_name: str | None, picture: np.ndarray
-) -> SemanticMap | None:
-    """The painted map, one value per block, or the map of a classifier that was named."""
-    if map_file is not None:
+    map_name: str | None, classifier: str | None, class_name: str | None, picture: np.ndarray
+) -> SemanticMap | MapKind | None:
+    """The painted map, one value per block, the map of a classifier that was named, or a kind."""
+    if (map_file := _map_file(map_name)) is not None:
         from semcomp.geometry import BLOCK
         from semcomp.semantics.maps import user_map
 
@@ -180,7 +195,7 @@ def _map(
         from semcomp.semantics.activation import analyse, load_classifier
 
         return analyse(picture, classifier=load_classifier(classifier), class_name=class_name)
-    return None
+    return "people" if map_name == "people" else "classifier"
 
 
 def _record(
@@ -211,4 +226,6 @@ def _record(
     if packed.semantic_map is not None and packed.semantic_map.chosen:
         chosen = packed.semantic_map.chosen[0]
         record |= {"class": chosen.name, "probability": chosen.probability}
+        if packed.semantic_map.subjects:
+            record["subjects"] = [asdict(subject) for subject in packed.semantic_map.subjects]
     return record

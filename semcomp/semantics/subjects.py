@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,13 +77,23 @@ def analyse(
     Raises SemanticError for a wrong array, an unknown class or kind, and where a part of the
     detectors is missing or damaged.
     """
+    check_kind(kind)
+    activation = analyse_class(picture, class_name=class_name)
     if kind == "classifier":
-        return analyse_class(picture, class_name=class_name)
-    if kind != "people":
-        raise SemanticError(f"no map of kind {kind!r}: use people or classifier")
-    seen = analyse_class(picture, class_name=class_name)
-    found = [*find_faces(picture), *find_objects(picture), *(find_text(picture) if text else ())]
-    return fuse(picture, seen, found, without)
+        return activation
+    return fuse(picture, activation, find_subjects(picture, text), without)
+
+
+def check_kind(kind: str) -> None:
+    """Raise SemanticError for a kind of map that there is not."""
+    if kind not in get_args(MapKind):
+        raise SemanticError(f"no map of kind {kind!r}: use {' or '.join(get_args(MapKind))}")
+
+
+def find_subjects(picture: Picture, text: bool = True) -> tuple[Subject, ...]:
+    """Faces, objects and, unless `text` is False, words of a picture, uint8 (H, W, 3)."""
+    words = find_text(picture) if text else []
+    return (*find_faces(picture), *find_objects(picture), *words)
 
 
 def fuse(
