@@ -57,11 +57,11 @@ def overlay(
     # The picture also modulates the colour, so that dark and bright parts stay apart in it.
     light = (1 - _MAP_SHARE) * luma + _MAP_SHARE * colour * (0.6 + 0.4 * luma / 255)
     mixed = Image.fromarray(np.rint(light).clip(0, 255).astype(np.uint8))
-    _frame(mixed, subjects, factor)
+    frame(mixed, subjects, factor)
     return with_scale(mixed, IMPORTANCE, "importance", [(0.0, "low"), (1.0, "high")])
 
 
-def _frame(drawing: Image.Image, subjects: Sequence[Subject], factor: float) -> None:
+def frame(drawing: Image.Image, subjects: Sequence[Subject], factor: float) -> None:
     """Frame and name subjects on a drawing that is `factor` times as large as the picture."""
     pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(14)
     for subject in subjects:

@@ -120,6 +120,9 @@ def test_options_of_compress(
     assert run(capsys, "info", file)["allocation"] == "levels"
     facts = run(capsys, *common, "--class", "tabby")
     assert facts["class"].startswith("tabby")
+    facts = run(capsys, *common, "--map", "people")
+    assert facts["subjects"][-1]["label"] == facts["class"]
+    assert "subjects" not in run(capsys, *common, "--map", "classifier")
 
 
 def test_decompress_stops_early(
@@ -229,6 +232,8 @@ def test_wrong_command_lines(
     assert "rd" in failure(capsys, *words, "--allocation", "fair", code=2)
     assert "either" in failure(capsys, *words, "--map", photo, "--class", "tabby", code=2)
     assert "uniform" in failure(capsys, *words, "--allocation", "uniform", "--map", photo, code=2)
+    people = ["--map", "people", "--classifier", "vgg16-gap"]
+    assert "--classifier" in failure(capsys, *words, *people, code=2)
     assert "--floor" in failure(capsys, *words, "--allocation", "rd", "--floor", 2, code=2)
     file.write_bytes(semc)
     failure(capsys, "decompress", file, tmp_path / "x.png", "--iterations", -1, code=2)

@@ -41,7 +41,7 @@ class Display:
             pictures,
             self.options,
             "exact",
-            semantic_map=session.encoder.semantic_map(run.choice.focus),
+            semantic_map=session.semantic_map(run.choice.focus),
             levels=run.plan.levels,
         )
 
@@ -63,7 +63,7 @@ class Display:
         pictures = [self._latest(visit, key) for key in pair]
         if picture is not None and OURS in pair:
             pictures[pair.index(OURS)] = viewer.passing_side(picture, self.labels[OURS], phase)
-        semantic_map = None if choice is None else session.encoder.semantic_map(choice.focus)
+        semantic_map = None if choice is None else session.semantic_map(choice.focus)
         levels = None if choice is None else session.plan(choice).levels
         return viewer.value_of(
             session, pictures, self.options, phase, note, share, semantic_map, levels

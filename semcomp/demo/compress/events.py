@@ -15,7 +15,8 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.sessions.runs import Choice, Run
+from semcomp.demo.sessions.runs import PEOPLE, Choice, Run
+from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import VISITS, Visit, identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import class_choices
@@ -128,7 +129,8 @@ class CompressEvents:
                     viewer = self.display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
                     yield _outputs(viewer=viewer)
                 names = [c.name for c in session.encoder.semantic_map().top]
-                focus = link_class if link_class in names and link_class != names[0] else None
+                asked_for = [PEOPLE, *names[1:]]
+                focus = link_class if link_class in asked_for else None
             choice = Choice(level, allocation, focus)
             if session.run(choice) is None:
                 for value in self._watch(visit, choice, pair, progress):
@@ -143,7 +145,7 @@ class CompressEvents:
                 facts=self.display.numbers(visit, run, pair),
                 file=str(session.shelf.save(run.data, session.name)),
                 png=str(session.shelf.put(("exact", choice), lambda: run.picture)),
-                focus=class_choices(session.encoder.semantic_map(), focus) if fresh else gr.skip(),
+                focus=_focus_choices(session, focus) if fresh else gr.skip(),
                 classes_of=_source(upload, side) if fresh else gr.skip(),
                 link=opening.write_link(here, visit, pair),
                 command=words.command(session.name, choice, session.encoder.semantic_map()),
@@ -258,6 +260,15 @@ class CompressEvents:
             choice = Choice(level, allocation, focus if same else None)
             return fit(visit.session, choice, most).level
 
+    def offer_people(self, request: gr.Request) -> Any:
+        """The map of all that people look at, as a choice beside the classes."""
+        visit = VISITS.current(identity(request))
+        if visit is None or visit.session.people_map is None:
+            return gr.skip()
+        choices = _focus_choices(visit.session, PEOPLE)
+        del choices["value"]  # the visitor may have chosen since
+        return choices
+
     def clear(self, upload: Any) -> Any:
         """After a failure: no picture if its file cannot be read, else as it was."""
         try:
@@ -284,6 +295,12 @@ class CompressEvents:
         visit.source, visit.notes = _source(upload, side), notes
         visit.shown.clear()
         return visit
+
+
+def _focus_choices(session: Session, focus: str | None) -> dict[str, Any]:
+    """The classes to choose from; people and things too where they are asked for."""
+    people = session.people_map if focus == PEOPLE else None
+    return class_choices(session.encoder.semantic_map(), focus, people)
 
 
 def _outputs(**values: Any) -> tuple[Any, ...]:

@@ -73,7 +73,7 @@ def make(request: gr.Request) -> Image.Image:
         text = "There is no finished result yet: wait for it, then make the card."
         raise gr.Error(text, print_exception=False)
     with work.for_visitors():
-        semantic_map = session.encoder.semantic_map(choice.focus)
+        semantic_map = session.semantic_map(choice.focus)
         command = words.command(session.name, choice, session.encoder.semantic_map())
         return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
 

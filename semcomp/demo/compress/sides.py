@@ -78,7 +78,7 @@ def survival(session: Session, focus: str | None, picture: NDArray[np.uint8]) ->
 
     picture: uint8 (H, W, 3). Takes as long as looking at the original did.
     """
-    original = session.encoder.semantic_map(focus)
+    original = session.semantic_map(focus)
     before = original.chosen[0]
     decoded = analyse(picture, class_name=str(before.index))
     return Survival(
@@ -113,7 +113,7 @@ def side_facts(
         "bytes": size,
         "bpp": 8 * size / (picture.shape[0] * picture.shape[1]),
         "percent": 100 * size / picture.nbytes,
-        **work.score(session.picture, picture, session.encoder.semantic_map(focus)),
+        **work.score(session.picture, picture, session.semantic_map(focus)),
     }
 
 

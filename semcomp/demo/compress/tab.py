@@ -114,6 +114,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     for ran in runs:
         ran.failure(acts.clear, picture, picture, **QUICK)
         ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)
+        ran.success(acts.offer_people, None, focus, show_progress="hidden", **SLOW)
     for begun in (*runs, chosen):
         begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
     missing.change(acts.fill_george, [pair], result, **hidden, **MODEL, **PRIVATE)

@@ -11,15 +11,16 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from semcomp.allocation.levels import block_importance
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words
 from semcomp.demo.shared.static import static
 from semcomp.demo.shared.work import REGION
-from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.draw import IMPORTANCE, LEVEL, frame
 from semcomp.image import data_url
-from semcomp.semantics.activation import SemanticMap, upsample_grey
+from semcomp.semantics.maps import SemanticMap, Subject, upsample_grey
 
 from .sides import ORIGINAL, OURS, Side
 
@@ -109,8 +110,8 @@ def value_of(
         value["captions"]["heat"] = words.focus_text(semantic_map)
         value["heat"] = session.cache.once(
             "heat",
-            lambda: heat(grey, height, width),
-            tuple(c.index for c in semantic_map.chosen),
+            lambda: heat(grey, height, width, semantic_map.subjects),
+            (semantic_map.source, *(c.index for c in semantic_map.chosen)),
         )
     if levels is not None:
         value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
@@ -157,8 +158,11 @@ def passing_side(picture: NDArray[np.uint8], label: str, phase: str) -> dict[str
     }
 
 
-def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
-    """Importance in its colours with the important region outlined, for a picture of this size."""
+def heat(grey: NDArray[np.uint8], height: int, width: int, subjects: Sequence[Subject] = ()) -> str:
+    """Importance in its colours with the important region outlined, for a picture of this size.
+
+    subjects: what was found, each framed and named.
+    """
     factor = min(1.0, HEAT_SIDE / max(height, width))
     rows, columns = max(1, round(height * factor)), max(1, round(width * factor))
     fine = upsample_grey(grey, rows, columns)
@@ -167,7 +171,9 @@ def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
     whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & core
     colours = IMPORTANCE[fine].copy()
     colours[core & ~whole] = 255
-    return data_url(colours)
+    drawing = Image.fromarray(colours)
+    frame(drawing, subjects, factor)
+    return data_url(np.asarray(drawing))
 
 
 def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:

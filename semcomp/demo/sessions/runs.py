@@ -24,8 +24,15 @@ Decode = Callable[[str, NDArray[np.int8], bool], Iterator[Step]]
 """See `decode_steps`, which it is unless a GPU is borrowed for it."""
 
 
+PEOPLE = "people"
+"""The focus on all that people look at: faces, people, animals, things, text."""
+
+
 class Choice(NamedTuple):
-    """The settings of a run. focus: the class that matters, None for the most probable one."""
+    """The settings of a run.
+
+    focus: the class that matters, None for the most probable one; or `PEOPLE`.
+    """
 
     level: float = 8
     allocation: str = "proportional"

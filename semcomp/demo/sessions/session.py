@@ -29,12 +29,13 @@ from PIL import Image
 from semcomp.allocation.planning import Allocation, Plan
 from semcomp.demo.compress.preview import preview
 from semcomp.encoder import Cache, PictureEncoder
+from semcomp.errors import SemanticError
 from semcomp.files import write_file
 from semcomp.image import crop
 from semcomp.semantics.maps import SemanticMap
 from semcomp.weights import load_model
 
-from .runs import Choice, Decode, Picture, Run, Runs, chosen_model, decode_steps, fits
+from .runs import PEOPLE, Choice, Decode, Picture, Run, Runs, chosen_model, decode_steps, fits
 
 MOST_FILES = 32
 """Files of a shelf; the ones not asked for longest go first."""
@@ -67,6 +68,20 @@ class Session:
 
         self.encoder.rd_table(progress=report)
 
+    def semantic_map(self, focus: str | None = None) -> SemanticMap:
+        """The map of a choice's focus. Raises SemanticError."""
+        if focus == PEOPLE:
+            return self.encoder.semantic_map(kind="people")
+        return self.encoder.semantic_map(focus)
+
+    @property
+    def people_map(self) -> SemanticMap | None:
+        """The map of all that people look at; None where no detector is installed."""
+        try:
+            return self.semantic_map(PEOPLE)
+        except SemanticError:
+            return None
+
     def plan(self, choice: Choice, semantic_map: SemanticMap | None = None) -> Plan:
         """Every block's level under a choice, and what its file needs.
 
@@ -80,11 +95,10 @@ class Session:
     def _plan(self, choice: Choice, semantic_map: SemanticMap | None = None) -> Plan:
         if choice.allocation == "rd":
             self.measure()  # for all levels at once
+        if semantic_map is None and choice.allocation != "uniform":
+            semantic_map = self.semantic_map(choice.focus)
         return self.encoder.plan(
-            choice.level,
-            cast(Allocation, choice.allocation),
-            semantic_map=semantic_map,
-            class_name=choice.focus,
+            choice.level, cast(Allocation, choice.allocation), semantic_map=semantic_map
         )
 
     def data(self, choice: Choice) -> bytes:

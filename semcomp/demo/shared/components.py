@@ -7,7 +7,8 @@ import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
-from semcomp.semantics.activation import SemanticMap
+from semcomp.demo.sessions.runs import PEOPLE
+from semcomp.semantics.maps import SemanticMap
 
 from . import words, work
 
@@ -57,7 +58,14 @@ def pick(row: gr.Gallery) -> Any:
     return gr.skip() if at is None else list(work.samples().values())[at]
 
 
-def class_choices(semantic_map: SemanticMap, focus: str | None = None) -> dict[str, Any]:
-    """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen."""
+def class_choices(
+    semantic_map: SemanticMap, focus: str | None = None, people: SemanticMap | None = None
+) -> dict[str, Any]:
+    """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen.
+
+    people: the map of all that people look at, which is then the first choice.
+    """
     offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in semantic_map.top]
+    if people is not None:
+        offered.insert(0, (words.people_choice(people), PEOPLE))
     return gr.update(choices=offered, value=focus or semantic_map.chosen[0].name)

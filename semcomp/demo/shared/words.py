@@ -1,13 +1,15 @@
 """What the demo says: numbers and names as small pieces of HTML, and the page's fixed texts."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from semcomp.demo.sessions.runs import Choice
-from semcomp.semantics.activation import SemanticMap
+from semcomp.demo.sessions.runs import PEOPLE, Choice
+from semcomp.semantics.maps import SemanticMap
 
 HEADER = """
 <header><h1>Semantic image compression</h1>
@@ -44,7 +46,7 @@ SCORING = """
 <p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
 original. Both pictures need the same size.</p>
 """
-FOCUS = "What the classifier sees, likeliest first."
+FOCUS = "All that people look at, or what the classifier sees, likeliest first."
 
 
 ALLOCATIONS = {
@@ -60,9 +62,26 @@ def allocation(name: str) -> str:
 
 
 def focus_text(semantic_map: SemanticMap) -> str:
-    """The class a map is of, with its probability, as plain text."""
+    """What a map is of, as plain text: the class with its probability, or what was found."""
+    if semantic_map.subjects:
+        return "of " + ", ".join(captions(semantic_map))
     named = (f"{c.name}, probability {percent(c.probability)}" for c in semantic_map.chosen)
     return "of " + "; ".join(named)
+
+
+def people_choice(semantic_map: SemanticMap) -> str:
+    """The choice of all that people look at, with what was found of it."""
+    found = captions(replace(semantic_map, subjects=semantic_map.subjects[:-1]))
+    return f"People and things · {', '.join(found[:4]) or 'none found'}"
+
+
+def captions(semantic_map: SemanticMap) -> list[str]:
+    """What was found in a picture, each kind once: `2 faces`, `person`, `text: SNOWMASS`."""
+    labels = Counter(
+        f"text: {each.label}" if each.kind == "text" else each.label
+        for each in semantic_map.subjects
+    )
+    return [f"{label} × {count}" if count > 1 else label for label, count in labels.items()]
 
 
 def side_html(facts: dict[str, Any], lines: list[str]) -> str:
@@ -176,7 +195,9 @@ def command(name: str, choice: Choice, likeliest: SemanticMap) -> str:
     """What makes the same file at a terminal."""
     parts = ["python -m semcomp compress", shlex.quote(f"{name}.png"), shlex.quote(f"{name}.semc")]
     parts.append(f"--level {choice.level:g} --allocation {choice.allocation}")
-    if choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
+    if choice.focus == PEOPLE and choice.allocation != "uniform":
+        parts.append("--map people")
+    elif choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
         parts.append(f"--class {shlex.quote(str(choice.focus))}")
     return " ".join(parts)
 

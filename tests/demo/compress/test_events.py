@@ -19,7 +19,7 @@ from leaderboard.codecs import CODECS
 from semcomp.demo.compress import sides, viewer
 from semcomp.demo.compress.equal_bytes import SizeError, fit, match, offered, parse_size
 from semcomp.demo.compress.events import CompressEvents
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import PEOPLE, Choice
 from semcomp.demo.sessions.session import Session, Shelf
 from semcomp.demo.sessions.visits import VISITS
 from semcomp.demo.shared import words, work
@@ -138,6 +138,8 @@ def test_the_command_makes_the_same_file(session: Session) -> None:
     )
     steered = words.command("my cat", Choice(4.25, "rd", "red fox"), session.encoder.semantic_map())
     assert "'my cat.png'" in steered and steered.endswith("--class 'red fox'")
+    people = words.command("cat", Choice(4, "rd", PEOPLE), session.encoder.semantic_map())
+    assert people.endswith("--allocation rd --map people")
     assert words.link("http://a/b?x#y", {"level": "4"}) == "http://a/b?level=4"
 
 

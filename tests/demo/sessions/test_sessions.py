@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import semcomp
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import PEOPLE, Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import Visits, identity
 from semcomp.demo.shared import work
@@ -29,6 +29,16 @@ def small(name: str = "cat", side: int = 128) -> np.ndarray:
 @pytest.fixture(scope="module")
 def session() -> Session:
     return Session(small(), model="small")
+
+
+def test_the_focus_on_people_is_the_library_s_map_of_people() -> None:
+    astronaut = np.ascontiguousarray(work.samples()["astronaut"][:192, 120:320])
+    session = Session(astronaut, model="small")
+    made = semcomp.compress(astronaut, 2, "rd", semantic_map="people")
+    assert session.data(Choice(2, "rd", PEOPLE)) == made.data
+    assert made.data != session.data(Choice(2, "rd"))
+    assert session.people_map is not None
+    assert "face" in {subject.label for subject in session.people_map.subjects}
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "proportional", "rd"])
