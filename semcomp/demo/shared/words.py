@@ -46,7 +46,7 @@ SCORING = """
 <p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
 original. Both pictures need the same size.</p>
 """
-FOCUS = "All that people look at, or what the classifier sees, likeliest first."
+FOCUS = "What the classifier sees, likeliest first, or all that people look at."
 
 
 ALLOCATIONS = {
