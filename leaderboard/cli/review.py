@@ -86,9 +86,10 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an entry with its mean scores and its history."""
+    """Show an entry with its mean scores, its history, and what to look at before deciding."""
     from leaderboard.data.results import write_results
     from leaderboard.store.database import NotFound
+    from leaderboard.submissions.doubts import doubts_of
 
     with _store() as store:
         entry = store.entry(id)
@@ -98,8 +99,11 @@ def show(
             | {"before": each.before, "after": each.after, "reason": each.reason}
             for each in store.history(id)
         ]
+        scores = None
         with suppress(NotFound):  # still to be scored
-            data["means"] = _means(store.results(id))
+            scores = store.results(id)
+            data["means"] = _means(scores)
+        data["doubts"] = list(doubts_of(entry, scores, store.upload))
         if contact:
             data["contact"] = store.contact(id)
         if results is not None:
@@ -229,6 +233,9 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
             yield "means over the pictures:"
             for mean in value:
                 yield "  " + ", ".join(f"{key.replace('_', '-')} {mean[key]}" for key in mean)
+        elif name == "doubts" and value:
+            yield "look at this before you decide:"
+            yield from (f"  {printable(each)}" for each in value)
         elif name == "progress" and value:
             yield f"progress: {value[0]} of {value[1]} points"
         elif value not in (None, "", []):

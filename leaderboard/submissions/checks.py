@@ -21,7 +21,14 @@ from leaderboard.data.results import MEAN, METRICS, Quality, Results, Row
 
 from .shape import DatasetShape
 
-__all__ = ["LOSSLESS_BPP", "check_results", "missing_points", "missing_scores", "row_problems"]
+__all__ = [
+    "LOSSLESS_BPP",
+    "check_results",
+    "missing_points",
+    "missing_scores",
+    "row_problems",
+    "score_ceiling",
+]
 
 LOSSLESS_BPP = 4.0
 """Rate below which no photograph is stored without loss; Kodak's need 6 to 12 bpp."""
@@ -185,7 +192,7 @@ def _score_problem(metric: str, value: float, bpp: float, finest: float) -> str 
             return f"at most {finest:.4g}, which is one value of all pixels off by one"
     elif not 0 <= value <= 1:  # NaN too
         return "a number from 0 to 1" + (", not decibels" if 1 < value < 100 else "")
-    limit = _ceiling(metric, bpp)
+    limit = score_ceiling(metric, bpp)
     if float(on_log_scale(metric, [value])[0]) <= limit:
         return None
     if metric != "psnr":
@@ -196,7 +203,7 @@ def _score_problem(metric: str, value: float, bpp: float, finest: float) -> str 
     )
 
 
-def _ceiling(metric: str, bpp: float) -> float:
+def score_ceiling(metric: str, bpp: float) -> float:
     """The highest score that is believed at a rate, in dB."""
     rates, psnr, others = zip(*_CEILINGS, strict=True)
     if bpp >= LOSSLESS_BPP:

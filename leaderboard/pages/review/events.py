@@ -21,6 +21,7 @@ from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound, StoreError
 from leaderboard.store.records import Entry
+from leaderboard.submissions.doubts import doubts_of
 from semcomp.demo.hosting.limits import address_of
 from semcomp.errors import SemcompError
 
@@ -254,8 +255,13 @@ class ReviewEvents:
             return "", gr.Column(visible=False), "", None, None
         store = self._store
         entry = store.entry(entry_id)
+        results = results_of(store, entry_id)
         told = review.details_html(
-            entry, store.contact(entry_id), results_of(store, entry_id), store.history(entry_id)
+            entry,
+            store.contact(entry_id),
+            results,
+            store.history(entry_id),
+            doubts_of(entry, results, store.upload),
         )
         return told, gr.Column(visible=True), "", None, None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.analysis.look import METRIC_NAMES
 from leaderboard.data.results import Results
-from leaderboard.pages.submit.words import STATES, entry_html, table_html
+from leaderboard.pages.submit.words import STATES, entry_html, says, table_html
 
 if TYPE_CHECKING:
     from leaderboard.store.records import Entry, Event
@@ -25,12 +25,23 @@ def line(entry: Entry) -> str:
 
 
 def details_html(
-    entry: Entry, contact: str, results: Results | None, history: Sequence[Event]
+    entry: Entry,
+    contact: str,
+    results: Results | None,
+    history: Sequence[Event],
+    doubts: Sequence[str] = (),
 ) -> str:
-    """Everything a decision needs."""
+    """Everything a decision needs. doubts: of `leaderboard.submissions.doubts`."""
     means = "" if results is None else _means(results)
     heading = f"#{entry.id} {entry.method.name}"
-    return entry_html(entry, contact=contact, heading=heading) + means + _history(history)
+    shown = entry_html(entry, contact=contact, heading=heading)
+    return shown + _doubts(doubts) + means + _history(history)
+
+
+def _doubts(doubts: Sequence[str]) -> str:
+    """What to look at first; nothing where there is nothing."""
+    lines = "".join(f"<li>{escape(each)}</li>" for each in doubts)
+    return says("Look at this before you decide", "bad", f"<ul>{lines}</ul>") if doubts else ""
 
 
 def _means(results: Results) -> str:

@@ -78,7 +78,8 @@ def test_committed_and_published_results_pass(tmp_path):
 def test_ceilings_leave_room_above_the_board():
     """Codecs may improve by 6 dB before a submission is called implausible."""
     room = [
-        checks._ceiling(metric, row.bpp) - float(on_log_scale(metric, [getattr(row, metric)])[0])
+        checks.score_ceiling(metric, row.bpp)
+        - float(on_log_scale(metric, [getattr(row, metric)])[0])
         for results in ALL
         for row in results.rows
         for metric in METRICS
