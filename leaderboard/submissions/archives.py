@@ -266,7 +266,8 @@ def _placing(stream: IO[bytes], members: list[zipfile.ZipInfo], end: int) -> Ite
     free = 0
     for member, following in zip(ordered, [*starts, end][1:], strict=True):
         where = describe(member.filename)
-        stream.seek(max(member.header_offset, 0))
+        # 64-bit places may lie far outside of what `seek` takes.
+        stream.seek(min(max(member.header_offset, 0), end))
         header = stream.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(MAGIC):
             yield from _damaged(where, "its header is missing").problems

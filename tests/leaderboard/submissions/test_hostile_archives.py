@@ -205,6 +205,10 @@ def _packed_larger(archive: zipfile.ZipFile) -> None:
     info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, 10
 
 
+def _far_away(archive: zipfile.ZipFile) -> None:
+    archive.getinfo("4/kodim02.semc").header_offset = (1 << 64) - 1
+
+
 def _stub() -> bytes:
     """A program in front, under the start of an archive."""
     return b"PK\x03\x04MZ" + bytes(994) + zip_of(semcs())
@@ -417,6 +421,11 @@ ARCHIVES = [
         "data between its files",
         "file: found 2.0 MiB between its files; expected a usual ZIP",
         _hole,
+    ),
+    _case(
+        "a file at the end of 64 bits",
+        f"'4/kodim02.semc': found damage ('its header is missing'); expected {_WHOLE}",
+        _changed(_far_away),
     ),
     _case(
         "a program in front",
