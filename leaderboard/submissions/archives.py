@@ -2,7 +2,8 @@
 
 Nothing is ever written to a path that an archive names; members are read into memory, one at a
 time and by name. Encrypted members, links, devices, archives within the archive's own space
-(overlapping members, Fifield 2019, "A better zip bomb") and names that climb out are refused.
+(overlapping members, Fifield 2019, "A better zip bomb"), names that climb out and bytes that belong
+to no member are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +33,14 @@ _DIRECTORY_ENTRY = 1024
 """Bytes of the directory per member that are plenty: 46, the name, times and 64-bit sizes."""
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LOCAL_HEADER = 30
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_DESCRIBED = 0x8
+_DESCRIPTOR = 24
+"""Bytes at most of the sizes that follow a member's data, where its flags are `_DESCRIBED`."""
+_MOST_FREE = 1 << 16
+"""Bytes of no member, between members; packers leave few, where they removed or aligned one."""
+_LONGEST_NOTE = 1024
+"""Bytes of a comment, and of a member's extra fields (times, owners, 64-bit sizes: under 200)."""
 
 # Ends of the directory (PKWARE's APPNOTE 6.3.10, sections 4.3.14 to 4.3.16).
 _END = struct.Struct("<4s4H2LH")
@@ -92,7 +100,7 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  #
             for member in members:
                 problems += _member_problems(member, limits)
             problems += _duplicates(members)
-            problems += _overlaps(members, opened.start_dir)
+            problems += _placing(stream, members, opened.start_dir)
             files = tuple(
                 # Not `is_dir`, which trips over an empty name.
                 Member(m.filename, m.file_size)
@@ -158,6 +166,11 @@ def _check_ends(stream: IO[bytes], limits: Limits) -> int:
     position = tail.rfind(_EMPTY)
     if position < 0 or position + _END.size > len(tail):
         raise _damaged("file", "its directory is missing; the upload may be cut short")
+    behind = len(tail) - position - _END.size
+    if behind > _LONGEST_NOTE:
+        expected = f"a comment of at most {megabytes(_LONGEST_NOTE)}"
+        value = f"{megabytes(behind)} behind its directory"
+        raise Rejected([Problem("file", None, value, expected)])
     _, disk, first_disk, _, count, directory, _, _ = _END.unpack_from(tail, position)
     locator = position - _LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
@@ -201,7 +214,12 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
     elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         yield Problem(where, None, "a device or other special file", "plain files only")
     if member.flag_bits & _ENCRYPTED:
-        yield Problem(where, None, "an encrypted file", "an archive without a password")
+        yield _encrypted(where)
+    if len(member.comment) > _LONGEST_NOTE:
+        value = f"a comment of {megabytes(len(member.comment))}"
+        yield Problem(where, None, value, f"at most {_LONGEST_NOTE:,}")
+    if len(member.extra) > _LONGEST_NOTE:
+        yield _long_extra(where, len(member.extra))
     if member.compress_type not in _METHODS:
         yield Problem(
             where, None, f"compression method {member.compress_type}", "deflate, or none (stored)"
@@ -216,6 +234,9 @@ def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Proble
             f"{megabytes(member.file_size)} when unpacked",
             f"at most {limits.expansion} times its packed size",
         )
+    if member.compress_size > member.file_size + member.file_size // 8 + _LONGEST_NOTE:
+        value = f"{megabytes(member.compress_size)} packed for {megabytes(member.file_size)}"
+        yield Problem(where, None, value, "a packed size near the file's or below it")
     if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
         yield Problem(where, None, "two different sizes", "an archive that is not damaged")
 
@@ -232,18 +253,45 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _overlaps(members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
-    """Members that share bytes of the archive, so that little data unpacks to much."""
+def _placing(stream: IO[bytes], members: list[zipfile.ZipInfo], end: int) -> Iterator[Problem]:
+    """Judge what lies where: members' own headers, bytes that two share and bytes of none.
+
+    Members that share bytes unpack little data to much. end: where the directory starts.
+    """
     ordered = sorted(members, key=lambda member: member.header_offset)
-    ends = [*(member.header_offset for member in ordered), end][1:]
-    for member, following in zip(ordered, ends, strict=True):
-        if member.header_offset + _LOCAL_HEADER + member.compress_size > following:
-            yield Problem(
-                describe(member.filename),
-                None,
-                "data that overlap another file's",
-                "an archive whose files have their own data",
-            )
+    starts = [member.header_offset for member in ordered]
+    if starts and starts[0] > 0:
+        value = f"{megabytes(starts[0])} before its first file"
+        yield Problem("file", None, value, "a plain ZIP, none that unpacks itself")
+    free = 0
+    for member, following in zip(ordered, [*starts, end][1:], strict=True):
+        where = describe(member.filename)
+        # 64-bit places may lie far outside of what `seek` takes.
+        stream.seek(min(max(member.header_offset, 0), end))
+        header = stream.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size or not header.startswith(MAGIC):
+            yield from _damaged(where, "its header is missing").problems
+            continue
+        _, _, flags, *_, name, extra = _LOCAL_HEADER.unpack(header)
+        if flags & _ENCRYPTED:
+            yield _encrypted(where)
+        if extra > _LONGEST_NOTE:
+            yield _long_extra(where, extra)
+        last = member.header_offset + _LOCAL_HEADER.size + name + extra + member.compress_size
+        if last > following:
+            expected = "an archive whose files have their own data"
+            yield Problem(where, None, "data that overlap another file's", expected)
+        free += max(following - last - (_DESCRIPTOR if flags & _DESCRIBED else 0), 0)
+    if free > _MOST_FREE:
+        yield Problem("file", None, f"{megabytes(free)} between its files", "a usual ZIP")
+
+
+def _encrypted(where: str) -> Problem:
+    return Problem(where, None, "an encrypted file", "an archive without a password")
+
+
+def _long_extra(where: str, size: int) -> Problem:
+    return Problem(where, None, f"extra fields of {megabytes(size)}", f"at most {_LONGEST_NOTE:,}")
 
 
 def _damaged(where: str, error: Exception | str) -> Rejected:

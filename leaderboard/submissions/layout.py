@@ -17,16 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
-from leaderboard.data.rows import Quality
+from leaderboard.data.rows import Quality, read_quality
 
 from .archives import Member
-from .shape import DatasetShape
+from .shape import DatasetShape, megabytes
 
 METHOD_FILE = "method.json"
 RECONSTRUCTIONS, BITSTREAMS = "reconstructions", "bitstreams"
 
 _BESIDE = re.compile(r"(method\.json|readme(\.\w{1,8})?|how-to\.txt|licen[cs]e(\.\w{1,8})?)", re.I)
-_NOISE = re.compile(r"(^|/)(__MACOSX/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$", re.I)
+_NOISE = re.compile(r"(^|/)(__MACOSX/.*|\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$", re.I)
+_MOST_BESIDE = 16 << 20
+"""Bytes of `_BESIDE` and `_NOISE` together; Macs add 4 KiB for each file, and these are stored."""
 _QUALITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,39}")
 _SUFFIX = re.compile(r"[A-Za-z0-9_.-]{0,12}")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -53,12 +55,14 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     files = [member for member in members if not _NOISE.search(member.name)]
     semc, root = _kind(files)
     problems: list[Problem] = []
+    beside = sum(member.size for member in members if _NOISE.search(member.name))
     groups: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
     method: Member | None = None
     for member in files:
         inner = member.name.removeprefix(root)
         if _BESIDE.fullmatch(inner):
             method = member if inner.casefold() == METHOD_FILE else method
+            beside += member.size
             continue
         placed = _place(member, inner, semc, shape)
         if isinstance(placed, Problem):
@@ -75,6 +79,10 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
         problems += _unpaired(reconstructions, bitstreams)
     if not bitstreams and not reconstructions and not problems:
         problems.append(Problem("file", None, "no pictures", _expected(semc)))
+    if beside > _MOST_BESIDE:
+        value = f"{megabytes(beside)} in files beside pictures and bitstreams"
+        value += " (__MACOSX, README and the like)"
+        problems.append(Problem("file", None, value, f"at most {megabytes(_MOST_BESIDE)}"))
     counts = {quality for _, quality in bitstreams}
     if len(counts) > qualities:
         problems.append(Problem("quality", None, f"{len(counts)} of them", f"at most {qualities}"))
@@ -132,6 +140,8 @@ def _place(
     if not _QUALITY.fullmatch(folder):
         expected = "a folder named by a number or a short name (letters, digits, . _ + = -)"
         return Problem("quality", image, describe(folder), expected)
+    if read_quality(folder) is None:  # not a number, infinite or huge
+        return Problem("quality", image, describe(folder), "a number up to 1e9, or a short name")
     return group, image, _quality(folder)
 
 

@@ -7,8 +7,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
+
+from confusable_homoglyphs.confusables import confusables_data
 
 from leaderboard.data.problems import Problem, Rejected, describe
 
@@ -34,8 +37,17 @@ MOST_BYTES = 10**13
 _LINKS = ("link", "code")
 _MARKUP = re.compile(r"<\s*[a-zA-Z/!?]")
 _CONTACT = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
-# Format characters that words need: joiners of Arabic, Indic and emoji, and the soft hyphen.
-_JOINERS = "\u200c\u200d\u00ad"
+_JOINERS = re.compile("[\u200c\u200d]")
+# Unicode's Default_Ignorable_Code_Point as far as text in good faith has it: the soft hyphen,
+# fillers of Hangul, variation selectors and the like. The others are refused.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_BRAILLE_BLANK = "\u2800"
+_MOST_MARKS = 4
+"""Marks on one letter; UTS 39, section 5.4, calls more of them suspicious."""
+_LETTER_SIGN = re.compile(r"(?:SMALL CAPITAL|LATIN CAPITAL LETTER|SYMBOL LETTER) ([A-Z])")
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,8 @@ class Method:
     def from_json(cls, data: Any) -> Method:
         """Inverse of `to_json(contact=True)`. Raises Rejected with every problem at once.
 
-        Texts are trimmed and brought to Unicode's composed form (NFC).
+        Texts are trimmed and brought to Unicode's composed form (NFC); what cannot be seen is left
+        out, but for joiners where a script needs them.
         """
         if not isinstance(data, Mapping):
             raise Rejected(
@@ -115,7 +128,30 @@ class Method:
 
 
 def _tidy(text: str) -> str:
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+    text = text.replace("\r\n", "\n").replace(_BRAILLE_BLANK, " ")
+    text = unicodedata.normalize("NFC", _IGNORABLE.sub("", text))
+    text = _JOINERS.sub(lambda match: match[0] if _joins(text, match.start()) else "", text)
+    return text.strip()
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether the joiner there changes what is seen: beside a virama, in Arabic and in emoji."""
+    before, after = text[:place][-1:] or " ", text[place + 1 : place + 2] or " "
+    if 9 in (unicodedata.combining(before), unicodedata.combining(after)):
+        return True
+    if unicodedata.bidirectional(before) == unicodedata.bidirectional(after) == "AL":
+        return True
+    return unicodedata.category(before) in ("So", "Sk") and unicodedata.category(after) == "So"
+
+
+def _stacked(text: str) -> bool:
+    """Whether a letter has so many marks that they run into the lines around it."""
+    count = 0
+    for character in unicodedata.normalize("NFD", text):
+        count = count + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if count > _MOST_MARKS:
+            return True
+    return False
 
 
 def _text_problem(name: str, value: Any) -> str | None:
@@ -129,6 +165,8 @@ def _text_problem(name: str, value: Any) -> str | None:
         return "text without control characters, line breaks or hidden marks"
     if len(text) > LENGTHS[name]:
         return f"at most {LENGTHS[name]} characters"
+    if _stacked(text):
+        return f"text with at most {_MOST_MARKS} marks on a letter"
     if name in (*REQUIRED, "dataset") and not any(c.isalnum() for c in text):
         return "the data set's name" if name == "dataset" else _expected(name)
     if name in _LINKS:
@@ -152,7 +190,7 @@ def _expected(name: str) -> str:
 
 def _unseen(character: str) -> bool:
     """Whether a character cannot be seen or changes how others are read."""
-    if character in _JOINERS:
+    if _JOINERS.match(character):  # `_tidy` has left those that words need
         return False
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -193,12 +231,43 @@ def _taken(name: str) -> bool:
 
     own = [*CODECS, *(path.stem for path in FOLDER.glob("*.json"))]
     labels = [look_of(each, "").label for each in own]
-    return _key(name) in {_key(each) for each in [*own, *labels]}
+    return _skeleton(name) in {_skeleton(each) for each in [*own, *labels]}
 
 
-def _key(name: str) -> str:
-    """A name as readers tell it from others: no case, no width, no spaces."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+def _skeleton(name: str) -> str:
+    """What a name looks like: look-alike letters are one (UTS 39), whatever their case and marks.
+
+    It stands for the name in comparisons alone and is no text to show.
+    """
+    looks = "".join(map(_look, unicodedata.normalize("NFKD", name))).casefold()
+    plain = looks.translate(str.maketrans("i1|0", "lllo"))
+    return plain.replace("rn", "m").replace("vv", "w")
+
+
+@cache
+def _look(character: str) -> str:
+    """The ASCII characters that another looks like, else itself; nothing for blanks and marks."""
+    if not (bare := _bare(character)):
+        return ""
+    if bare.isascii():
+        return bare
+    others = [character, *(each["c"] for each in confusables_data.get(character, ()))]
+    for other in others:
+        if (bare := _bare(other)) and bare.isascii():
+            return bare
+        sign = len(other) == 1 and _LETTER_SIGN.search(unicodedata.name(other, ""))
+        if sign:
+            return sign[1]
+    return character
+
+
+def _bare(text: str) -> str:
+    """A text without its marks and what cannot be seen."""
+    return "".join(
+        c
+        for c in unicodedata.normalize("NFKD", text)
+        if not (c.isspace() or _unseen(c) or _JOINERS.match(c) or unicodedata.category(c)[0] == "M")
+    )
 
 
 def _bytes_problem(name: str, data: Mapping[Any, Any]) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import zipfile
 
 import pytest
 
@@ -63,6 +65,34 @@ def test_semc_files(tmp_path, root):
     assert all(p.reconstruction is None and p.bitstream.endswith(".semc") for p in found.points)
 
 
+@pytest.mark.parametrize("root", ["", "my method/"])
+@pytest.mark.parametrize("make", [pairs, semcs])
+def test_what_a_mac_adds_is_passed_over(tmp_path, make, root):
+    """`._x` beside each file on shared and foreign volumes, or all of them in one folder."""
+    honest = {f"{root}{name}": data for name, data in make().items()}
+    double = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(4072)
+    beside = {"._my method": double, ".DS_Store": double}
+    for name in honest:
+        folder, _, file = name.rpartition("/")
+        beside[f"{folder}/._{file}"] = beside[f"__MACOSX/{folder}/._{file}"] = double
+    plain, mac = (seen(written(tmp_path, members)) for members in (honest, beside | honest))
+    assert (mac.kind, mac.points, mac.content) == (plain.kind, plain.points, plain.content)
+
+
+def test_short_comments_and_extra_fields_are_taken(tmp_path):
+    """As packers write them: times and owners of files, the commit of an archive."""
+    path = tmp_path / "upload.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in semcs().items():
+            info = zipfile.ZipInfo(name)
+            info.extra = struct.pack("<2HBL", 0x5455, 5, 1, 0) + struct.pack("<2H", 0xCAFE, 0)
+            info.comment = b"as measured"
+            archive.writestr(info, data)
+            archive.start_dir += 100  # what is left where a packer removed a file
+        archive.comment = b"0123456789abcdef" * 4
+    assert seen(path).kind == RE_DECODED
+
+
 def test_one_quality_in_one_folder_is_no_root(tmp_path):
     members = {name: data for name, data in semcs().items() if name.startswith("1/")}
     (told, few) = seen(written(tmp_path, members)).incomplete
@@ -113,8 +143,6 @@ def test_reading_is_bounded(tmp_path):
 
 def test_a_zip_of_64_bit_sizes_is_read(tmp_path):
     """As streaming packers write them."""
-    import zipfile
-
     path = tmp_path / "wide.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in semcs().items():

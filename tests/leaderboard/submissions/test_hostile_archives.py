@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import struct
 import warnings
@@ -154,8 +155,79 @@ def _grown() -> bytes:
     return local * count + entries + end
 
 
+def _hole() -> bytes:
+    """Two megabytes between two members that no entry of the directory covers."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in semcs().items():
+            archive.writestr(name, content)
+            archive.start_dir += (2 << 20) if name == "1/kodim02.semc" else 0
+    return data.getvalue()
+
+
+def _changed(change: Callable[[zipfile.ZipFile], None]) -> Callable[[], bytes]:
+    """An honest archive that is changed after its files and before its directory is written."""
+
+    def make() -> bytes:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            for name, content in semcs().items():
+                archive.writestr(name, content)
+            change(archive)
+        return data.getvalue()
+
+    return make
+
+
+def _comment(archive: zipfile.ZipFile) -> None:
+    archive.comment = bytes(60_000)
+
+
+def _file_comment(archive: zipfile.ZipFile) -> None:
+    archive.getinfo("4/kodim02.semc").comment = bytes(60_000)
+
+
+def _extra_in_directory(archive: zipfile.ZipFile) -> None:
+    archive.getinfo("4/kodim02.semc").extra = struct.pack("<2H", 0xCAFE, 60_000) + bytes(60_000)
+
+
+def _extra_in_header(archive: zipfile.ZipFile) -> None:
+    info = zipfile.ZipInfo("5/kodim02.semc")
+    info.extra = struct.pack("<2H", 0xCAFE, 60_000) + bytes(60_000)
+    archive.writestr(info, b"more")
+    info.extra = b""
+
+
+def _packed_larger(archive: zipfile.ZipFile) -> None:
+    """A file of ten bytes whose packed form is a row of empty blocks."""
+    info = zipfile.ZipInfo("5/kodim02.semc")
+    archive.writestr(info, b"\0\0\0\xff\xff" * 400_000)
+    info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, 10
+
+
+def _far_away(archive: zipfile.ZipFile) -> None:
+    archive.getinfo("4/kodim02.semc").header_offset = (1 << 64) - 1
+
+
+def _stub() -> bytes:
+    """A program in front, under the start of an archive."""
+    return b"PK\x03\x04MZ" + bytes(994) + zip_of(semcs())
+
+
+def _encrypted_in_header() -> bytes:
+    """A member whose own header alone marks it as encrypted."""
+    return _patched(zip_of(semcs()), b"PK\x03\x04", 6, struct.pack("<H", 1))
+
+
 def _case(name: str, message: str, make: Callable[[], bytes]) -> Hostile:
     return Hostile(name, make, message)
+
+
+def _quality(folder: str) -> Hostile:
+    """A folder of a quality that is no number of use."""
+    message = f"kodim01, quality: found '{folder}'; expected a number up to 1e9, or a short name"
+    members = {**semcs(), f"{folder}/kodim01.semc": b"x"}
+    return _case(f"a quality of {folder}", message, lambda: zip_of(members))
 
 
 _INSIDE = "a path inside the archive"
@@ -333,6 +405,71 @@ ARCHIVES = [
         "file: found an archive without files; expected pictures or .semc files",
         _folders,
     ),
+    _case(
+        "a load of a Mac's files",
+        "file: found 17.0 MiB in files beside pictures and bitstreams (__MACOSX, README and the "
+        "like); expected at most 16.0 MiB",
+        _plus(("__MACOSX/._x", random.Random(0).randbytes(17 << 20))),
+    ),
+    _case(
+        "a load of reading",
+        "file: found 17.0 MiB in files beside pictures and bitstreams (__MACOSX, README and the "
+        "like); expected at most 16.0 MiB",
+        _plus(("README.md", random.Random(0).randbytes(17 << 20))),
+    ),
+    _case(
+        "data between its files",
+        "file: found 2.0 MiB between its files; expected a usual ZIP",
+        _hole,
+    ),
+    _case(
+        "a file at the end of 64 bits",
+        f"'4/kodim02.semc': found damage ('its header is missing'); expected {_WHOLE}",
+        _changed(_far_away),
+    ),
+    _case(
+        "a program in front",
+        "file: found 1,000 bytes before its first file; expected a plain ZIP, none that unpacks "
+        "itself",
+        _stub,
+    ),
+    _case(
+        "a long comment",
+        "file: found 60,000 bytes behind its directory; expected a comment of at most 1,024 bytes",
+        _changed(_comment),
+    ),
+    _case(
+        "data behind its end",
+        "file: found 60,000 bytes behind its directory; expected a comment of at most 1,024 bytes",
+        lambda: zip_of(semcs()) + bytes(60_000),
+    ),
+    _case(
+        "a long comment on a file",
+        "'4/kodim02.semc': found a comment of 60,000 bytes; expected at most 1,024",
+        _changed(_file_comment),
+    ),
+    _case(
+        "a long extra field in the directory",
+        "'4/kodim02.semc': found extra fields of 60,004 bytes; expected at most 1,024",
+        _changed(_extra_in_directory),
+    ),
+    _case(
+        "a long extra field in a file's header",
+        "'5/kodim02.semc': found extra fields of 60,004 bytes; expected at most 1,024",
+        _changed(_extra_in_header),
+    ),
+    _case(
+        "a file that grows when it is packed",
+        "'5/kodim02.semc': found 1.9 MiB packed for 10 bytes; expected a packed size near the "
+        "file's or below it",
+        _changed(_packed_larger),
+    ),
+    _case(
+        "a password in a file's own header",
+        "'4/kodim02.semc': found an encrypted file; expected an archive without a password",
+        _encrypted_in_header,
+    ),
+    *map(_quality, ("nan", "Infinity", "inf", "1e999", "99999999999")),
     _case(
         "an archive in the archive",
         "file: found 'bitstreams/1/more.zip'; expected the files themselves, not archives within "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
 
+from leaderboard.data.problems import Rejected
+from leaderboard.submissions.method import Method
 from tests.support.hostile import Hostile
 from tests.support.submitted import METHOD, csv_of, rows
 
@@ -17,6 +20,7 @@ _MARKUP = "plain text without HTML"
 _HTTP = f"{_LINK}: http and https only"
 _PUBLIC = f"{_LINK}: a public host's name"
 _NAME = "the method's name"
+_MARKS = "text with at most 4 marks on a letter"
 _CONTACT = "an e-mail address for the maintainers' questions (never shown)"
 
 
@@ -73,6 +77,14 @@ METHODS = [
         "'ＪＰＥＧ'",
         "a name of its own, such as 'ＪＰＥＧ (our settings)': the board has a ＪＰＥＧ already",
     ),
+    _field(
+        "a name of fillers, which are letters to Unicode",
+        "name",
+        "\u3164\uffa0\u115f\u2800",
+        "'\u3164\uffa0\u115f\u2800'",
+        _NAME,
+    ),
+    _field("a name that climbs", "name", "Co" + "\u0301" * 9, f"'Co{chr(0x301) * 9}'", _MARKS),
     _field("a link that runs", "link", "javascript:alert(1)", "'javascript:alert(1)'", _HTTP),
     _field(
         "a link of data",
@@ -136,3 +148,71 @@ METHODS = [
 @pytest.mark.parametrize("hostile", METHODS, ids=lambda each: each.name)
 def test_refused(hostile, check_refused):
     check_refused(hostile)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "JP\u200dEG",  # a joiner
+        "JP\u200cEG",
+        "JP\u00adEG",  # a soft hyphen
+        "JPEG\ufe0f",  # variation selectors
+        "J\U000e0101PEG",
+        "JP\u034fEG",  # a grapheme joiner
+        "\u3164JPEG\uffa0",  # fillers of Hangul
+        "JP\u2800EG",  # a pattern of Braille without dots
+        "\u0408\u0420\u0415G",  # Cyrillic, and G
+        "J\u03a1\u0395G",  # Greek
+        "\u0458\u0440\u0435g",
+        "\u13ab\u13e2\u13acG",  # Cherokee
+        "\u1d0a\u1d18\u1d07\u0262",  # small capitals
+        "\U0001f179P\U0001f174G",  # letters in squares
+        "\U0001d409\U0001d40f\U0001d404\U0001d406",  # bold letters of mathematics
+        "JP\u0301EG",
+        "J\u0336P\u0336E\u0336G\u0336",
+        "\u0412PG 4\u22362\u22360",  # ratio signs for colons
+        "\u0432PG 4:2:0",  # a small letter that looks like a small capital
+        "BPG 4:2:O",
+        "AV1F",
+        "AVlF",
+        "VVebP",
+    ],
+)
+def test_names_that_look_like_the_boards_are_refused(name):
+    with pytest.raises(Rejected, match="a name of its own"):
+        Method.from_json(METHOD | {"name": name})
+
+
+@pytest.mark.parametrize(
+    ("given", "stays"),
+    [
+        ("Wave\u00adlet\u200d codec\u200c", "Wavelet codec"),
+        ("Le\u034fna\ufe0f \u2764\ufe0f", "Lena \u2764"),
+        ("\u3164Codec\u2800", "Codec"),
+        ("Codec \u200d\u200c 2", "Codec  2"),
+        ("Codec\u200d\u3164", "Codec"),
+    ],
+)
+def test_what_cannot_be_seen_is_left_out(given, stays):
+    method = Method.from_json(METHOD | {"name": given, "authors": given, "notes": given})
+    assert (method.name, method.authors, method.notes) == (stays, stays, stays)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
+        "\u0915\u094d\u200d\u0937",  # Devanagari, a half letter
+        "\u09b0\u200d\u09cd\u09af",  # Bengali
+        "\u0d05\u0d35\u0d28\u0d4d\u200d",  # Malayalam, at the end of a word
+        "Codec \U0001f3c3\U0001f3fd\u200d\u2640",  # a runner
+        "Nguy\u1ec5n \u0e17\u0e35\u0e48 \u05e9\u05bc\u05c1\u05b8",  # marks that words need
+        "\u041a\u043e\u0434\u0435\u043a \u0394E",
+        "\ud55c\uad6d \u30b3\u30fc\u30c7\u30c3\u30af",
+        "BPG 4:2:0 (our settings)",
+        "JPEG-2",
+        "Webb",
+    ],
+)
+def test_words_of_every_script_stay_as_they_are(name):
+    assert Method.from_json(METHOD | {"name": name}).name == unicodedata.normalize("NFC", name)
