@@ -210,9 +210,22 @@ def picture(data: bytes) -> None:
     assert loaded.shape[0] * loaded.shape[1] <= MOST_PIXELS
 
 
+def metadata(data: bytes) -> None:
+    """Take a picture's metadata away; a picture that loads keeps its pixels."""
+    from semcomp.demo.hosting.metadata import stripped
+    from semcomp.image import load_image
+
+    warnings.simplefilter("ignore")
+    clean = stripped(data)
+    loaded = load_image(data, max_pixels=MOST_PIXELS)
+    if clean is not None:
+        assert np.array_equal(load_image(clean, max_pixels=MOST_PIXELS), loaded)
+
+
 TARGETS = {
     "parse": Target(semc, parse),
     "decode": Target(semc, decode),
     "grid": Target(grid_bytes, grid),
     "picture": Target(picture_bytes, picture),
+    "metadata": Target(picture_bytes, metadata),
 }

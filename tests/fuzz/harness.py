@@ -66,7 +66,7 @@ def _watch(target: Target, seed: int, ends: float, limit: float) -> tuple[int, s
     theirs.close()
     passed, data, wait = -1, b"", START
     try:
-        while time.monotonic() < ends or passed < 0:
+        while time.monotonic() < ends or passed < 1:
             if not ours.poll(wait):
                 return max(passed, 0), f"took longer than {wait:g} seconds", data
             said = ours.recv()
