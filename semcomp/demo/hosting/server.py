@@ -37,7 +37,7 @@ HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'self' https://huggingface.co",
     "Referrer-Policy": "same-origin",
 }
-"""What every answer says to browsers: no guessed types, no strangers' frames, no referrer abroad."""
+"""What every answer says to browsers: types stand, no strangers' frames, no referrer abroad."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def prepare(
 
 
 class Headers:
-    """ASGI middleware that adds `HEADERS` to every answer."""
+    """ASGI middleware that adds `HEADERS` to every answer; those it has stay."""
 
     def __init__(self, app: ASGIApp) -> None:
         """app: what answers."""
@@ -74,7 +74,7 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers.append(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
