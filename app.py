@@ -82,7 +82,8 @@ def launch(page: gr.Blocks, board: BoardContext | None = None, **kwargs: Any) ->
     board: the page's, for `/health` to look at.
     """
     settings = Settings.read()
-    app_kwargs = server.prepare(page, settings, board and (lambda: board.store().check()))
+    check_board = None if board is None else lambda: board.store().check()
+    app_kwargs = server.prepare(page, settings, check_board)
     return page.launch(
         theme=look.theme(),
         css=look.CSS + tab_compress.css() + leaderboard.CSS + submit_page.CSS,

@@ -118,7 +118,7 @@ def run(url: str, visitors: int, requests: int, shape: tuple[int, int], level: f
     started = time.monotonic()
 
     def visit() -> None:
-        from gradio_client import Client  # type: ignore[import-untyped]
+        from gradio_client import Client
 
         with tempfile.TemporaryDirectory() as folder:
             try:
