@@ -269,6 +269,16 @@ def test_every_answer_has_its_headers(url: str, path: str) -> None:
     assert headers["referrer-policy"] == "same-origin"
 
 
+def test_scripts_and_styles_have_types_that_browsers_need_not_guess(url: str) -> None:
+    named = re.findall(r"""(?:src|href)="(?:\./|/)?([^"]+\.(?:js|css))\"""", httpx.get(url).text)
+    assert {Path(name).suffix for name in named} == {".js", ".css"}
+    for name in named:
+        address = name if "://" in name else f"{url}/{name}"
+        if address.startswith(url):
+            kind = httpx.get(address).headers["content-type"]
+            assert re.match("text/css|(text|application)/javascript", kind), (name, kind)
+
+
 @pytest.mark.parametrize("path", ["", "/summary", "/key"])
 def test_the_page_that_watches_visitors_is_closed(url: str, path: str) -> None:
     answer = httpx.get(f"{url}/monitoring{path}")
