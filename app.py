@@ -76,10 +76,14 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
     return page
 
 
-def launch(page: gr.Blocks, **kwargs: Any) -> Any:
-    """Serve the page; kwargs go to gradio. Returns what gradio's `launch` returns."""
+def launch(page: gr.Blocks, board: BoardContext | None = None, **kwargs: Any) -> Any:
+    """Serve the page; kwargs go to gradio. Returns what gradio's `launch` returns.
+
+    board: the page's, for `/health` to look at.
+    """
     settings = Settings.read()
-    routes = server.prepare(page, settings)
+    check_board = None if board is None else lambda: board.store().check()
+    app_kwargs = server.prepare(page, settings, check_board)
     return page.launch(
         theme=look.theme(),
         css=look.CSS + tab_compress.css() + leaderboard.CSS + submit_page.CSS,
@@ -89,7 +93,8 @@ def launch(page: gr.Blocks, **kwargs: Any) -> Any:
         run_history=False,
         max_file_size=f"{max(settings.file_mb, settings.submission_mb)}mb",
         mcp_server=True,
-        app_kwargs={"routes": routes},
+        enable_monitoring=False,
+        app_kwargs=app_kwargs,
         footer_links=["api", "settings"],
         **kwargs,
     )
@@ -100,7 +105,7 @@ if __name__ == "__main__":
         shared = BoardContext()
         opened = build(board=shared)
         shared.start(leaderboard.FOLDER)
-        launch(opened, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
+        launch(opened, shared, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
         opening.start_warming()
         opened.block_thread()
     except SettingsError as error:

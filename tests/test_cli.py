@@ -211,6 +211,14 @@ def test_bad_files(
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file that never ends")
+def test_a_file_that_never_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "/dev/zero has more than" in failure(capsys, "info", "/dev/zero")
+    out = tmp_path / "x.png"
+    assert "/dev/zero has more than" in failure(capsys, "decompress", "/dev/zero", out)
+    assert not out.exists()
+
+
 def test_bad_values(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["compress", photo, tmp_path / "out.semc"]
     for level in ("nan", "0", "25", "-1"):

@@ -8,6 +8,7 @@ becomes a StoreError that names the remedy.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 import time
@@ -54,6 +55,7 @@ _SIGNS = (
     ("no such table", "the board's tables are gone: put a backup back"),
 )
 """What databases say, and the problem with its remedy in words."""
+_LOG = logging.getLogger(__name__)
 
 
 class Database:
@@ -270,10 +272,9 @@ def _postgres(url: URL) -> Engine:
     except OperationalError as error:
         engine.dispose()
         lines = str(error.orig).strip().splitlines()
-        reason = lines[0] if lines else "no answer"
+        _LOG.warning("%s: %s", where(url), lines[0] if lines else "no answer")
         raise StoreError(
-            f"cannot reach the board's database {where(url)}: {reason}; start the server, or "
-            f"correct {URL_VARIABLE}"
+            f"cannot reach the board's database: start the server, or correct {URL_VARIABLE}"
         ) from error
     return engine
 
@@ -298,11 +299,10 @@ def _in_words(engine: Engine, outcome: str = "") -> Iterator[None]:
 
 
 def _remedy(engine: Engine, error: DBAPIError) -> str:
-    text = " ".join(str(error.orig).split())
+    said = " ".join(str(error.orig).split())
     for sign, remedy in _SIGNS:
-        if sign in text.lower():
+        if sign in said.lower():
             return remedy
-    return (
-        f"the board's database {where(engine.url)} does not answer ({text}): start it, or correct "
-        f"{URL_VARIABLE}"
-    )
+    # Visitors are shown the error: what names the server's place is the log's.
+    _LOG.warning("%s: %s", where(engine.url), said)
+    return f"the board's database does not answer: start it, or correct {URL_VARIABLE}"

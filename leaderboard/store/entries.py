@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from .decisions import SUBMITTER, change, record, same_as
 from .engine import Database
-from .errors import Duplicate, WrongState
+from .errors import Duplicate, StoreError, WrongState
 from .limits import check_rates, count_try, lock_names
 from .models import ACTIVE, STATES, BoardRow, ContactRow, EntryRow, HistoryRow, JobRow
 from .records import (
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from leaderboard.submissions.inspection import Inspected
 
 
+LEAST_ROOM = 20_000_000
+"""Bytes that must be free on the disk of a board's file."""
+
+
 class Entries(Database):
     """What was sent, and the board as a whole."""
 
@@ -41,6 +46,16 @@ class Entries(Database):
         """A number that grows with every change of what the public board shows; cheap to ask."""
         with self._reading() as session:
             return session.scalars(select(BoardRow.revision)).one()
+
+    def check(self) -> None:
+        """Raise StoreError unless the board answers and has room for more."""
+        if self._engine.dialect.name == "sqlite":
+            path = Path(str(self._engine.url.database))
+            if not path.exists():  # the open file would go on answering until it is closed
+                raise StoreError("the board's file is gone: put a backup back")
+            if shutil.disk_usage(path.parent).free < LEAST_ROOM:
+                raise StoreError("there is no room left on the board's disk: make some")
+        self.revision()
 
     def salt(self) -> str:
         """A secret of this board, the same in every replica, to hash visitors' addresses with."""

@@ -168,6 +168,8 @@ def carried_method(
 def read_method(path: Path) -> Method:
     """A method's description from a JSON file. Raises Rejected."""
     try:
+        if path.exists() and not path.is_file():  # a pipe that nobody writes never ends
+            raise OSError(f"{path} is no file")
         with path.open("rb") as stream:
             data = stream.read(_METHOD_BYTES + 1)
     except OSError as error:

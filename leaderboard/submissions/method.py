@@ -210,12 +210,20 @@ def _link_problem(text: str) -> str | None:
         return f"{expected}: http and https only"
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         return f"{expected}: no name or password in it"
-    if not re.fullmatch(r"[^.]+(\.[^.]+)+\.?", host) or _is_address(host) or host == "localhost":
+    if not re.fullmatch(r"[^.%]+(\.[^.%]+)+\.?", host) or _is_address(host):
         return f"{expected}: a public host's name"
     return None
 
 
 def _is_address(host: str) -> bool:
+    """Whether browsers take a host for an address, or for this machine itself.
+
+    As in the URL standard: wide digits count as digits, and a host whose last part is a number, in
+    whatever base and however short, is an IPv4 address.
+    """
+    last = unicodedata.normalize("NFKC", host).replace("。", ".").rstrip(".").rpartition(".")[2]
+    if last == "localhost" or re.fullmatch(r"\d+|0x[0-9a-f]*", last):
+        return True
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -22,6 +22,9 @@ from .options import Device, Json, check_target, print_json
 PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM"}
 """Suffixes a decoded picture can be written with: formats that lose nothing."""
 
+LARGEST = 1 << 28
+"""Bytes that are read at most; a picture of the most pixels that are decoded takes fewer."""
+
 SemcFile = Annotated[Path, typer.Argument(metavar="IN.semc", help="compressed picture")]
 
 
@@ -48,7 +51,7 @@ def decompress(
         )
     check_target(target, source)
     started = time.perf_counter()
-    data = source.read_bytes()
+    data = _read(source)
     with _warnings_as_lines():
         picture = pipeline.decompress(data, iterations=iterations, device=device)
     seconds = time.perf_counter() - started
@@ -79,7 +82,7 @@ def info(source: SemcFile, as_json: Json = False) -> None:
     """Show what a compressed file says of itself."""
     from semcomp import pipeline
 
-    facts = pipeline.info(source.read_bytes())
+    facts = pipeline.info(_read(source))
     if as_json:
         print_json(facts)
         return
@@ -95,6 +98,15 @@ def info(source: SemcFile, as_json: Json = False) -> None:
     }
     for name, text in rows.items():
         print(f"{name:<14}{text}")
+
+
+def _read(source: Path) -> bytes:
+    """A file's bytes; of a device that never ends no more than a `.semc` file can have."""
+    with source.open("rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise OSError(f"{source} has more than {LARGEST:,} bytes: choose a file made by semcomp")
+    return data
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semcomp.errors import SemcompError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -91,6 +93,10 @@ def load(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Try a running demo with many visitors: results, refusals, waiting, memory, mix-ups."""
+    try:
+        import gradio_client  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError as error:
+        raise SemcompError("load needs Gradio's client: pip install 'semcomp[demo]'") from error
     shape = (max(64, height) if height else side), side
     report = run(url, visitors, requests, shape, level)
     if as_json:
@@ -112,7 +118,7 @@ def run(url: str, visitors: int, requests: int, shape: tuple[int, int], level: f
     started = time.monotonic()
 
     def visit() -> None:
-        from gradio_client import Client  # type: ignore[import-untyped]
+        from gradio_client import Client
 
         with tempfile.TemporaryDirectory() as folder:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import typer
 from hypothesis import given, settings
@@ -44,6 +46,24 @@ def test_a_mix_up_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_command, "run", lambda *_: Report(1, strangers=1))
     with pytest.raises(typer.Exit):
         load_command.load("http://example.invalid", 1, 1, as_json=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [("load", "gradio_client", "demo"), ("tour", "playwright.sync_api", "test")],
+)
+def test_a_missing_package_is_one_clear_line(
+    command: str,
+    package: str,
+    extra: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main([command, "http://127.0.0.1:9"]) == 1
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1
+    assert said.err.endswith(f"pip install 'semcomp[{extra}]'\n")
 
 
 def test_nobody_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,22 +1,28 @@
-"""A page made ready to be served: its queue, the check of its files, its tools, and `/health`.
+"""A page made ready to be served: its queue, files, tools, `/health`, and headers of its answers.
 
 Gradio 6.31 has no public means for what stands in `turns` (which job is next, how one is stopped)
 and in `endpoints.Tools` (what a tool is called, what it answers): those build on classes of its
 own, so the extra `demo` asks for that one minor version. A newer one is to be tried first.
 """
 
+import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semcomp import __version__
-from semcomp.errors import WeightsError
+from semcomp.errors import SemcompError, WeightsError
 from semcomp.weights import load_model
 
 from . import endpoints, files
@@ -25,10 +31,24 @@ from .settings import Settings
 from .turns import TurnQueue
 
 HEALTH = "/health"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # The hub shows a Space in a frame of its own page.
+    "Content-Security-Policy": "frame-ancestors 'self' https://huggingface.co",
+    "Referrer-Policy": "same-origin",
+}
+"""What every answer says to browsers: types stand, no strangers' frames, no referrer abroad."""
+
+_LOG = logging.getLogger(__name__)
 
 
-def prepare(page: gr.Blocks, settings: Settings) -> list[Route]:
-    """Put everything in place before `page.launch`; returns routes to serve beside the page."""
+def prepare(
+    page: gr.Blocks, settings: Settings, check_board: Callable[[], Any] | None = None
+) -> dict[str, Any]:
+    """Put everything in place before `page.launch`; returns what is to be its `app_kwargs`.
+
+    check_board: raises SemcompError if the board cannot be used, for `/health`; None for no board.
+    """
     endpoints.install_tools()
     page.queue(api_open=False, default_concurrency_limit=8)
     of_visitors = files.Files(page)
@@ -36,15 +56,43 @@ def prepare(page: gr.Blocks, settings: Settings) -> list[Route]:
     files.guard(page)
     with page:
         files.watch_leaving(page, of_visitors.left)
-    return [health_route(page)]
+    route = health_route(page, settings, check_board)
+    return {"routes": [route], "middleware": [Middleware(Headers)]}
 
 
-def health_route(page: gr.Blocks, model: str = "small") -> Route:
+class Headers:
+    """ASGI middleware that adds `HEADERS` to every answer; those it has stay."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """app: what answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def health_route(
+    page: gr.Blocks,
+    settings: Settings,
+    check_board: Callable[[], Any] | None = None,
+    model: str = "small",
+) -> Route:
     """The route that answers with `report` as JSON: 200 if all is well, else 503."""
     started = time.monotonic()
 
     def answer(request: Request) -> JSONResponse:  # Starlette runs it in a thread
         facts = report(page, lambda: load_model(model, "cpu").model_id.hex())
+        if facts["status"] == "ok":
+            facts["status"] = _trouble(settings.file_mb, check_board) or "ok"
         facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory()}
         return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
 
@@ -59,6 +107,28 @@ def memory() -> float | None:
         return None
     resident = next(line for line in lines if line.startswith("VmRSS:"))
     return round(int(resident.split()[1]) * 1024 / 1e6, 1)  # the kernel counts in KiB
+
+
+def _trouble(file_mb: int, check_board: Callable[[], Any] | None) -> str | None:
+    """What is wrong with disk or board, without their places, which the log has; None if nothing.
+
+    file_mb: megabytes that must be free where uploads go: room for the largest one.
+    """
+    folder = Path(get_upload_folder())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < 1_000_000 * file_mb:
+            return f"the disk is full: less than {file_mb} MB are free for uploads"
+    except OSError as error:
+        _LOG.warning("uploads cannot be stored: %s", error)
+        return "the folder of uploads cannot be used: see the server's log"
+    try:
+        if check_board is not None:
+            check_board()
+    except SemcompError as error:
+        _LOG.warning("the board cannot be used: %s", error)
+        return "the board's database cannot be used: see the server's log"
+    return None
 
 
 def report(page: gr.Blocks, model_id: Callable[[], str]) -> dict[str, Any]:

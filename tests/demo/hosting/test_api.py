@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+import shutil
 import socket
 import threading
 import time
@@ -33,6 +34,7 @@ from PIL import ExifTags, Image
 import app
 import semcomp
 from leaderboard.pages.board.view import View
+from leaderboard.store.database import Store, StoreError
 from semcomp.demo.hosting.limits import Limits
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.hosting.turns import TurnQueue
@@ -56,7 +58,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gr.Blocks]:
             with socket.socket() as probe:  # a port of our own: Gradio's choice may meet another's
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-            app.launch(made, prevent_thread_lock=True, quiet=True, server_port=port)
+            app.launch(made, board.context, prevent_thread_lock=True, quiet=True, server_port=port)
             yield made
             made.close()
 
@@ -237,6 +239,50 @@ def test_health_is_told(url: str, page: gr.Blocks, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(page, "_queue", SimpleNamespace(stopped=True))
     answer = httpx.get(f"{url}/health")
     assert answer.status_code == 503 and "restart" in answer.json()["status"]
+
+
+def test_health_tells_of_a_full_disk_and_of_a_board_that_is_gone(
+    url: str, page: gr.Blocks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = shutil.disk_usage(".")._replace(free=1_000_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: usage)
+        answer = httpx.get(f"{url}/health")
+        assert answer.status_code == 503 and "the disk is full" in answer.json()["status"]
+
+    def gone(store: Store) -> None:
+        raise StoreError("nobody answers at db.example.org")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "check", gone)
+        answer = httpx.get(f"{url}/health")
+        assert answer.status_code == 503 and "the board's database" in answer.json()["status"]
+    assert "db.example.org" in caplog.text and "db.example.org" not in answer.text
+    assert httpx.get(f"{url}/health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/config", "/gradio_api/file=/etc/passwd"])
+def test_every_answer_has_its_headers(url: str, path: str) -> None:
+    headers = httpx.get(url + path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'self' https://huggingface.co" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_scripts_and_styles_have_types_that_browsers_need_not_guess(url: str) -> None:
+    named = re.findall(r"""(?:src|href)="(?:\./|/)?([^"]+\.(?:js|css))\"""", httpx.get(url).text)
+    assert {Path(name).suffix for name in named} == {".js", ".css"}
+    for name in named:
+        address = name if "://" in name else f"{url}/{name}"
+        if address.startswith(url):
+            kind = httpx.get(address).headers["content-type"]
+            assert re.match("text/css|(text|application)/javascript", kind), (name, kind)
+
+
+@pytest.mark.parametrize("path", ["", "/summary", "/key"])
+def test_the_page_that_watches_visitors_is_closed(url: str, path: str) -> None:
+    answer = httpx.get(f"{url}/monitoring{path}")
+    assert answer.status_code == 403 and "not enabled" in answer.text
 
 
 def test_the_queue_cannot_be_passed_by(url: str) -> None:

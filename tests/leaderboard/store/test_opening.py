@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -105,18 +106,35 @@ def test_a_file_that_is_no_database(tmp_path):
     assert path.read_text().startswith("a letter")
 
 
-def test_a_server_that_does_not_answer(monkeypatch):
+def test_a_server_that_does_not_answer(caplog):
     pytest.importorskip("psycopg")
-    with pytest.raises(StoreError, match="cannot reach the board's database postgresql://u:") as e:
+    with pytest.raises(StoreError, match="cannot reach the board's database: ") as e:
         open_store("postgresql://u:secret@127.0.0.1:1/name")
-    assert "Connection refused" in str(e.value) or "connection" in str(e.value)
     assert "start the server, or correct SEMCOMP_DATABASE_URL" in str(e.value)
-    assert "secret" not in str(e.value)
+    assert "127.0.0.1" not in str(e.value), "visitors see it"
+    assert "postgresql://u:***@127.0.0.1:1/name: connection" in caplog.text
+    assert "secret" not in str(e.value) + caplog.text
 
 
-def test_a_server_without_its_database_or_going_away(postgres, tmp_path):
-    with pytest.raises(StoreError, match='database "nobody_made_it" does not exist'):
+def test_a_check_of_the_board(tmp_path, monkeypatch):
+    path = tmp_path / "board.sqlite3"
+    store = open_store(f"sqlite:///{path}")
+    store.check()
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda folder: usage)
+        with pytest.raises(StoreError, match="no room left"):
+            store.check()
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="the board's file is gone"):
+        store.check()
+    store.close()
+
+
+def test_a_server_without_its_database_or_going_away(postgres, tmp_path, caplog):
+    with pytest.raises(StoreError, match="cannot reach the board's database: "):
         open_store(f"{postgres.url}/nobody_made_it")
+    assert 'database "nobody_made_it" does not exist' in caplog.text
     with postgres.empty() as url:
         store = open_store(url)
         name = store._engine.url.database
@@ -125,8 +143,9 @@ def test_a_server_without_its_database_or_going_away(postgres, tmp_path):
         assert store.revision() == 0  # connected again by itself
         postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         postgres.execute(kick)
-        with pytest.raises(StoreError, match=r"does not answer .*not currently accepting") as error:
+        with pytest.raises(StoreError, match="the board's database does not answer: ") as error:
             send(store, tmp_path)
+        assert "not currently accepting" in caplog.text
         assert str(error.value).endswith("; nothing was stored")
         postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert send(store, tmp_path).entry.id == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 
 import pytest
@@ -109,6 +110,13 @@ def test_problems_of_file_and_description_come_together(board, tmp_path, capsys)
     problems = json.loads(capsys.readouterr().out)["problems"]
     assert [each["field"] for each in problems] == ["method", "psnr at quality 1"]
     assert problems[1]["image"] == "kodim01"
+
+
+def test_a_description_that_never_comes(board, tmp_path, honest, capsys):
+    pipe = tmp_path / "method.json.pipe"
+    os.mkfifo(pipe)
+    assert main(["submit", str(honest[0]), "--method", str(pipe), "--check"]) == 1
+    assert f"found no readable {pipe}; expected a JSON file" in capsys.readouterr().err
 
 
 def test_a_board_that_cannot_be_opened_is_told(honest, tmp_path, monkeypatch, capsys):

@@ -111,6 +111,15 @@ METHODS = [
         "a link inside", "link", "http://169.254.169.254/", "'http://169.254.169.254/'", _PUBLIC
     ),
     _field("a link to oneself", "link", "http://localhost/", "'http://localhost/'", _PUBLIC),
+    *(
+        _field(
+            f"a link to oneself as {host}", "link", f"http://{host}/", f"'http://{host}/'", _PUBLIC
+        )
+        for host in (
+            *("127.1", "0x7f.1", "1.0x7F", "127.0.0.01", "１２７.1", "127。1", "%31%32%37.1"),
+            "board.localhost",
+        )
+    ),
     _field("a link that is none", "link", "http://[::1", "'http://[::1'", _LINK),
     _field("no contact", "contact", "", "''", _CONTACT),
     _field("weights below nothing", "model_bytes", -1, "-1", f"{_BYTES}: 0 to 10000000000000"),
