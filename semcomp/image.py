@@ -11,31 +11,26 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
-from PIL.Image import Transpose
+from PIL import Image
 
 from semcomp.errors import ImageError
 from semcomp.geometry import padded_size
 
 from .picture_file import (
-    DECODER_ERRORS,
     MAX_PIXELS,
     check_size,
     decode,
+    deep_grey,
     open_picture,
     open_picture_file,
+    upright,
+    white_is_zero,
 )
 
-# EXIF orientation -> how to turn the stored pixels upright (EXIF 2.32, tag 0x0112).
-_UPRIGHT = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
+_OVERSHOOT = 0.1
+"""How much of the range float pixels may lie beyond its ends."""
+_SURELY_255 = 16
+"""From this largest value on floats count as 0..255; below, highlights above 1 reach it too."""
 
 
 def load_image(
@@ -49,8 +44,10 @@ def load_image(
     (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
     max_pixels: limit on H·W, checked before pixels are decoded.
 
-    Transparency is laid on white. 16-bit values are divided by 257. Floats count as 0..1 if none
-    exceeds 1, else as 0..255; 32-bit integers as 0..255 if none exceeds 255, else as 16 bits.
+    Transparency is laid on white. Grey of up to 16 bits is read by the range that the file
+    declares; 16-bit values are divided by 257. Floats count as 0..1 or as 0..255, the one that
+    fits, and up to a tenth beyond it is clipped; a largest value between 1.1 and 16 could be
+    either and is refused. 32-bit integers count as 0..255 if none exceeds 255, else as 16 bits.
     Of an animation the first frame is taken. Colour profiles are ignored.
 
     Raises ImageError if the source is missing, empty, truncated, of a format or TIFF compression
@@ -163,24 +160,19 @@ def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
 def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
     check_size(picture.height, picture.width, max_pixels)
     decode(picture)
-    upright = _upright(picture)
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
-    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return _from_array(np.asarray(upright), max_pixels)
-    if upright.mode == "La":  # grey with premultiplied alpha; converts to LA only
-        upright = upright.convert("LA")
-    if upright.has_transparency_data:
-        return _on_white(np.asarray(upright.convert("RGBA")))
-    return np.array(upright.convert("RGB"))
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except DECODER_ERRORS:
-        return picture  # damaged metadata should not cost the picture
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    deep = deep_grey(picture)
+    if deep is not None:
+        return _from_array(deep, max_pixels)
+    turned = upright(picture)
+    if turned.mode in ("I", "F"):
+        pixels = _from_array(np.asarray(turned), max_pixels)
+        return 255 - pixels if white_is_zero(picture) else pixels
+    if turned.mode == "La":  # grey with premultiplied alpha; converts to LA only
+        turned = turned.convert("LA")
+    if turned.has_transparency_data:
+        return _on_white(np.asarray(turned.convert("RGBA")))
+    return np.array(turned.convert("RGB"))
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -211,13 +203,25 @@ def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise ImageError(f"pixels of type {array.dtype} are not supported; use uint8")
     low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 65535):  # catches NaN too
-        raise ImageError(f"pixel values {low}..{high} are outside 0..65535")
     if np.issubdtype(array.dtype, np.floating):
-        if high > 255:
-            raise ImageError(f"float pixels must lie in 0..1 or 0..255, got up to {high}")
-        scaled: NDArray[np.float64] = array.astype(np.float64) * (255 if high <= 1 else 1)
-        return np.rint(scaled).astype(np.uint8)
+        return _floats_to_bytes(array, float(low), float(high))
+    if not (low >= 0 and high <= 65535):
+        raise ImageError(f"pixel values {low}..{high} are outside 0..65535")
     if array.dtype.itemsize == 2 or high > 255:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return array.astype(np.uint8)
+
+
+def _floats_to_bytes(array: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Floats as uint8; a little beyond either end, as filters leave it, is clipped."""
+    white = 1 if high <= 1 + _OVERSHOOT else 255
+    if not (low >= -_OVERSHOOT * white and high <= (1 + _OVERSHOOT) * white):  # catches NaN too
+        raise ImageError(
+            f"float pixels must lie in 0..1 or 0..255, got {low:g}..{high:g}, outside of both"
+        )
+    if white == 255 and high < _SURELY_255:
+        raise ImageError(
+            f"float pixels up to {high:g} could be meant as 0..1 or as 0..255: scale or clip them"
+        )
+    scaled: NDArray[np.float64] = array.astype(np.float64) * (255 // white)
+    return np.rint(scaled).clip(0, 255).astype(np.uint8)

@@ -1,6 +1,7 @@
 """Small pictures and their files, shared by the tests."""
 
 import struct
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -28,3 +29,26 @@ def two_compressions() -> bytes:
     entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
     directory = struct.pack("<H", count + 1) + b"".join(entries) + bytes(4)
     return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+def grey_tiff(pixels: bytes, width: int, bits: int, **tags: int) -> bytes:
+    """A little-endian TIFF of one row as it stands; tags: photometric 262, sample format 339."""
+    entries = {256: width, 257: 1, 258: bits, 259: 1, 262: tags.get("photometric", 1)}
+    entries |= {273: 8, 277: 1, 278: 1, 279: len(pixels), 339: tags.get("sample_format", 1)}
+    pixels += bytes(len(pixels) % 2)
+    rows = b"".join(struct.pack("<HHIHH", tag, 3, 1, v, 0) for tag, v in entries.items())
+    head = b"II*\0" + struct.pack("<I", 8 + len(pixels))
+    return head + pixels + struct.pack("<H", len(entries)) + rows + bytes(4)
+
+
+def small_png(pixels: bytes, width: int, bits: int, kind: int = 0, key: bytes = b"") -> bytes:
+    """A PNG of one row as it stands, of a colour type, with its transparent value if any."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, bits, kind, 0, 0, 0))
+    transparent = chunk(b"tRNS", key) if key else b""
+    body = chunk(b"IDAT", zlib.compress(b"\0" + pixels)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + transparent + body
