@@ -11,12 +11,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from semcomp.errors import ImageError
 from semcomp.geometry import padded_size
 
 from .picture_file import (
+    DECODER_ERRORS,
     MAX_PIXELS,
     check_size,
     decode,
@@ -27,6 +28,12 @@ from .picture_file import (
     white_is_zero,
 )
 
+# Colour space of a profile -> modes of pictures that it can describe, first the one converted.
+_PROFILE_MODES = {
+    "RGB ": ("RGB", "RGBA", "P", "PA"),
+    "GRAY": ("L", "LA", "1", "I;16"),
+    "CMYK": ("CMYK",),
+}
 _OVERSHOOT = 0.1
 """How much of the range float pixels may lie beyond its ends."""
 _SURELY_255 = 16
@@ -48,7 +55,9 @@ def load_image(
     declares; 16-bit values are divided by 257. Floats count as 0..1 or as 0..255, the one that
     fits, and up to a tenth beyond it is clipped; a largest value between 1.1 and 16 could be
     either and is refused. 32-bit integers count as 0..255 if none exceeds 255, else as 16 bits.
-    Of an animation the first frame is taken. Colour profiles are ignored.
+    Of an animation the first frame is taken. Pixels are converted to sRGB by the file's colour
+    profile; one that is damaged or does not fit the pixels, or that comes with 32-bit grey, is
+    ignored.
 
     Raises ImageError if the source is missing, empty, truncated, of a format or TIFF compression
     that is not read, or too large.
@@ -163,16 +172,53 @@ def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
     deep = deep_grey(picture)
     if deep is not None:
-        return _from_array(deep, max_pixels)
+        return _from_deep_grey(deep, picture.info.get("icc_profile"), max_pixels)
     turned = upright(picture)
     if turned.mode in ("I", "F"):
         pixels = _from_array(np.asarray(turned), max_pixels)
         return 255 - pixels if white_is_zero(picture) else pixels
     if turned.mode == "La":  # grey with premultiplied alpha; converts to LA only
         turned = turned.convert("LA")
+    managed = _to_srgb(turned, picture.info.get("icc_profile"))
     if turned.has_transparency_data:
-        return _on_white(np.asarray(turned.convert("RGBA")))
-    return np.array(turned.convert("RGB"))
+        rgba = np.array(turned.convert("RGBA"))
+        if managed is not None:
+            rgba[..., :3] = managed
+        return _on_white(rgba)
+    return np.array(turned.convert("RGB")) if managed is None else managed
+
+
+def _from_deep_grey(
+    deep: NDArray[np.uint16], profile: bytes | None, max_pixels: int
+) -> NDArray[np.uint8]:
+    """`semcomp.picture_file.deep_grey`'s pixels, of a colour profile, as a picture."""
+    grey = deep if deep.ndim == 2 else deep[..., 0]
+    managed = _to_srgb(Image.fromarray(grey), profile)
+    if managed is None:
+        return _from_array(deep, max_pixels)
+    if deep.ndim == 3:
+        managed[deep[..., 1] == 0] = 255
+    return managed
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> NDArray[np.uint8] | None:
+    """uint8 (H, W, 3) in sRGB, without alpha; None if no profile fits that is whole."""
+    if not profile:
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        modes = _PROFILE_MODES.get(source.profile.xcolor_space, ())
+        if picture.mode not in modes:
+            return None
+        if modes[0] == "RGB" and picture.mode != "RGB":
+            picture = picture.convert("RGBA").convert("RGB")
+        elif modes[0] == "L" and picture.mode != "I;16":
+            picture = picture.convert("L")
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        return None  # a damaged profile should not cost the picture
+    return np.array(converted)
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from semcomp.errors import ImageError
 from semcomp.image import load_image
-from tests.support.pictures import RGB, encoded, grey_tiff, small_png
+from tests.support.pictures import RGB, colour_profile, encoded, grey_tiff, small_png
 
 
 def test_grey_and_one_bit():
@@ -220,3 +220,67 @@ def test_animation_gives_its_first_frame():
     frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert load_image(data)[0, 0].tolist() == [255, 0, 0]
+
+
+# Colour profiles
+
+SRGB = (0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)
+P3 = colour_profile(
+    2.2, (0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841)
+)
+LINEAR, LINEAR_GREY = colour_profile(1.0, *SRGB), colour_profile(1.0)
+
+
+@pytest.mark.parametrize(
+    ("profile", "colour", "srgb"),
+    [
+        (P3, (234, 51, 35), (255, 0, 0)),
+        (P3, (128, 128, 128), (128, 128, 128)),
+        (LINEAR, (55, 16, 128), (128, 71, 188)),
+    ],
+)
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+def test_colours_are_converted_to_srgb(profile, colour, srgb, format: str):
+    options = {"lossless": True} if format == "WEBP" else {}
+    picture = Image.new("RGB", (16, 16), colour)
+    data = encoded(picture, format, icc_profile=profile, **options)
+    expected = np.array(srgb)
+    assert np.abs(load_image(data)[8, 8] - expected).max() <= (
+        8 if format in ("JPEG", "AVIF") else 2
+    )
+
+
+def test_transparency_stays_where_colours_are_converted():
+    rgba = Image.new("RGBA", (2, 1), (234, 51, 35, 255))
+    rgba.putpixel((1, 0), (234, 51, 35, 0))
+    keyed = Image.new("RGB", (2, 1), (234, 51, 35))
+    keyed.putpixel((1, 0), (0, 0, 1))
+    palette = rgba.convert("RGBA").quantize(4)
+    for data in (
+        encoded(rgba, icc_profile=P3),
+        encoded(keyed, icc_profile=P3, transparency=(0, 0, 1)),
+        encoded(palette, icc_profile=P3),
+    ):
+        loaded = load_image(data)[0].astype(int)
+        assert np.abs(loaded - [[255, 0, 0], [255, 255, 255]]).max() <= 2
+
+
+def test_grey_profiles_of_every_depth():
+    grey = Image.fromarray(np.array([[0, 128, 255]], np.uint8))
+    deep = Image.fromarray(np.array([[0, 32896, 65535]], np.uint16))
+    alpha = grey.convert("LA")
+    for picture in (grey, deep, alpha):
+        loaded = load_image(encoded(picture, icc_profile=LINEAR_GREY))
+        assert loaded[0].tolist() == [[0] * 3, [188] * 3, [255] * 3]
+    keyed = encoded(deep, icc_profile=LINEAR_GREY, transparency=0)
+    assert load_image(keyed)[0, :, 0].tolist() == [255, 188, 255]
+
+
+def test_profiles_that_are_damaged_or_of_other_pictures_are_ignored():
+    grey, cmyk = Image.fromarray(RGB[..., 0]), Image.fromarray(RGB).convert("CMYK")
+    for picture in (Image.fromarray(RGB), grey, cmyk):
+        expected = np.asarray(picture.convert("RGB"))
+        other = P3 if picture is grey else LINEAR_GREY
+        for profile in (b"profile " * 9, P3[:200], P3[:140] + b"\xff" * 400, other):
+            data = encoded(picture, "TIFF", icc_profile=profile)
+            np.testing.assert_array_equal(load_image(data), expected)
