@@ -32,6 +32,7 @@ from semcomp.semantics.subjects import MapKind
 
 from . import draw, pipeline
 from .coding import bitstream
+from .files import check_writable
 from .image import crop, load_image
 from .metrics import psnr
 from .pipeline import Compressed, Source
@@ -76,6 +77,7 @@ def explain(
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder / "explanation.json")
     picture = load_image(source)
     height, width = picture.shape[:2]
     compressed = pipeline.compress(

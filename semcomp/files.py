@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from semcomp.errors import SemcompError
@@ -53,16 +54,46 @@ def picture_files(folder: Path) -> list[Path]:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: a failure leaves what was there before.
 
-    Who reads the path meanwhile reads the old file or the new one, whoever else writes it.
-    Raises OSError. Things that are no plain files, like /dev/null, are written into as they are.
+    Who reads the path meanwhile reads the old file or the new one, whoever else writes it. A file
+    that was there keeps its mode, and a link stays a link. Raises OSError.
+
+    Written into as they are: things that are no plain files, like /dev/null or a pipe, and files
+    that cannot be replaced without harm: those with several hard links, which would part, and
+    those in a folder that allows no new file.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link
+    # before links are followed: what /dev/stdout leads to may be a pipe, which has no path
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    partial = path.with_name(f".semcomp-{secrets.token_hex(8)}.partial")
+    path = Path(os.path.realpath(path))
     try:
-        partial.write_bytes(data)
+        before = path.stat()
+    except OSError:
+        before = None
+    if before is not None and (
+        before.st_nlink > 1 or not os.access(path.parent, os.W_OK | os.X_OK)
+    ):
+        path.write_bytes(data)
+        return
+    partial = path.with_name(f".semcomp-{secrets.token_hex(8)}.partial")
+    mode = None if before is None else stat.S_IMODE(before.st_mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        # never readable by more than may read the file that it replaces
+        descriptor = os.open(partial, flags, 0o666 if mode is None else 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        if mode is not None:
+            partial.chmod(mode)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError, before any work, where `write_file` could not write the path."""
+    if path.exists() and os.access(path, os.W_OK):
+        return
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(f"cannot write into {folder}: choose another folder")

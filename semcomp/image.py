@@ -11,8 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
-from PIL.Image import Transpose
+from PIL import Image, ImageCms
 
 from semcomp.errors import ImageError
 from semcomp.geometry import padded_size
@@ -22,20 +21,23 @@ from .picture_file import (
     MAX_PIXELS,
     check_size,
     decode,
+    deep_grey,
     open_picture,
     open_picture_file,
+    upright,
+    white_is_zero,
 )
 
-# EXIF orientation -> how to turn the stored pixels upright (EXIF 2.32, tag 0x0112).
-_UPRIGHT = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
+# Colour space of a profile -> modes of pictures that it can describe, first the one converted.
+_PROFILE_MODES = {
+    "RGB ": ("RGB", "RGBA", "P", "PA"),
+    "GRAY": ("L", "LA", "1", "I;16"),
+    "CMYK": ("CMYK",),
 }
+_OVERSHOOT = 0.1
+"""How much of the range float pixels may lie beyond its ends."""
+_SURELY_255 = 16
+"""From this largest value on floats count as 0..255; below, highlights above 1 reach it too."""
 
 
 def load_image(
@@ -49,9 +51,13 @@ def load_image(
     (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
     max_pixels: limit on H·W, checked before pixels are decoded.
 
-    Transparency is laid on white. 16-bit values are divided by 257. Floats count as 0..1 if none
-    exceeds 1, else as 0..255; 32-bit integers as 0..255 if none exceeds 255, else as 16 bits.
-    Of an animation the first frame is taken. Colour profiles are ignored.
+    Transparency is laid on white. Grey of up to 16 bits is read by the range that the file
+    declares; 16-bit values are divided by 257. Floats count as 0..1 or as 0..255, the one that
+    fits, and up to a tenth beyond it is clipped; a largest value between 1.1 and 16 could be
+    either and is refused. 32-bit integers count as 0..255 if none exceeds 255, else as 16 bits.
+    Of an animation the first frame is taken. Pixels are converted to sRGB by the file's colour
+    profile; one that is damaged or does not fit the pixels, or that comes with 32-bit grey, is
+    ignored.
 
     Raises ImageError if the source is missing, empty, truncated, of a format or TIFF compression
     that is not read, or too large.
@@ -163,24 +169,56 @@ def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
 def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
     check_size(picture.height, picture.width, max_pixels)
     decode(picture)
-    upright = _upright(picture)
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
-    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return _from_array(np.asarray(upright), max_pixels)
-    if upright.mode == "La":  # grey with premultiplied alpha; converts to LA only
-        upright = upright.convert("LA")
-    if upright.has_transparency_data:
-        return _on_white(np.asarray(upright.convert("RGBA")))
-    return np.array(upright.convert("RGB"))
+    deep = deep_grey(picture)
+    if deep is not None:
+        return _from_deep_grey(deep, picture.info.get("icc_profile"), max_pixels)
+    turned = upright(picture)
+    if turned.mode in ("I", "F"):
+        pixels = _from_array(np.asarray(turned), max_pixels)
+        return 255 - pixels if white_is_zero(picture) else pixels
+    if turned.mode == "La":  # grey with premultiplied alpha; converts to LA only
+        turned = turned.convert("LA")
+    managed = _to_srgb(turned, picture.info.get("icc_profile"))
+    if turned.has_transparency_data:
+        rgba = np.array(turned.convert("RGBA"))
+        if managed is not None:
+            rgba[..., :3] = managed
+        return _on_white(rgba)
+    return np.array(turned.convert("RGB")) if managed is None else managed
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _from_deep_grey(
+    deep: NDArray[np.uint16], profile: bytes | None, max_pixels: int
+) -> NDArray[np.uint8]:
+    """`semcomp.picture_file.deep_grey`'s pixels, of a colour profile, as a picture."""
+    grey = deep if deep.ndim == 2 else deep[..., 0]
+    managed = _to_srgb(Image.fromarray(grey), profile)
+    if managed is None:
+        return _from_array(deep, max_pixels)
+    if deep.ndim == 3:
+        managed[deep[..., 1] == 0] = 255
+    return managed
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> NDArray[np.uint8] | None:
+    """uint8 (H, W, 3) in sRGB, without alpha; None if no profile fits that is whole."""
+    if not profile:
+        return None
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except DECODER_ERRORS:
-        return picture  # damaged metadata should not cost the picture
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        modes = _PROFILE_MODES.get(source.profile.xcolor_space, ())
+        if picture.mode not in modes:
+            return None
+        if modes[0] == "RGB" and picture.mode != "RGB":
+            picture = picture.convert("RGBA").convert("RGB")
+        elif modes[0] == "L" and picture.mode != "I;16":
+            picture = picture.convert("L")
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        return None  # a damaged profile should not cost the picture
+    return np.array(converted)
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -211,13 +249,25 @@ def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise ImageError(f"pixels of type {array.dtype} are not supported; use uint8")
     low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 65535):  # catches NaN too
-        raise ImageError(f"pixel values {low}..{high} are outside 0..65535")
     if np.issubdtype(array.dtype, np.floating):
-        if high > 255:
-            raise ImageError(f"float pixels must lie in 0..1 or 0..255, got up to {high}")
-        scaled: NDArray[np.float64] = array.astype(np.float64) * (255 if high <= 1 else 1)
-        return np.rint(scaled).astype(np.uint8)
+        return _floats_to_bytes(array, float(low), float(high))
+    if not (low >= 0 and high <= 65535):
+        raise ImageError(f"pixel values {low}..{high} are outside 0..65535")
     if array.dtype.itemsize == 2 or high > 255:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return array.astype(np.uint8)
+
+
+def _floats_to_bytes(array: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Floats as uint8; a little beyond either end, as filters leave it, is clipped."""
+    white = 1 if high <= 1 + _OVERSHOOT else 255
+    if not (low >= -_OVERSHOOT * white and high <= (1 + _OVERSHOOT) * white):  # catches NaN too
+        raise ImageError(
+            f"float pixels must lie in 0..1 or 0..255, got {low:g}..{high:g}, outside of both"
+        )
+    if white == 255 and high < _SURELY_255:
+        raise ImageError(
+            f"float pixels up to {high:g} could be meant as 0..1 or as 0..255: scale or clip them"
+        )
+    scaled: NDArray[np.float64] = array.astype(np.float64) * (255 // white)
+    return np.rint(scaled).clip(0, 255).astype(np.uint8)

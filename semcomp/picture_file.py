@@ -9,10 +9,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL.Image import Transpose
 
 from .errors import ImageError
 
@@ -30,6 +34,16 @@ DECODER_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
     *(MemoryError, RuntimeError, struct.error, zlib.error),
 )
+# EXIF orientation -> how to turn the stored pixels upright (EXIF 2.32, tag 0x0112).
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -38,7 +52,9 @@ def open_picture_file(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterato
     """A picture file as `open_picture` gives it, closed afterwards."""
     try:
         with Path(path).open("rb") as stream:
-            yield open_picture(stream, max_pixels)
+            # Pillow seeks, which a pipe cannot.
+            seekable = stream if stream.seekable() else BytesIO(stream.read())
+            yield open_picture(seekable, max_pixels)
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -70,10 +86,78 @@ def decode(picture: Image.Image) -> None:
     """Decode an open picture in place, unless it is already."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tile:
         _check_tiff(picture)
+    stored = ""  # how a PNG's pixels stand in the file
+    if isinstance(picture, PngImagePlugin.PngImageFile) and picture.tile:
+        stored = str(picture.tile[0].args)
     try:
         picture.load()
     except DECODER_ERRORS as error:
         raise ImageError(f"the picture's file is damaged or cut short: {error}") from error
+    if picture.mode in ("P", "PA") and picture.palette is None:
+        raise ImageError("the picture's file is damaged: it has no palette")
+    # Pillow decodes these depths to 8 bits and leaves the transparent value at the file's depth.
+    key = picture.info.get("transparency")
+    if stored in ("L;2", "L;4") and key is not None:
+        picture.info["transparency"] = key * (85 if stored == "L;2" else 17)
+    elif stored == "RGB;16B" and key is not None:
+        picture.info["transparency"] = tuple(value >> 8 for value in key)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except DECODER_ERRORS:
+        return picture  # damaged metadata should not cost the picture
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def deep_grey(picture: Image.Image) -> NDArray[np.uint16] | None:
+    """Decoded grey of 9 to 16 bits, upright, as uint16 (H, W): 0 is black and 65535 white.
+
+    What the file says of itself decides (bits, sign, which end is white), not the values that
+    occur. A file with a transparent value gives (H, W, 2), alpha 0 or 65535. None for all other
+    pictures, those of 32 bits included, whose range no file says.
+
+    Raises ImageError for negative pixels.
+    """
+    if picture.mode.startswith("I;16"):
+        white = 65535
+    elif picture.mode == "I" and picture.format == "PPM":
+        white = 65535  # Pillow has scaled the file's maximum to this
+    elif picture.mode == "I" and _tag(picture, TiffImagePlugin.BITSPERSAMPLE) == 16:
+        white = 32767  # signed
+    else:
+        return None
+    if _tag(picture, TiffImagePlugin.BITSPERSAMPLE) == 12:
+        white = 4095
+    pixels = np.asarray(upright(picture)).astype(np.int32)
+    if pixels.min() < 0:
+        raise ImageError(f"pixel values {pixels.min()}..{pixels.max()} are outside 0..{white}")
+    if white == 65535:
+        grey = pixels.astype(np.uint16)
+    else:
+        grey = np.rint(pixels * (65535 / white)).astype(np.uint16)
+    if white_is_zero(picture):
+        grey = 65535 - grey
+    key = picture.info.get("transparency")
+    if not isinstance(key, int):
+        return grey
+    return np.stack([grey, np.where(pixels == key, 0, 65535).astype(np.uint16)], axis=2)
+
+
+def white_is_zero(picture: Image.Image) -> bool:
+    """Whether a deep TIFF is inverted; of 8 bits and fewer Pillow turns the values itself."""
+    return _tag(picture, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+
+
+def _tag(picture: Image.Image, tag: int) -> int | None:
+    """The first value of a TIFF's tag; None for other pictures."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return None
+    value = picture.tag_v2.get(tag)
+    return value[0] if isinstance(value, tuple) else value
 
 
 def check_size(height: int, width: int, max_pixels: int) -> None:

@@ -1,6 +1,7 @@
 """Pictures in and out: every odd upload, and padding that `crop` undoes."""
 
 import contextlib
+import os
 import struct
 import warnings
 import zlib
@@ -49,6 +50,14 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path):
             loaded = load_image(source)
             assert loaded.dtype == np.uint8 and loaded.flags.c_contiguous
             np.testing.assert_array_equal(loaded, RGB)
+
+
+def test_a_pipe_is_read():
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as stream:
+        stream.write(encoded(Image.fromarray(RGB)))
+    np.testing.assert_array_equal(load_image(f"/dev/fd/{read}"), RGB)
+    os.close(read)
 
 
 def test_the_result_is_a_copy():

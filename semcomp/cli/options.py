@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from semcomp.files import check_writable
+
 Device = Annotated[
     str | None,
     typer.Option(help="cpu or cuda [default: SEMCOMP_DEVICE, else a GPU if there is one]"),
@@ -25,6 +27,7 @@ def check_target(target: Path, *sources: Path | None) -> None:
         raise OSError(f"{target} is a folder: name a file in it")
     if not target.parent.is_dir():
         raise OSError(f"there is no folder {target.parent}: make it first")
+    check_writable(target)
 
 
 def print_json(record: dict[str, Any]) -> None:

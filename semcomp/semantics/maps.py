@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semcomp.errors import ImageError, SemanticError
-from semcomp.picture_file import decode, open_picture_file
+from semcomp.picture_file import decode, deep_grey, open_picture_file, upright
 
 CELL = 32
 """Pixels per map value, each way, unless asked otherwise: the stride of EfficientNet-Lite."""
@@ -75,10 +75,10 @@ def user_map(
 ) -> SemanticMap:
     """A painted importance map for a picture of height × width pixels.
 
-    source:  a picture file of any size (colours count by their luma, transparent parts as
-             unimportant, 16-bit grey is scaled down) or an array: (h, w) of bool (True = 255),
-             integers 0..255 or floats 0..1; or (h, w, 3), (h, w, 4) of uint8. It is stretched
-             over the picture.
+    source:  a picture file of any size, turned upright as its EXIF says (colours count by their
+             luma, transparent parts as unimportant, deep grey is scaled down) or an array: (h, w)
+             of bool (True = 255), integers 0..255 or floats 0..1; or (h, w, 3), (h, w, 4) of
+             uint8. It is stretched over the picture.
     cell:    pixels per map value; finer than 32 costs more bytes in the file.
 
     Returns `grey` of ⌈height/cell⌉ × ⌈width/cell⌉ values, each the mean importance of its area.
@@ -120,13 +120,14 @@ def _from_file(path: str | Path) -> NDArray[np.float32]:
     try:
         with open_picture_file(path, MAX_MAP_PIXELS) as file:
             decode(file)
-            picture = file.copy()
+            deep = deep_grey(file)
+            picture = upright(file).copy()
     except ImageError as error:
         raise SemanticError(f"cannot read the map {path}: {error}") from error
-    mode = picture.mode
-    if mode.startswith("I;16"):
-        return np.asarray(picture, np.float32) / np.float32(257)
-    if mode in ("I", "F"):
+    if deep is not None:
+        grey = deep if deep.ndim == 2 else np.where(deep[..., 1] > 0, deep[..., 0], 0)
+        return grey.astype(np.float32) / np.float32(257)
+    if picture.mode in ("I", "F"):
         raise SemanticError(f"the map {path} has 32-bit pixels: save it as 8-bit or 16-bit PNG")
     return _luma(picture)
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from semcomp.errors import SemanticError
 from semcomp.semantics.activation import uniform_map, upsample_grey, user_map
+from tests.support.pictures import grey_tiff, small_png
 
 
 class TestUserMap:
@@ -54,6 +55,33 @@ class TestUserMap:
             user_map(tmp_path / "map.png", 64, 64).grey, [[0, 255], [0, 255]]
         )
 
+    @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+    def test_a_file_is_turned_upright(self, tmp_path, mode):
+        painted = np.zeros((64, 96), np.uint8)
+        painted[:, :32] = 255
+        deep = Image.fromarray(painted.astype(np.uint16) * 257)
+        picture = deep if mode == "I;16" else Image.fromarray(painted).convert(mode)
+        exif = Image.Exif()
+        exif[0x0112] = 6  # stored with its upper edge at the left
+        picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "map.png", exif=exif)
+        np.testing.assert_array_equal(
+            user_map(tmp_path / "map.png", 64, 96).grey, [[255, 0, 0], [255, 0, 0]]
+        )
+
+    @pytest.mark.parametrize(
+        ("data", "grey"),
+        [
+            (grey_tiff(bytes([0xFF, 0xF8, 0x00]), 2, 12), [[255, 128]]),
+            (grey_tiff(b"\xff\xff\0\0", 2, 16, photometric=0), [[0, 255]]),
+            (b"P5 2 1 1023\n\3\xff\0\0", [[255, 0]]),
+            (small_png(b"\xff\xff\x80\x80", 2, 16, key=b"\xff\xff"), [[0, 128]]),
+        ],
+    )
+    def test_deep_files_by_what_they_declare(self, tmp_path, data, grey):
+        path = tmp_path / "map"
+        path.write_bytes(data)
+        np.testing.assert_array_equal(user_map(path, 32, 64).grey, grey)
+
     @pytest.mark.parametrize(
         ("painted", "message"),
         [
@@ -86,6 +114,9 @@ class TestUserMap:
             Image.new("1" if options else "L", (64, 64)).save(tmp_path / name, **options)
             with pytest.raises(SemanticError, match=r"cannot read the map.*PNG"):
                 user_map(tmp_path / name, 64, 64)
+        path.write_bytes(small_png(bytes(2), 2, 8, kind=3))
+        with pytest.raises(SemanticError, match=r"cannot read the map.*no palette"):
+            user_map(path, 64, 64)
         Image.fromarray(np.zeros((64, 64), np.int32)).save(tmp_path / "deep.tiff")
         with pytest.raises(SemanticError, match="32-bit"):
             user_map(tmp_path / "deep.tiff", 64, 64)

@@ -149,7 +149,9 @@ def cases() -> list[Case]:
     noise = np.random.default_rng(0).integers(0, 256, (208, SIDE, 3), np.uint8)
 
     def sample(name: str) -> Pixels:
-        return limit_side(load_image(Path(skimage.data.__file__).with_name(name)), SIDE)
+        # the pixels as scikit-image's own functions give them, without the colour profile
+        picture = Image.open(Path(skimage.data.__file__).with_name(name))
+        return limit_side(load_image(np.asarray(picture)), SIDE)
 
     no_class = "None of the 1,000 classes fits, so it takes the likeliest wrong one."
     return [
