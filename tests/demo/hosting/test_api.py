@@ -11,7 +11,8 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -103,6 +104,12 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     released.set()
 
 
+def _without_a_loop(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function gives in a thread of its own: a browser's event loop may run in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *arguments).result()
+
+
 def snippets() -> list[str]:
     """The Python examples of docs/api, which use a running demo."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -126,7 +133,8 @@ def test_the_examples_run(
 ) -> None:
     monkeypatch.chdir(photo.parent)
     # As a program of its own would be run.
-    exec(compile(code.replace(EXAMPLE_ADDRESS, url), "api.md", "exec"), {"__name__": "__main__"})
+    program = compile(code.replace(EXAMPLE_ADDRESS, url), "api.md", "exec")
+    _without_a_loop(exec, program, {"__name__": "__main__"})
     printed = capsys.readouterr().out
     for promised in re.findall(r"print\(error\)  # (.*)", code):
         assert promised in printed
@@ -171,7 +179,7 @@ async def _ask_tools(url: str, picture: str) -> dict[str, Any]:
 
 def test_the_tools_of_an_mcp_client(url: str, photo: Path) -> None:
     data = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
-    answers = asyncio.run(_ask_tools(url, data))
+    answers = _without_a_loop(asyncio.run, _ask_tools(url, data))
     tools = answers["tools"]
     assert set(tools) >= TOOLS
     for name in TOOLS:
@@ -214,7 +222,7 @@ async def _submit_by_tools(url: str) -> dict[str, Any]:
 
 
 def test_the_board_s_tools(url: str) -> None:
-    answers = asyncio.run(_submit_by_tools(url))
+    answers = _without_a_loop(asyncio.run, _submit_by_tools(url))
     tools, said = answers["tools"], answers["said"]
     assert set(tools) == TOOLS | set(said), "every tool is tried"
     for tool in tools.values():
