@@ -26,7 +26,7 @@ def train_codec(
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for checkpoint, log and curve")] = Path("run"),
     recipe: Annotated[
-        str | None, typer.Option(help="small, base or paper; the options below override it")
+        str | None, typer.Option(help="small, base, paper or plain; the options below override it")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="time box; its last part anneals [default: 20]")
@@ -180,6 +180,7 @@ def train_entropy(
     refit: Annotated[
         bool, typer.Option(help="fit even if OUT has tables for this quantizer")
     ] = False,
+    note: Annotated[str, typer.Option(help="words for the card")] = "",
 ) -> None:
     """Fit the entropy coder's tables and write the weights that are shipped."""
     from semcomp.training.codec.export import export_model
@@ -191,6 +192,7 @@ def train_entropy(
         pictures=pictures,
         steps=steps,
         reuse=not refit,
+        note=note,
         report=say,
     )
     print(f"wrote {out}, sha256 {digest}")

@@ -37,7 +37,8 @@ class CodecConfig:
     encoder: channels of the first convolution and of the units A to D (`paper_codec.py`); empty
         where the embedded quantizer is the encoder.
     priming: iterations of the decoder with zero bits before the first (Johnston et al. 2018).
-    gain: whether the decoder also scales its corrections block by block.
+    gain: whether the decoder also scales its corrections block by block; of the paper's network,
+        whether its encoder sees residuals enlarged as they shrink.
     residual: residual blocks at H/8 and H/4 of a decoder that works in one pass
         (`one_pass_codec.py`), whose `decoder` has the channels there; empty for ConvLSTMs.
     """

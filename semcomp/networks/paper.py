@@ -26,7 +26,8 @@ Given by Toderici et al. 2017, whose network the paper adopts: the widths, 3x3 k
 kernels of 1x1 but for the last two units (3x3), the 1x1 convolutions around the decoder.
 Chosen here: Toderici et al. have seven units, three and four; the eighth is D, at the encoder's
 lowest resolution, so that both sides have four. Signs are not stochastic in training (that learned
-more slowly), and the last layer is linear, so that black and white need no saturation.
+more slowly), and the last layer is linear, so that black and white need no saturation. With `gain`
+the encoder sees residuals enlarged as they shrink; Toderici et al. scale theirs as well.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ SCALE = 128.0
 """Grey levels that the networks see as 1."""
 UNITS = 4
 """LSTM units on each side."""
+GROWTH = 0.75
+"""With `gain` the encoder sees the residual of iteration k times (k + 1) to this power."""
 
 
 class _Sign(torch.autograd.Function):
@@ -87,8 +90,8 @@ class PaperCodec(nn.Module):
             raise ValueError(f"{config}: need {1 + UNITS} encoder and {UNITS} decoder widths")
         if any(channels % 4 for channels in config.decoder):
             raise ValueError(f"{config}: sub-pixel upsampling needs decoder widths divisible by 4")
-        if config.priming or config.gain:
-            raise ValueError(f"{config}: the paper's network has neither priming nor gains")
+        if config.priming:
+            raise ValueError(f"{config}: the paper's network has no priming")
         self.config = config
         self.compute = torch.float32
         self.first = nn.Conv2d(3, config.encoder[0], 3, 2, 1)
@@ -137,6 +140,10 @@ class PaperCodec(nn.Module):
             torch.zeros_like(image),
         )
 
+    def gain(self, k: int) -> float:
+        """Factor of the residual in iteration k: about as fast as residuals shrink."""
+        return float((k + 1) ** GROWTH) if self.config.gain else 1.0
+
     def encode(
         self,
         k: int,
@@ -149,7 +156,7 @@ class PaperCodec(nn.Module):
         """See `Codec.encode`. The weights are the same in every iteration k."""
         with precision(self.compute, image):
             # Detached: gradients through the feedback grow with every iteration.
-            x = self.first((image - previous.detach()) / SCALE)
+            x = self.first((image - previous.detach()) * (self.gain(k) / SCALE))
             for i, unit in enumerate(self.encoder):
                 x, encoder.units[i] = unit(x, encoder.units[i])
             x = self.code(x)

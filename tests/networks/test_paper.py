@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from semcomp.allocation.planning import Allocation, read_codes
+from semcomp.coding import bitstream
 from semcomp.coding.entropy import ContextTables, EntropyCoder
+from semcomp.encoder import PictureEncoder
 from semcomp.geometry import BITS, ITERATIONS
 from semcomp.networks.codec import PRESETS, CodecConfig, OpenLoopCodec
 from semcomp.networks.embedded import EmbeddedCodec
-from semcomp.networks.paper import PaperCodec, build_codec
+from semcomp.networks.paper import GROWTH, PaperCodec, build_codec
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.networks.recurrence import ConvLSTM
 from semcomp.networks.runtime import TileRun, decode_codes, encode_codes
+from semcomp.semantics.maps import user_map
+from semcomp.training.codec import checkpoint
+from semcomp.training.codec.export import export_model
 from semcomp.training.codec.losses import loss_of
+from semcomp.training.codec.trainer import Trainer
 from semcomp.training.codec.unroll import unroll
+from semcomp.weights import load_model
+from tests.support.small_runs import add_tiny_presets, options, picture_folder
 from tests.support.tables import SLOTS, TINY, TINY_PAPER
 
 CPU = torch.device("cpu")
@@ -119,6 +130,16 @@ def test_encoder_sees_the_residual(codec: PaperCodec) -> None:
     assert torch.equal(first_bits(codec, image, mask), shifted)
 
 
+def test_gain_enlarges_residuals_as_they_shrink(codec: PaperCodec) -> None:
+    enlarging = PaperCodec(replace(TINY_PAPER, gain=True))
+    enlarging.load_state_dict(codec.state_dict())
+    image, mask = picture(), torch.ones(1, 1, 4, 6)
+    for k in (0, 3):
+        expected = first_bits(codec, image * (k + 1) ** GROWTH, mask)
+        encoder, decoder, previous = enlarging.start(image)
+        assert torch.equal(enlarging.encode(k, image, previous, mask, encoder, decoder), expected)
+
+
 def test_untrained_bits_already_depend_on_the_picture(codec: PaperCodec) -> None:
     mask = torch.ones(1, 1, 4, 6)
     first, second = (first_bits(codec, picture(seed=seed), mask) for seed in (1, 2))
@@ -207,3 +228,30 @@ def test_codes_pass_through_the_entropy_coder(codec: PaperCodec) -> None:
     chunks = coder.encode(codes)
     assert len(chunks) == ITERATIONS
     np.testing.assert_array_equal(coder.decode(chunks, levels.astype(np.uint8)), codes)
+
+
+def test_a_checkpoint_becomes_weights_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_presets(monkeypatch)
+    chosen = options(picture_folder(tmp_path), preset="tiny-paper", gain=True)
+    out = tmp_path / "assets" / "paper"
+    digests = []
+    for seed in (0, 1):
+        trainer = Trainer(replace(chosen, seed=seed), QuantizerTables.binary())
+        checkpoint.save(trainer, tmp_path / "checkpoint.pt")
+        digests.append(
+            export_model(tmp_path / "checkpoint.pt", out, pictures=2, steps=3, note="Short.")
+        )
+    model = load_model("paper", "cpu", out.parent)
+    assert model.digest == digests[1] != digests[0]
+    assert "CIFAR-100" in model.card["data"] and model.card["note"] == "Short."
+    noise = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    encoder = PictureEncoder(noise, model)
+    meaning = user_map(np.arange(24, dtype=np.uint8).reshape(4, 6), 32, 48)
+    for allocation in get_args(Allocation):
+        plan = encoder.plan(4, allocation, semantic_map=meaning)
+        levels, read = read_codes(model, bitstream.parse(encoder.file(plan)))
+        np.testing.assert_array_equal(levels, plan.levels)
+        np.testing.assert_array_equal(read, encoder.codes_of(plan))
+        assert decode_codes(model.codec, read, CPU).shape == (32, 48, 3)

@@ -21,8 +21,10 @@ from .entropy_fit import collect_codes, fit_contexts
 
 DATA_NOTE = (
     "shared training pictures: 1,000 pictures of ImageNet (one per class, halved in size) and 300 "
-    "of BSDS500 (train and val, scaled by 0.7), for research use; every 26th held out"
+    "of BSDS500 (train and val, scaled by 0.7), for research use, and the 209 training pictures of "
+    "Cloudinary's CID22 (CC BY-SA 4.0); every 26th held out"
 )
+STAND_IN = "; 32x32 crops of them stand for CIFAR-100, on which the paper trains"
 
 
 def export_model(
@@ -33,14 +35,15 @@ def export_model(
     pictures: int = 100,
     steps: int = 600,
     reuse: bool = True,
+    note: str = "",
     report: Callable[[str], None] = print,
 ) -> str:
     """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
 
     checkpoint: of a run, or the folder of weights that its option `ship` wrote.
     With `reuse` the entropy tables are those in `out` or in a folder beside it, for the slots that
-    they were fitted to with the same quantizer; the others are fitted to `pictures` training
-    pictures of `data`.
+    they were fitted to with the same quantizer; the others, and all of a codec whose own network
+    finds the bits, are fitted to `pictures` training pictures of `data`. note: words for the card.
     Returns the weights' SHA-256 in hex.
     """
     state = read(checkpoint)
@@ -49,8 +52,9 @@ def export_model(
     codec.load_state_dict(state["average"])
     codec.eval().requires_grad_(False)
     # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
-    shared = [] if codec.closed_loop else sorted(out.parent.glob("*/"))
-    stored = [load_contexts(folder, tables) for folder in (out, *shared)] if reuse else []
+    reuse = reuse and not codec.closed_loop
+    folders = [out, *sorted(out.parent.glob("*/"))] if reuse else []
+    stored = [load_contexts(folder, tables) for folder in folders]
     known = max((contexts for contexts in stored if contexts is not None), key=_slots, default=None)
     if known is not None and _slots(known) == len(tables.schedule):
         contexts = known
@@ -60,7 +64,8 @@ def export_model(
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
-        "data": DATA_NOTE,
+        "data": DATA_NOTE + (STAND_IN if codec.closed_loop else ""),
+        **({"note": note} if note else {}),
         "steps": state["step"],
         "hours": round(state["seconds"] / 3600, 2),
         "origin": state["origin"],
