@@ -158,6 +158,7 @@ def test_scrub_and_download_the_file_cut_there(page: Page, file: Path) -> None:
 def test_the_result_of_the_first_tab_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = visits.Visits()
     monkeypatch.setattr(opening, "VISITS", kept)
+    monkeypatch.setattr(tab_inside, "current", opening.current)  # the page above has another
     session = kept.get("somebody", sample(), "eye")
     kept.visit("somebody", session).choice = Choice(1)
     request: Any = SimpleNamespace(session_hash="somebody")
