@@ -10,15 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from semcomp.demo.sessions.runs import Choice, Decode, decode_steps
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
 from semcomp.demo.shared.downloads import plain
 from semcomp.errors import BitstreamError, ImageError, SemanticError
+from semcomp.image import to_file
 
 MOST = 24
 """Pictures in one batch."""
@@ -121,7 +118,7 @@ def compress_one(
         if wish.scores:
             row |= _scores(work.score(picture, decoded, seen))
         if wish.pictures:
-            files[f"{name}.png"] = _png(decoded)
+            files[f"{name}.png"] = to_file(decoded)
     return Item(row, files)
 
 
@@ -173,12 +170,6 @@ def _scores(scores: dict[str, Any]) -> dict[str, Any]:
         "ms_ssim": rounded("ms_ssim", 5),
         "si_ssim": rounded("si_ssim", 5),
     }
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def _cell(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import SemanticError
 from semcomp.geometry import BLOCK, ITERATIONS
+from semcomp.image import to_file
 from semcomp.metrics import ssim_map, weighted_mean
 from semcomp.semantics.maps import SemanticMap, upsample_grey, user_map
 
@@ -80,9 +80,7 @@ def painted_map(grid: NDArray[np.uint8], height: int, width: int) -> SemanticMap
 
 def map_png(semantic_map: SemanticMap) -> bytes:
     """The map as the PNG that `compress --map` reads: one pixel per block."""
-    stream = io.BytesIO()
-    Image.fromarray(semantic_map.grey).save(stream, "PNG")
-    return stream.getvalue()
+    return to_file(semantic_map.grey)
 
 
 def fit_map(session: Session, allocation: str, semantic_map: SemanticMap, budget: int) -> Painted:

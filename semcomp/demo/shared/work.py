@@ -25,7 +25,7 @@ from semcomp.allocation.planning import Allocation, read_levels
 from semcomp.coding import bitstream
 from semcomp.demo.compress.equal_bytes import SizeError
 from semcomp.demo.hosting.settings import Settings
-from semcomp.draw import level_grid, overlay
+from semcomp.draw import level_grid
 from semcomp.errors import (
     AllocationError,
     BitstreamError,
@@ -221,15 +221,6 @@ def score(reference: Picture, distorted: Picture, semantic_map: SemanticMap) -> 
         "ms_ssim": multi_scale,
         "notes": notes,
     }
-
-
-def drawings(result: Result) -> tuple[Image.Image, Image.Image]:
-    """The map over the picture, and the grid of levels."""
-    height, width = result.picture.shape[:2]
-    return (
-        overlay(result.picture, result.semantic_map.grey),
-        level_grid(result.compressed.levels, height, width),
-    )
 
 
 def open_file(
