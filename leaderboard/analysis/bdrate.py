@@ -178,7 +178,7 @@ def mean_percents(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Means of (codecs, pictures) over the pictures, taken over log rates, and their intervals."""
     logs = np.log1p(percents / 100)
-    low, high = np.quantile(_resampled_means(logs), _TAILS, axis=1)
+    low, high = np.quantile(resampled_means(logs), TAILS, axis=1)
     return 100 * np.expm1(logs.mean(1)), 100 * np.expm1(low), 100 * np.expm1(high)
 
 
@@ -207,17 +207,18 @@ def ranks(comparisons: Sequence[Comparison]) -> dict[str, Rank]:
     logs = np.log1p(np.array([[each.images[n] for n in names] for each in ranked]) / 100)
     places = _places(logs.mean(1)[:, None])[:, 0]
     # method: whole places, never between two
-    bounds = np.quantile(_places(_resampled_means(logs)), _TAILS, axis=1, method="nearest")
+    bounds = np.quantile(_places(resampled_means(logs)), TAILS, axis=1, method="nearest")
     return {
         each.codec: Rank(int(place), int(low), int(high))
         for each, place, low, high in zip(ranked, places, bounds[0], bounds[1], strict=True)
     }
 
 
-_TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+"""The interval's two ends, as quantiles."""
 
 
-def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means of (codecs, pictures) over `RESAMPLES` draws of pictures with replacement, seeded."""
     count = values.shape[1]
     chosen = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))

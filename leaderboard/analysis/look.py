@@ -27,6 +27,7 @@ OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent")
 
 _LOOKS = {
     "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),
+    "people-rd": Look("semantic-rd, map of people (ours)", "#8B0000", symbol="star", width=3.4),
     "semantic": Look("semantic (ours)", "#E69F00", symbol="square", width=3.0),
     "semantic0": Look("semantic, floor 0 (ours)", "#B07A00", symbol="square-open", width=2.0),
     "george": Look("george (ours)", "#000000", symbol="diamond", width=3.0),

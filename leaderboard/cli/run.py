@@ -164,7 +164,7 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="iterations, figure7, figure6, metric-agreement, floor, survival or maps",
+            help="iterations, figure7, figure6, metric-agreement, floor, recognition or maps",
             metavar="NAME",
         ),
     ],
@@ -182,7 +182,10 @@ def study(
     jobs: Annotated[int, typer.Option(min=1, help="processes, one picture each")] = 1,
     images: Images = None,
 ) -> None:
-    """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png."""
+    """Measure real files for one study: NAME.md, NAME.csv, NAME.html and NAME.png.
+
+    Files that are no pictures are left out. `recognition` goes on where it was stopped.
+    """
     from leaderboard.data.datasets import load_dataset
     from leaderboard.data.results import ResultsError
     from leaderboard.run.progress import say
@@ -190,11 +193,11 @@ def study(
 
     measure = find_study(name)
     chosen = None if images is None else split_names(images)
-    loaded = load_dataset(dataset, chosen)
+    loaded = load_dataset(dataset, chosen, say)
     committed = ASSETS / "results" / loaded.name
     if results is None and any(committed.glob("*.json")):
         results = committed
-    outcome = measure(Context(loaded, results, jobs, say))
+    outcome = measure(Context(loaded, results, jobs, say, out))
     try:
         for path in write_study(outcome, out):
             print(path)

@@ -20,6 +20,7 @@ from semcomp.encoder import PictureEncoder
 from semcomp.errors import SemcompError
 from semcomp.geometry import ITERATIONS
 from semcomp.pipeline import TruncatedWarning, compress, decompress, info
+from semcomp.semantics.subjects import MapKind
 from semcomp.weights import load_model
 
 from .base import CodecError, Seconds, check_data, rgb
@@ -32,20 +33,27 @@ class SemcompCodec:
     search_range = (0.5, 24.0, 0.05)
 
     def __init__(
-        self, name: str, allocation: Allocation, floor: int | None = None, model: str = "small"
+        self,
+        name: str,
+        allocation: Allocation,
+        floor: int | None = None,
+        model: str = "small",
+        semantic_map: MapKind = "classifier",
     ) -> None:
         self.name = name
         self.allocation: Allocation = allocation
         self.floor = floor
         self.model = model
+        self.semantic_map: MapKind = semantic_map
 
     @property
     def settings(self) -> str:
         """See `Codec.settings`."""
         floor = "" if self.floor is None else f", floor {self.floor}"
+        kind = "" if self.semantic_map == "classifier" else f", map {self.semantic_map}"
         return (
-            f"preset {self.model}, allocation {self.allocation}{floor}; quality is the average "
-            "number of iterations per block"
+            f"preset {self.model}, allocation {self.allocation}{floor}{kind}; quality is the "
+            "average number of iterations per block"
         )
 
     @cached_property
@@ -66,7 +74,12 @@ class SemcompCodec:
         """See `Codec.encode`; average levels 0.1..24."""
         with self._errors():
             return compress(
-                rgb(image), quality, self.allocation, floor=self.floor, model=self.model
+                rgb(image),
+                quality,
+                self.allocation,
+                floor=self.floor,
+                model=self.model,
+                semantic_map=self.semantic_map,
             ).data
 
     def session(self, image: Image.Image) -> SemcompSession:
@@ -113,13 +126,19 @@ class SemcompSession:
         with codec._errors():
             check_setting(quality, codec.allocation)
             if codec.allocation != "uniform":
-                self._use("map", encoder.semantic_map)
+                kind = codec.semantic_map
+                self._use(f"map {kind}", lambda: encoder.semantic_map(kind=kind))
             open_loop = not encoder.model.codec.closed_loop
             if codec.allocation == "rd":
                 share = iterations_for(quality) / ITERATIONS
                 self._use("codes", encoder.codes, share)
                 self._use("table", encoder.rd_table, share)
-            plan = encoder.plan(quality, codec.allocation, min_iterations=codec.floor)
+            plan = encoder.plan(
+                quality,
+                codec.allocation,
+                min_iterations=codec.floor,
+                semantic_map=codec.semantic_map,
+            )
             if codec.allocation != "rd" and open_loop:
                 self._use("codes", encoder.codes, plan.iterations / ITERATIONS)
             return encoder.file(plan)

@@ -7,7 +7,7 @@ container are the same picture, and a file that decodes differently is another o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +48,17 @@ class Dataset:
     pictures: tuple[Picture, ...]
 
 
-def load_dataset(source: str | Path, images: Sequence[str] | None = None) -> Dataset:
+def load_dataset(
+    source: str | Path,
+    images: Sequence[str] | None = None,
+    left_out: Callable[[str], None] | None = None,
+) -> Dataset:
     """Find and check a data set.
 
     source: `kodak`, or a folder of pictures, whose name becomes the data set's.
     images: names of the only pictures to take, with or without suffix.
+    left_out: told of the files of a folder that are damaged or no pictures, which are then left
+        out; None makes them an error.
 
     Kodak's pictures are looked for in the folder `SEMCOMP_KODAK_DIR`, else in `kodak` of
     `SEMCOMP_CACHE_DIR` (`~/.cache/semcomp`), where they are downloaded to if they are missing.
@@ -62,7 +68,9 @@ def load_dataset(source: str | Path, images: Sequence[str] | None = None) -> Dat
         from .kodak import kodak_pictures
 
         return Dataset(KODAK, tuple(kodak_pictures(images)))
-    return Dataset(Path(source).resolve().name, tuple(_folder_pictures(Path(source), images)))
+    return Dataset(
+        Path(source).resolve().name, tuple(_folder_pictures(Path(source), images, left_out))
+    )
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -95,7 +103,9 @@ def choose(available: Sequence[str], images: Sequence[str] | None, where: str) -
     return [name for name in available if name in chosen]
 
 
-def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture]:
+def _folder_pictures(
+    folder: Path, images: Sequence[str] | None, left_out: Callable[[str], None] | None
+) -> list[Picture]:
     try:
         paths = picture_files(folder)
     except FileNotFoundError as error:
@@ -106,5 +116,14 @@ def _folder_pictures(folder: Path, images: Sequence[str] | None) -> list[Picture
     by_name = {path.stem if stems.count(path.stem) == 1 else path.name: path for path in paths}
     pictures = []
     for name in choose(list(by_name), images, str(folder)):
-        pictures.append(Picture(name, by_name[name], pixel_hash(read_picture(by_name[name]))))
+        try:
+            pixels = read_picture(by_name[name])
+        except DatasetError as error:
+            if left_out is None:
+                raise
+            left_out(f"left out: {error}")
+        else:
+            pictures.append(Picture(name, by_name[name], pixel_hash(pixels)))
+    if not pictures:
+        raise DatasetError(f"{folder} has no picture that can be read: name another folder")
     return pictures

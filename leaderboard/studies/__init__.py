@@ -21,7 +21,7 @@ STUDIES = {
     "figure6": "pictures at equal bytes with two marked regions (the paper's Figure 6)",
     "metric-agreement": "SROCC, KROCC, PLCC and rMSE of SI-SSIM against SSIM",
     "floor": "the floor of `proportional`, from 0 (the paper's text) to the level itself",
-    "survival": "whether classifiers still see the same in the decoded picture",
+    "recognition": "which faces, words and classes independent judges still find",
     "maps": "whether the ranking holds under another classifier's map, inside and outside",
 }
 """Names and what they show."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from leaderboard.analysis import figures, tables
 from leaderboard.data.datasets import Dataset, Picture
 from leaderboard.data.results import Results, read_folder
+from leaderboard.run.cache import PointCache
 from leaderboard.run.workers import use_one_thread
 from semcomp.errors import SemcompError
 from semcomp.files import write_file
@@ -41,13 +42,15 @@ class Context:
     """What a study works on.
 
     dataset: the pictures. results: folder of results files over these pictures, for the studies
-    that read them. jobs: processes, one picture each. report: told of every picture.
+    that read them. jobs: processes, one picture each. report: told of every picture. kept: folder
+    for pictures that are done, so that a long study goes on where it was stopped.
     """
 
     dataset: Dataset
     results: Path | None = None
     jobs: int = 1
     report: Callable[[str], None] = print
+    kept: Path | None = None
 
     def measured(self) -> list[Results]:
         """The results of the data set's pictures, others left out. Raises SemcompError."""
@@ -76,16 +79,29 @@ class Context:
         self,
         measure: Callable[[str, NDArray[np.uint8]], T],
         pictures: Sequence[Picture] | None = None,
+        key: Mapping[str, Any] | None = None,
     ) -> list[T]:
         """What `measure` gives for every picture, in order; reports each.
 
         measure: (name, pixels uint8 (H, W, 3)) -> anything, a function of a module, as it may be
-        sent to another process. pictures: default all.
+        sent to another process. pictures: default all. key: what decides the outcome beside the
+        pixels, with the study's name as `codec`; given for measures that return JSON's values,
+        which are then `kept`. Raises CacheError.
         """
         chosen = self.dataset.pictures if pictures is None else pictures
-        results = []
-        for picture, result in zip(chosen, self._run(measure, chosen), strict=True):
-            results.append(result)
+        cache = None if self.kept is None or key is None else PointCache(self.kept)
+        keys = [{**(key or {}), "picture": picture.sha256} for picture in chosen]
+        known = [None if cache is None else cache.read(each) for each in keys]
+        left = [picture for picture, old in zip(chosen, known, strict=True) if old is None]
+        fresh = self._run(measure, left)
+        results: list[T] = []
+        for picture, own, old in zip(chosen, keys, known, strict=True):
+            if old is not None:
+                results.append(cast(T, old["point"]))
+                continue
+            results.append(next(fresh))
+            if cache is not None:
+                cache.write(own, cast(Mapping[str, Any], results[-1]), None)
             self.report(f"{picture.name} ({len(results)} of {len(chosen)})")
         return results
 
@@ -136,7 +152,7 @@ class Study:
 
     table: its numbers, one row per thing measured. digits: decimals of its columns where the table
     is shown, 4 unless said. notes: what the numbers say, computed from them. charts: interactive
-    figures, in order; still: the same as one picture.
+    figures, in order; still: the same as one picture. further: other pictures, by name.
     """
 
     name: str
@@ -146,6 +162,7 @@ class Study:
     still: matplotlib.figure.Figure
     notes: Sequence[str] = ()
     digits: Mapping[str, int] = field(default_factory=dict)
+    further: dict[str, matplotlib.figure.Figure] = field(default_factory=dict)
 
     @classmethod
     def of_panels(
@@ -178,6 +195,8 @@ class Study:
 def write_study(study: Study, out: Path) -> list[Path]:
     """Write NAME.md, NAME.csv, NAME.html (works offline) and NAME.png; returns their paths.
 
+    Further pictures are NAME-OTHER.png.
+
     Raises OSError.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -188,6 +207,7 @@ def write_study(study: Study, out: Path) -> list[Path]:
         f"{study.name}.html": page.encode("utf-8"),
         f"{study.name}.png": figures.png(study.still),
         "plotly.min.js": figures.plotly_js().encode("utf-8"),
+        **{f"{study.name}-{name}.png": figures.png(each) for name, each in study.further.items()},
     }
     for name, data in contents.items():
         write_file(out / name, data)

@@ -184,7 +184,7 @@ def find_text(picture: Picture) -> list[Subject]:
     image, (down, across) = _reduced(picture, _TEXT_SIDE, 1)
     if min(image.shape[:2]) < 16:
         return []
-    read = _reader()(np.ascontiguousarray(image[..., ::-1]))
+    read = text_reader()(np.ascontiguousarray(image[..., ::-1]))
     if read.txts is None or read.scores is None or read.boxes is None:
         return []
     result = []
@@ -321,8 +321,11 @@ def _session(name: str) -> Any:
 
 
 @cache
-def _reader() -> Any:
-    """The reader of text. Raises SemanticError if its package is missing."""
+def text_reader() -> Any:
+    """RapidOCR's reader: BGR pixels -> `txts`, `scores`, `boxes`.
+
+    Raises SemanticError if its package is missing.
+    """
     try:
         from rapidocr import RapidOCR
     except ModuleNotFoundError as error:
