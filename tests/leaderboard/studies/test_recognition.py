@@ -13,6 +13,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from leaderboard.codecs import CODECS
+from leaderboard.codecs.base import open_session
+from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.studies import Context, judges, recognition, write_study
 from semcomp.demo.shared import work
@@ -170,3 +172,13 @@ def test_study(tmp_path: Path, quick: list[str]) -> None:
     assert {"recognition.md", "recognition.csv", "recognition-crops.png"} <= written
     shown = np.asarray(Image.open(out / "recognition-crops.png").convert("RGB"))
     assert (np.ptp(shown.astype(int), axis=2) > 30).mean() > 0.05  # pictures, not white alone
+
+
+def test_the_map_of_people_leads_the_codec() -> None:
+    image = Image.fromarray(ASTRONAUT[20:212, 130:322])
+    people = SemcompCodec("people", "proportional", semantic_map="people")
+    data = people.encode(image, 3)
+    assert open_session(people, image).encode(3) == data != CODECS["semantic"].encode(image, 3)
+    assert (
+        people.settings.split(";")[0] == f"{CODECS['semantic'].settings.split(';')[0]}, map people"
+    )
