@@ -46,7 +46,7 @@ def overlay(
     """A map over its picture: the picture in grey, the map in colour, a scale below.
 
     image: uint8 (H, W, 3). grey: uint8 (h, w), importance 0..255, spanning the picture. subjects:
-    what was found in it, each framed and named; the class, which fills the picture, is left out.
+    what was found in it, each that counts framed and named, but for the class, which is everywhere.
     """
     height, width = image.shape[:2]
     factor = min(SHOWN_WIDTH / width, _TALLEST / height)
@@ -65,7 +65,7 @@ def frame(drawing: Image.Image, subjects: Sequence[Subject], factor: float) -> N
     """Frame and name subjects on a drawing that is `factor` times as large as the picture."""
     pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(14)
     for subject in subjects:
-        if subject.kind == "class":
+        if subject.kind == "class" or not subject.counts:
             continue
         left, top, right, bottom = (round(factor * value) for value in subject.box)
         pen.rectangle((left, top, right - 1, bottom - 1), outline=_INK, width=2)

@@ -15,7 +15,7 @@ costs no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -40,10 +40,10 @@ from semcomp.networks.runtime import decode_codes, decode_steps, encode_codes
 from semcomp.semantics.activation import analyse
 from semcomp.semantics.classifiers import CachedClassifier, Features, load_classifier
 from semcomp.semantics.maps import SemanticMap, Subject
-from semcomp.semantics.subjects import MapKind, check_kind, find_subjects, fuse
+from semcomp.semantics.subjects import MapKind, check_kind, find_areas, find_subjects, fuse
 
 from .coding import bitstream
-from .errors import BitstreamError
+from .errors import BitstreamError, SemanticError
 from .geometry import BLOCK, ITERATIONS
 from .image import crop, pad_image, to_tensor
 from .search import FileSearch
@@ -166,9 +166,9 @@ class PictureEncoder:
     ) -> SemanticMap:
         """The map of a class, None for the most probable one, or fused with what people look at.
 
-        without: labels of `subjects` that do not count. Raises SemanticError.
+        without: which `subjects` do not count, see `semcomp.analyse`. Raises SemanticError.
         """
-        check_kind(kind)
+        check_kind(kind, without)
         if kind == "classifier":
             return self._cache.once(
                 "map",
@@ -177,7 +177,9 @@ class PictureEncoder:
             )
         return self._cache.once(
             "people",
-            lambda: fuse(self.picture, self.semantic_map(class_name), self.subjects, without),
+            lambda: fuse(
+                self.picture, self.semantic_map(class_name), self.subjects, self._areas, without
+            ),
             (class_name, without),
         )
 
@@ -185,6 +187,10 @@ class PictureEncoder:
     def subjects(self) -> tuple[Subject, ...]:
         """The faces, objects and words that were found in the picture."""
         return self._cache.once("subjects", lambda: find_subjects(self.picture))
+
+    @property
+    def _areas(self) -> NDArray[np.float32]:
+        return self._cache.once("areas", lambda: find_areas(self.picture, self.subjects))
 
     @property
     def features(self) -> Features:
@@ -243,22 +249,31 @@ class PictureEncoder:
         min_iterations: int | None = None,
         semantic_map: SemanticMap | MapKind | None = None,
         class_name: str | None = None,
+        without: Collection[str] = (),
+        focus: float = 1.0,
         progress: Progress | None = None,
     ) -> Plan:
         """Every block's level, and what its file needs.
 
         level: average number of iterations per block, 0.1..24. min_iterations: what every block
         gets first under `proportional`, None for `default_floor`. semantic_map: a map, or which
-        kind is made (None: the class's). progress: told of what `rd` measures.
-        Raises AllocationError and SemanticError.
+        kind is made (None: the class's). without: subjects of a map of `people` that do not count.
+        focus: how strongly the levels follow the map, 0 to 2 (see `focused_map`). progress: told of
+        what `rd` measures. Raises AllocationError and SemanticError.
         """
-        check_setting(level, allocation)
+        check_setting(level, allocation, focus)
         if allocation == "uniform":
             return plan_levels(self.shape, level, allocation)
-        if not isinstance(semantic_map, SemanticMap):
-            semantic_map = self.semantic_map(class_name, semantic_map or "classifier")
+        if isinstance(semantic_map, SemanticMap):
+            if without:
+                raise SemanticError("leave subjects out of the map itself, or ask for `people`")
+        else:
+            kind = semantic_map or "classifier"
+            semantic_map = self.semantic_map(class_name, kind, frozenset(without))
         table = self.rd_table(iterations_for(level), progress) if allocation == "rd" else None
-        return plan_levels(self.shape, level, allocation, min_iterations, semantic_map, table)
+        return plan_levels(
+            self.shape, level, allocation, min_iterations, semantic_map, table, focus
+        )
 
     def codes_of(self, plan: Plan) -> NDArray[np.int8]:
         """The bits that a plan sends: int8 (iterations, P, Hb, Wb), 0 where nothing is sent."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from semcomp.allocation.levels import block_importance, proportional_trace
+from semcomp.allocation.levels import block_importance, default_floor, proportional_trace
 from semcomp.allocation.planning import Allocation, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.geometry import LEVELS
@@ -63,6 +64,8 @@ def explain(
     model: str = "small",
     semantic_map: SemanticMap | MapKind | None = None,
     class_name: str | None = None,
+    without: Collection[str] = (),
+    focus: float = 1.0,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
@@ -88,6 +91,8 @@ def explain(
         model=model,
         semantic_map=semantic_map,
         class_name=class_name,
+        without=without,
+        focus=focus,
         device=device,
         progress=progress,
     )
@@ -126,7 +131,7 @@ def explain(
         "bpp": compressed.bpp,
         "sizes": compressed.sizes,
         "map": _map_record(compressed.semantic_map),
-        "levels": _levels_record(compressed, level, allocation, floor),
+        "levels": _levels_record(compressed, level, allocation, floor, focus),
         "steps": steps,
         "files": files,
     }
@@ -157,7 +162,7 @@ def _map_record(semantic_map: SemanticMap | None) -> dict[str, Any] | None:
 
 
 def _levels_record(
-    compressed: Compressed, level: float, allocation: Allocation, floor: int | None
+    compressed: Compressed, level: float, allocation: Allocation, floor: int | None, focus: float
 ) -> dict[str, Any]:
     """How the levels are spread, and for `proportional` what Algorithm 1 did to get there."""
     levels = compressed.levels
@@ -171,7 +176,8 @@ def _levels_record(
     }
     if allocation == "proportional" and compressed.semantic_map is not None:
         importance = block_importance(compressed.semantic_map.grey, *levels.shape)
-        trace = proportional_trace(importance, level, floor)
+        least = default_floor(level, focus) if floor is None else floor
+        trace = proportional_trace(importance, level, least)
         record["algorithm"] = {
             "budget": trace.budget,
             "floor": trace.floor,

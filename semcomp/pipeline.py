@@ -19,6 +19,7 @@ The journey of one picture, module by module:
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +56,8 @@ def compress(
     model: str = "small",
     semantic_map: SemanticMap | MapKind | None = None,
     class_name: str | None = None,
+    without: Collection[str] = (),
+    focus: float = 1.0,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Compressed:
@@ -68,12 +71,16 @@ def compress(
         faces, people, animals, things and text, or a map of one's own (`semcomp.analyse`,
         `semcomp.semantics.maps.user_map`).
     class_name: the class whose activation is the map; None for the most probable one.
+    without: what does not count of the map `people`, by name, label or kind: "person 2", "person",
+        "text"; see `semcomp.analyse`.
+    focus: how strongly the bits follow the map: 0 everywhere alike, 1 as the map says, 2 only where
+        it matters.
     progress: told of every iteration of the reconstruction, which is then made at once; of the
         last alone where the weights decode in one pass.
 
     Raises ImageError, AllocationError, SemanticError or WeightsError, each naming the remedy.
     """
-    check_setting(level, allocation)
+    check_setting(level, allocation, focus)
     encoder = PictureEncoder(load_image(image), load_model(model, device))
     plan = encoder.plan(
         level,
@@ -81,6 +88,8 @@ def compress(
         min_iterations=floor,
         semantic_map=semantic_map,
         class_name=class_name,
+        without=without,
+        focus=focus,
         progress=progress,
     )
     compressed = encoder.compressed(plan, progress)

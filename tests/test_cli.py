@@ -36,6 +36,14 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """A picture file of 128x128 pixels with a face."""
+    path = tmp_path / "portrait.png"
+    Image.fromarray(skimage.data.astronaut()[:256:2, 100:356:2]).save(path)
+    return path
+
+
 @pytest.fixture(scope="module")
 def semc() -> bytes:
     """A compressed picture of 100x84 pixels at level 3."""
@@ -120,9 +128,26 @@ def test_options_of_compress(
     assert run(capsys, "info", file)["allocation"] == "levels"
     facts = run(capsys, *common, "--class", "tabby")
     assert facts["class"].startswith("tabby")
-    facts = run(capsys, *common, "--map", "people")
-    assert facts["subjects"][-1]["label"] == facts["class"]
     assert "subjects" not in run(capsys, *common, "--map", "classifier")
+
+
+def test_what_matters_is_told_and_can_be_left_out(
+    portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "photo.semc"
+    words = ["compress", portrait, file, "--level", 4, "--map", "people"]
+    facts = run(capsys, *words)
+    assert [each["name"] for each in facts["subjects"]] == ["face", "person", facts["class"]]
+    assert all(each["counts"] for each in facts["subjects"])
+    before = file.read_bytes()
+    facts = run(capsys, *words, "--without", "Face", "--focus", 1.5)
+    assert [each["counts"] for each in facts["subjects"]] == [False, True, True]
+    assert (facts["focus"], facts["floor"]) == (1.5, 1)
+    assert run(capsys, "info", file)["floor"] == 1
+    assert main([*map(str, words), "--without", "face"]) == 0
+    assert "what matters: face (left out), person, " in capsys.readouterr().err
+    assert file.read_bytes() != before
+    assert "found face, person, " in failure(capsys, *words, "--without", "dog")
 
 
 def test_decompress_stops_early(
@@ -223,6 +248,7 @@ def test_bad_values(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     words = ["compress", photo, tmp_path / "out.semc"]
     for level in ("nan", "0", "25", "-1"):
         assert "0.1..24" in failure(capsys, *words, "--level", level)
+    assert "0..2:" in failure(capsys, *words, "--focus", 3)
     assert "floor 25" in failure(capsys, *words, "--floor", 25)
     assert "unknown class" in failure(capsys, *words, "--class", "unicorn of the moon")
     assert "enormous" in failure(capsys, *words, "--model", "enormous")
@@ -242,6 +268,9 @@ def test_wrong_command_lines(
     assert "uniform" in failure(capsys, *words, "--allocation", "uniform", "--map", photo, code=2)
     people = ["--map", "people", "--classifier", "vgg16-gap"]
     assert "--classifier" in failure(capsys, *words, *people, code=2)
+    assert "--map people" in failure(capsys, *words, "--without", "face", code=2)
+    for option in (["--focus", "2"], ["--class", "tabby"]):
+        assert option[0] in failure(capsys, *words, "--allocation", "uniform", *option, code=2)
     assert "--floor" in failure(capsys, *words, "--allocation", "rd", "--floor", 2, code=2)
     file.write_bytes(semc)
     failure(capsys, "decompress", file, tmp_path / "x.png", "--iterations", -1, code=2)

@@ -13,12 +13,14 @@ from PIL import Image
 
 import semcomp
 from leaderboard.codecs import CODECS
-from semcomp.allocation.planning import ALLOCATIONS
+from semcomp.allocation.levels import block_importance
+from semcomp.allocation.planning import ALLOCATIONS, read_levels
 from semcomp.allocation.rd_table import iterations_for
+from semcomp.coding import bitstream
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.encoder import MAX_FILE_SIDE, PictureEncoder, decode_picture
-from semcomp.errors import BitstreamError
+from semcomp.errors import BitstreamError, SemanticError
 from semcomp.geometry import ITERATIONS
 from semcomp.image import to_tensor
 from semcomp.networks.paper import build_codec
@@ -48,6 +50,23 @@ def test_the_same_file_everywhere(encoder: PictureEncoder, allocation: Any) -> N
         assert board.encode(level) == expected
         assert demo.data(Choice(level, allocation)) == expected
         assert encoder.file(encoder.plan(level, allocation)) == expected
+
+
+@pytest.mark.parametrize("allocation", ["proportional", "rd"])
+def test_a_focus_needs_nothing_of_the_decoder(encoder: PictureEncoder, allocation: Any) -> None:
+    plans = [encoder.plan(6, allocation, focus=focus) for focus in (0, 1, 1.6, 2)]
+    for plan in plans:
+        read = read_levels(bitstream.parse(encoder.file(plan)).header)
+        np.testing.assert_array_equal(read, plan.levels)
+    assert encoder.file(plans[1]) == encoder.file(encoder.plan(6, allocation))
+    highest = block_importance(encoder.semantic_map().grey, *encoder.shape)
+    spread = [float(np.average(plan.levels, weights=highest)) for plan in plans]
+    assert spread == sorted(spread) and spread[-1] > spread[1] > spread[0]
+
+
+def test_a_map_of_ones_own_has_nothing_to_leave_out(encoder: PictureEncoder) -> None:
+    with pytest.raises(SemanticError, match="leave subjects out of the map itself"):
+        encoder.plan(6, "proportional", semantic_map=encoder.semantic_map(), without=["face"])
 
 
 def test_one_file_at_a_low_level_costs_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:

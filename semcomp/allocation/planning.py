@@ -20,10 +20,13 @@ from semcomp.weights import Model
 
 from .levels import (
     block_importance,
+    check_focus,
     default_floor,
+    focused_map,
     level_to_centi,
     proportional_levels,
     rd_levels,
+    shared_by_all,
     uniform_levels,
 )
 from .rd_table import RateDistortion
@@ -65,11 +68,12 @@ class Plan:
         return int(self.levels.max(initial=0))
 
 
-def check_setting(level: float, allocation: str) -> None:
-    """Raise AllocationError for an allocation that there is none of or a level outside 0.1..24."""
+def check_setting(level: float, allocation: str, focus: float = 1.0) -> None:
+    """Raise AllocationError for an unknown allocation, a level outside 0.1..24 or a focus 0..2."""
     if allocation not in ALLOCATIONS:
         raise AllocationError(f"unknown allocation {allocation!r}: use {', '.join(ALLOCATIONS)}")
     level_to_centi(level)
+    check_focus(focus)
 
 
 def plan_levels(
@@ -79,19 +83,23 @@ def plan_levels(
     min_iterations: int | None = None,
     semantic_map: SemanticMap | None = None,
     table: RateDistortion | None = None,
+    focus: float = 1.0,
 ) -> Plan:
     """Decide every block's level.
 
     shape: (Hb, Wb), blocks of the padded picture. min_iterations: what every block gets first under
     `proportional`, None for `default_floor`. semantic_map: for all but `uniform`. table: for `rd`,
-    of `iterations_for(level)` iterations.
+    of `iterations_for(level)` iterations. focus: how strongly the levels follow the map, 0 to 2, 1
+    as it says (`focused_map`). The file carries the map under it, and the floor: its decoder needs
+    to know nothing of a focus.
     """
     if allocation == "uniform" or semantic_map is None:
         return Plan(level, uniform_levels(level, *shape), AllocationKind.UNIFORM)
+    semantic_map = replace(semantic_map, grey=focused_map(semantic_map.grey, focus))
     quantised = quantise_map(semantic_map.grey)
     known = replace(semantic_map, grey=restore_map(quantised, MAP_STEP))
     if allocation == "proportional":
-        least = default_floor(level) if min_iterations is None else min_iterations
+        least = default_floor(level, focus) if min_iterations is None else min_iterations
         if semantic_map.source == "user":
             # A painted map is finer than the small grid the file has room for.
             levels = proportional_levels(block_importance(semantic_map.grey, *shape), level, least)
@@ -105,12 +113,12 @@ def plan_levels(
             semantic_map=known,
         )
     assert table is not None
-    levels, group = _rd_levels(table, block_importance(semantic_map.grey, *shape), level)
+    levels, group = _rd_levels(table, block_importance(semantic_map.grey, *shape), level, focus)
     return Plan(level, levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map)
 
 
 def _rd_levels(
-    table: RateDistortion, importance: np.ndarray, level: float
+    table: RateDistortion, importance: np.ndarray, level: float, focus: float
 ) -> tuple[np.ndarray, int]:
     """Levels uint8 (Hb, Wb) whose bits and map together cost what `level` everywhere would.
 
@@ -118,7 +126,7 @@ def _rd_levels(
     costs less. Returns the levels of the best grouping and its exponent.
     """
     budget = table.cost_of_level(level)
-    weight = rd_weight(importance, level)
+    weight = rd_weight(importance, level, focus)
     best: tuple[float, np.ndarray, int] | None = None
     for group in GROUPS:
         rate = _grouped(table.rate, importance.shape, group)
@@ -138,9 +146,9 @@ def _rd_levels(
     return best[1], best[2]
 
 
-def rd_weight(importance: np.ndarray, level: float) -> np.ndarray:
+def rd_weight(importance: np.ndarray, level: float, focus: float = 1.0) -> np.ndarray:
     """Weight of every block's distortion, mean 1: importance above a share for everyone."""
-    base = max(RD_BASE, RD_BASE_PER_LEVEL * level)
+    base = max(RD_BASE, RD_BASE_PER_LEVEL * level) * shared_by_all(focus)
     relative = importance / max(importance.mean(), 1e-9)
     return np.asarray(base + (1 - base) * relative)
 

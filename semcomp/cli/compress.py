@@ -5,6 +5,7 @@ Like those of `__main__.py` they import what they need themselves.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from enum import Enum
@@ -64,6 +65,21 @@ ClassifierName = Annotated[
         "classifier` wrote [default: efficientnet-lite0]",
     ),
 ]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="what does not count of --map people, as `compress` names it (person 2), all of a "
+        "label (person) or of a kind (face, object, text, class); may be given several times",
+    ),
+]
+Focus = Annotated[
+    float,
+    typer.Option(
+        help="how strongly the bits follow the map: 0 everywhere alike, 1 as the map says, 2 only "
+        "where it matters"
+    ),
+]
 Floor = Annotated[
     int | None,
     typer.Option(
@@ -81,6 +97,8 @@ def compress(
     map_name: MapName = None,
     class_name: ClassName = None,
     classifier: ClassifierName = None,
+    without: Without = None,
+    focus: Focus = 1.0,
     floor: Floor = None,
     device: Device = None,
     as_json: Json = False,
@@ -89,23 +107,26 @@ def compress(
     from semcomp import pipeline
     from semcomp.image import load_image
 
-    _check_options(allocation, map_name, class_name, classifier, floor)
+    _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
     started = time.perf_counter()
     picture = load_image(source)
+    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
+    if not as_json:
+        _say_what_matters(semantic_map)
     packed = pipeline.compress(
         picture,
         level,
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_map(map_name, classifier, class_name, picture),
-        class_name=class_name,
+        semantic_map=semantic_map,
+        focus=focus,
         device=device,
     )
     seconds = time.perf_counter() - started
     write_file(target, packed.data)
-    record = _record(packed, level, allocation, floor, seconds)
+    record = _record(packed, level, allocation, focus, floor, seconds)
     if as_json:
         print_json(record)
     else:
@@ -124,6 +145,8 @@ def explain(
     map_name: MapName = None,
     class_name: ClassName = None,
     classifier: ClassifierName = None,
+    without: Without = None,
+    focus: Focus = 1.0,
     floor: Floor = None,
     device: Device = None,
     as_json: Json = False,
@@ -132,8 +155,11 @@ def explain(
     from semcomp.explanation import explain as explain_picture
     from semcomp.image import load_image
 
-    _check_options(allocation, map_name, class_name, classifier, floor)
+    _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     picture = load_image(source)
+    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
+    if not as_json:
+        _say_what_matters(semantic_map)
     explanation = explain_picture(
         picture,
         folder,
@@ -141,8 +167,8 @@ def explain(
         allocation.value,
         floor=floor,
         model=model,
-        semantic_map=_map(map_name, classifier, class_name, picture),
-        class_name=class_name,
+        semantic_map=semantic_map,
+        focus=focus,
         device=device,
     )
     if as_json:
@@ -162,6 +188,8 @@ def _check_options(
     map_name: str | None,
     class_name: str | None,
     classifier: str | None,
+    without: list[str] | None,
+    focus: float,
     floor: int | None,
 ) -> None:
     """Refuse options that would have no effect."""
@@ -169,7 +197,10 @@ def _check_options(
         raise typer.BadParameter("give either --map FILE, or --class and --classifier")
     if map_name == "people" and classifier is not None:
         raise typer.BadParameter("--classifier makes the classifier's map: leave --map people out")
+    if map_name != "people" and without:
+        raise typer.BadParameter("--without goes with --map people only")
     chosen = {"--map": map_name, "--class": class_name, "--classifier": classifier}
+    chosen["--focus"] = None if focus == 1 else str(focus)
     for name, value in chosen.items():
         if allocation is Allocation.uniform and value is not None:
             raise typer.BadParameter(f"{name} means nothing to --allocation uniform")
@@ -183,31 +214,61 @@ def _map_file(map_name: str | None) -> Path | None:
 
 
 def _map(
-    map_name: str | None, classifier: str | None, class_name: str | None, picture: np.ndarray
-) -> SemanticMap | MapKind | None:
-    """The painted map, one value per block, the map of a classifier that was named, or a kind."""
-    if (map_file := _map_file(map_name)) is not None:
-        from semcomp.geometry import BLOCK
-        from semcomp.semantics.maps import user_map
+    allocation: Allocation,
+    map_name: str | None,
+    classifier: str | None,
+    class_name: str | None,
+    without: list[str] | None,
+    picture: np.ndarray,
+) -> SemanticMap | None:
+    """What matters in a picture; None for `uniform`."""
+    from semcomp.geometry import BLOCK
+    from semcomp.semantics.activation import analyse as analyse_class
+    from semcomp.semantics.activation import load_classifier
+    from semcomp.semantics.maps import user_map
+    from semcomp.semantics.subjects import analyse
 
+    if allocation is Allocation.uniform:
+        return None
+    if (map_file := _map_file(map_name)) is not None:
         return user_map(map_file, *picture.shape[:2], cell=BLOCK)
     if classifier is not None:
-        from semcomp.semantics.activation import analyse, load_classifier
+        named = load_classifier(classifier)
+        return analyse_class(picture, classifier=named, class_name=class_name)
+    kind: MapKind = "people" if map_name == "people" else "classifier"
+    return analyse(picture, kind, class_name=class_name, without=without or ())
 
-        return analyse(picture, classifier=load_classifier(classifier), class_name=class_name)
-    return "people" if map_name == "people" else "classifier"
+
+def _say_what_matters(semantic_map: SemanticMap | None) -> None:
+    """Say on stderr, before the work, what a map of people is made from."""
+    from semcomp.semantics.maps import subject_names
+
+    if semantic_map is None or not semantic_map.subjects:
+        return
+    names = subject_names(semantic_map.subjects)
+    said = [
+        name if subject.counts else f"{name} (left out)"
+        for name, subject in zip(names, semantic_map.subjects, strict=True)
+    ]
+    print(f"what matters: {', '.join(said)}", file=sys.stderr)
 
 
 def _record(
-    packed: Compressed, level: float, allocation: Allocation, floor: int | None, seconds: float
+    packed: Compressed,
+    level: float,
+    allocation: Allocation,
+    focus: float,
+    floor: int | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """What `compress --json` prints."""
     from semcomp.allocation.levels import default_floor
     from semcomp.pipeline import info
+    from semcomp.semantics.maps import subject_names
 
     facts = info(packed.data)
     if allocation is Allocation.proportional and floor is None:
-        floor = default_floor(level)
+        floor = default_floor(level, focus)
     record: dict[str, Any] = {
         "bytes": len(packed.data),
         "bpp": packed.bpp,
@@ -216,6 +277,7 @@ def _record(
         "height": packed.height,
         "level": facts["level"],
         "allocation": allocation.value,
+        "focus": focus,
         "floor": floor,
         "model": packed.model,
         "model_id": facts["model_id"],
@@ -226,6 +288,9 @@ def _record(
     if packed.semantic_map is not None and packed.semantic_map.chosen:
         chosen = packed.semantic_map.chosen[0]
         record |= {"class": chosen.name, "probability": chosen.probability}
-        if packed.semantic_map.subjects:
-            record["subjects"] = [asdict(subject) for subject in packed.semantic_map.subjects]
+        if subjects := packed.semantic_map.subjects:
+            record["subjects"] = [
+                {"name": name, **asdict(subject)}
+                for name, subject in zip(subject_names(subjects), subjects, strict=True)
+            ]
     return record

@@ -4,6 +4,7 @@ NumPy and Pillow only. `semcomp.semantics.activation` adds the maps that a class
 gives all the names below again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,25 @@ class Subject:
     """Something in a picture that people look at: the reason for a part of a map.
 
     kind: "face", "object", "text" or "class". label: what it is, or the words that were read.
-    score: 0..1. box: left, top, right, bottom in pixels, the last two exclusive.
+    score: 0..1. box: left, top, right, bottom in pixels, the last two exclusive. counts: whether
+    the map was made from it; False for one that was left out.
     """
 
     kind: str
     label: str
     score: float
     box: tuple[int, int, int, int]
+    counts: bool = True
+
+
+def subject_names(subjects: Sequence[Subject]) -> list[str]:
+    """A name for each subject by which it can be told from the others: its label, with a number
+    where several have the same: `face`, `person 1`, `person 2`, `SNOWMASS`."""
+    labels = [subject.label for subject in subjects]
+    return [
+        f"{label} {labels[: i + 1].count(label)}" if labels.count(label) > 1 else label
+        for i, label in enumerate(labels)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +105,16 @@ def user_map(
     columns = _area_average(painted.shape[1], -(-width // cell))
     grey = np.rint(rows @ painted @ columns.T).astype(np.uint8)
     return SemanticMap(grey=grey, top=(), chosen=(), source="user")
+
+
+def effective_share(grey: NDArray[np.uint8]) -> float:
+    """How much of a picture counts under a map, uint8 (h, w): (Σg)² / (n·Σg²), above 0 to 1.
+
+    1 for a flat map; k/n where k of n values are equal and the others 0. All zero counts as flat.
+    """
+    values = grey.astype(np.float64)
+    squares = values.size * float((values**2).sum())
+    return float(values.sum()) ** 2 / squares if squares else 1.0
 
 
 def upsample_grey(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

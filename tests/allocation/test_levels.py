@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semcomp.allocation.levels import (
+    MAX_FOCUS,
     block_importance,
     budget,
+    check_focus,
     default_floor,
+    focused_map,
     level_to_centi,
     proportional_levels,
     proportional_trace,
@@ -56,6 +59,34 @@ def test_default_floor(level: float, floor: int):
 def test_default_floor_is_the_same_for_encoder_and_decoder():
     # The decoder only has the hundredths: 0.996 is 1.00 to it.
     assert default_floor(0.996) == default_floor(level_to_centi(0.996) / 100) == 1
+
+
+# focus
+
+
+@given(grey_maps(), st.floats(0, MAX_FOCUS))
+def test_a_focus_keeps_the_order_and_both_ends(grey: np.ndarray, focus: float):
+    result = focused_map(grey, focus)
+    order = np.argsort(grey, axis=None)
+    assert result.dtype == np.uint8 and result.shape == grey.shape
+    assert (np.diff(result.ravel()[order].astype(int)) >= 0).all()
+    assert (result[grey == 255] == 255).all()
+    assert (focus == 0) or (result[grey == 0] == 0).all()
+
+
+def test_a_focus_by_hand():
+    grey = np.array([[0, 51, 128, 255]], np.uint8)
+    assert (focused_map(grey, 0) == 255).all()
+    np.testing.assert_array_equal(focused_map(grey, 0.5), [[0, 114, 181, 255]])
+    np.testing.assert_array_equal(focused_map(grey, 1), grey)
+    np.testing.assert_array_equal(focused_map(grey, 2), [[0, 0, 16, 255]])
+    assert [default_floor(6, focus) for focus in (0, 1, 1.5, 2)] == [4, 4, 2, 0]
+
+
+@pytest.mark.parametrize("focus", [-0.1, 2.1, math.nan, math.inf])
+def test_a_focus_outside_the_range_is_refused(focus: float):
+    with pytest.raises(AllocationError, match=r"focus .* is outside 0\.\.2"):
+        check_focus(focus)
 
 
 # block_importance

@@ -23,3 +23,7 @@ def test_nobody_weighs_nothing_and_the_mean_is_one(importance: np.ndarray, level
 def test_the_share_of_everyone_grows_with_the_level(level: float, share: float) -> None:
     weight = rd_weight(np.array([0.0, 10.0]), level)
     np.testing.assert_allclose(weight, [share, 2 - share])
+
+
+def test_at_the_strongest_focus_nobody_has_a_share() -> None:
+    np.testing.assert_allclose(rd_weight(np.array([0.0, 10.0]), 14, 2), [0, 2])

@@ -7,7 +7,16 @@ from PIL import Image
 
 from semcomp.errors import SemanticError
 from semcomp.semantics.activation import uniform_map, upsample_grey, user_map
+from semcomp.semantics.maps import effective_share
 from tests.support.pictures import grey_tiff, small_png
+
+
+@pytest.mark.parametrize(
+    ("grey", "share"),
+    [([[9, 9], [9, 9]], 1), ([[255, 0], [0, 0]], 0.25), ([[1, 3]], 0.8), ([[0, 0]], 1)],
+)
+def test_the_effective_share_of_a_map(grey, share):
+    assert effective_share(np.array(grey, np.uint8)) == pytest.approx(share)
 
 
 class TestUserMap:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from semcomp.errors import SemanticError
 from semcomp.image import load_image
 from semcomp.semantics import subjects
-from semcomp.semantics.maps import Subject, upsample_grey
+from semcomp.semantics.maps import (
+    ClassScore,
+    SemanticMap,
+    Subject,
+    subject_names,
+    upsample_grey,
+)
 from semcomp.semantics.subjects import analyse, find_faces, find_objects, find_text
 
 ASTRONAUT, CAT = skimage.data.astronaut(), skimage.data.chelsea()
@@ -45,15 +51,60 @@ def test_a_portrait_s_face_counts_most(portrait):
     assert {"face", "person"} <= {subject.label for subject in portrait.subjects}
 
 
-def test_what_is_left_out_does_not_count(portrait):
-    labels = {subject.label for subject in portrait.subjects}
-    seen = subjects.analyse_class(ASTRONAUT)
+@pytest.fixture(scope="module")
+def fused():
+    """What `fuse` needs: a map of left to right, and three subjects side by side."""
+    picture = np.zeros((64, 192, 3), np.uint8)
+    ramp = np.array([[0, 255]], np.uint8)
+    activation = SemanticMap(ramp, (), (ClassScore(3, "hat", 0.5),), "efficientnet-lite0")
+    found = [
+        Subject(kind, label, 0.9, (64 * i, 0, 64 * i + 64, 64))
+        for i, (kind, label) in enumerate(
+            [("object", "person"), ("object", "person"), ("text", "STOP")]
+        )
+    ]
+    return picture, activation, found, subjects.find_areas(picture, found)
+
+
+@pytest.mark.parametrize(
+    ("without", "left"),
+    [
+        ([], ["person 1", "person 2", "STOP", "hat"]),
+        (["person 2"], ["person 1", "STOP", "hat"]),
+        (["Person"], ["STOP", "hat"]),
+        (["text", "class"], ["person 1", "person 2"]),
+        (["object", "stop"], ["hat"]),
+        (["object", "text", "hat"], []),
+    ],
+)
+def test_what_is_left_out_does_not_count(fused, without, left):
+    picture, activation, found, areas = fused
+    result = subjects.fuse(picture, activation, found, areas, without)
+    named = zip(subject_names(result.subjects), result.subjects, strict=True)
+    assert [name for name, subject in named if subject.counts] == left
+    if left == ["hat"]:
+        np.testing.assert_array_equal(result.grey, activation.grey)
+    elif not left:
+        assert (result.grey == 255).all()
+    else:
+        middle = result.grey[1:3].mean(0).reshape(3, 4).mean(1)  # the three, left to right
+        for name, grey in zip(("person 1", "person 2", "STOP"), middle, strict=True):
+            assert (grey > 120) == (name in left), name
+
+
+def test_what_stays_keeps_its_shape(portrait):
+    without = analyse(ASTRONAUT, "people", text=False, without=["face"])
     face = next(subject for subject in portrait.subjects if subject.kind == "face")
-    without = subjects.fuse(ASTRONAUT, seen, portrait.subjects[:-1], {"face"})
     assert contrast(without, ASTRONAUT, face.box) < contrast(portrait, ASTRONAUT, face.box)
-    assert {subject.label for subject in without.subjects} == labels
-    nothing = subjects.fuse(ASTRONAUT, seen, portrait.subjects[:-1], labels)
-    assert (nothing.grey == 255).all()
+    assert (without.grey <= portrait.grey).all() and (without.grey == portrait.grey).mean() > 0.9
+
+
+def test_leaving_out_what_is_not_there_is_told(fused):
+    picture, activation, found, areas = fused
+    with pytest.raises(SemanticError, match=r"no 'dog' .* found person 1, person 2, STOP, hat"):
+        subjects.fuse(picture, activation, found, areas, ["person", "dog"])
+    with pytest.raises(SemanticError, match="only a map of people"):
+        analyse(CAT, without=["face"])
 
 
 def test_an_animal_is_found_and_no_face_in_a_texture():
