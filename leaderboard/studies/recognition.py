@@ -8,6 +8,8 @@ same picture, whose quality steps are wider: what it gains is not gained by byte
 from __future__ import annotations
 
 import base64
+import hashlib
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
@@ -24,6 +26,7 @@ from leaderboard.codecs import CODECS, Codec
 from leaderboard.codecs.base import open_session
 from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.run.provenance import code_digest, codec_identity
+from semcomp.errors import SemcompError
 
 from . import judges
 from .base import Context, Panel, Study
@@ -49,17 +52,21 @@ _TITLES = {"all": "Everything", "face": "Faces", "word": "Words", "class": "Clas
 
 
 def run(context: Context) -> Study:
-    """Measure all pictures. Raises CodecError, and SemcompError where a judge is missing."""
+    """Measure all pictures. Raises SemcompError: a judge is missing, or finds nothing in any."""
     import pandas
 
     measured = context.each(measure, key=identity())
-    rows = pandas.DataFrame.from_records([row for each in measured for row in _shares(each)])
+    known = [each for each in measured if each["things"]]
+    if not known:
+        raise SemcompError(
+            "the judges are sure of no face, word or class in these pictures: take others"
+        )
+    rows = pandas.DataFrame.from_records([row for each in known for row in _shares(each)])
     table = _table(rows)
     counts = {
         kind: sum(thing["kind"] == kind for each in measured for thing in each["things"])
         for kind in judges.KINDS
     }
-    known = [each for each in measured if each["things"]]
     notes = [
         f"Shares of what independent judges found in {len(known)} originals of "
         f"{len(measured)} pictures and still find in the decoded picture, means over the pictures "
@@ -94,6 +101,7 @@ def identity() -> dict[str, Any]:
         "codecs": [codec_identity(each) for each in codecs().values()],
         "judges": judges.versions(),
         "code": code_digest(Path(judges.__file__)),
+        "measure": hashlib.sha256(inspect.getsource(measure).encode()).hexdigest()[:16],
         "rates": list(RATES),
         "close": CLOSE,
         "crops": CROP_RATE,
@@ -104,20 +112,21 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
     """A picture through all codecs: things of the original, and a row per codec and rate.
 
     Values are JSON's. things: kind, label, score and box. rows: codec, bpp, pixels, bytes, reached
-    (a file within the bytes exists) and found, a truth value per thing. crops: the surest word or
-    face as PNG in base64, by codec, at `CROP_RATE`.
+    (a file within the bytes exists) and found, a truth value per thing. shown: which thing is the
+    surest word or face, None where there is neither. crops: that as PNG in base64, by codec, at
+    `CROP_RATE`.
     """
     things = judges.things(image)
-    pixels = image.shape[0] * image.shape[1]
     shown = clearest(things)
-    box = None if shown is None else crop_box(shown.box, image.shape[1], image.shape[0])
+    height, width = image.shape[:2]
+    box = None if shown is None else crop_box(things[shown].box, width, height)
     crops = {} if box is None else {"original": _png(image, box)}
     least: dict[float, int] = {}  # bytes that this project's files may have
     rows = []
     for codec_name, codec in codecs().items() if things else ():
         search = search_of(codec, open_session(codec, Image.fromarray(image)).encode)
         for rate in RATES:
-            most = round(rate * pixels / 8)
+            most = round(rate * height * width / 8)
             if codec_name in OURS:
                 most = least.get(rate, most)
             data = search.largest(most, close=CLOSE)[1]
@@ -136,7 +145,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
                 {
                     "codec": codec_name,
                     "bpp": rate,
-                    "pixels": pixels,
+                    "pixels": height * width,
                     "bytes": len(data),
                     "reached": reached,
                     "found": found,
@@ -146,13 +155,13 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
         {"kind": each.kind, "label": each.label, "score": round(each.score, 4), "box": each.box}
         for each in things
     ]
-    return {"image": name, "things": listed, "rows": rows, "crops": crops}
+    return {"image": name, "things": listed, "rows": rows, "shown": shown, "crops": crops}
 
 
-def clearest(things: Sequence[judges.Thing]) -> judges.Thing | None:
-    """The word or face that its judge is surest of; None where there is neither."""
-    local = [each for each in things if each.kind != "class"]
-    return max(local, key=lambda each: (each.score, each.kind), default=None)
+def clearest(things: Sequence[judges.Thing]) -> int | None:
+    """Which word or face its judge is surest of; None where there is neither."""
+    local = [i for i, each in enumerate(things) if each.kind != "class"]
+    return max(local, key=lambda i: (things[i].score, things[i].kind), default=None)
 
 
 def crop_box(box: judges.Box, width: int, height: int) -> tuple[int, int, int, int]:
@@ -172,7 +181,7 @@ def _shares(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = np.array(row["found"], float)
         shares = {"all": found}
         for kind in judges.KINDS:
-            shares[kind] = found[[k == kind for k in kinds]] if kinds else found
+            shares[kind] = found[[k == kind for k in kinds]]
         own = {"image": measured["image"], "bpp": row["bpp"], "codec": row["codec"]}
         size = {"reached": row["reached"], "rate": 8 * row["bytes"] / row["pixels"]}
         parts = {k: float(v.mean()) if len(v) else np.nan for k, v in shares.items()}
@@ -237,10 +246,8 @@ def _crops(measured: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
     """The surest words and faces, one a picture, under every codec at equal bytes."""
     from matplotlib.figure import Figure
 
-    def surest(each: Mapping[str, Any]) -> float:
-        return max(float(t["score"]) for t in each["things"] if t["kind"] != "class")
-
-    chosen = sorted((each for each in measured if each["crops"]), key=surest, reverse=True)[:CROPS]
+    local = [each for each in measured if each["shown"] is not None]
+    chosen = sorted(local, key=lambda each: -each["things"][each["shown"]]["score"])[:CROPS]
     names = ["original", *codecs()]
     rows = max(1, len(chosen))
     figure = Figure(figsize=(1.7 * len(names), 1.85 * rows), layout="constrained", dpi=130)
@@ -252,6 +259,10 @@ def _crops(measured: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
         line[0].set_ylabel(each["image"], fontsize=8)
         for axis, name in zip(line, names, strict=True):
             axis.imshow(np.asarray(Image.open(BytesIO(base64.b64decode(each["crops"][name])))))
+            for row in each["rows"]:
+                if (row["codec"], row["bpp"]) == (name, CROP_RATE):
+                    says = "found" if row["found"][each["shown"]] else "lost"
+                    axis.set_xlabel(says if row["reached"] else "too many bytes", fontsize=7)
     for axis, name in zip(axes[0], names, strict=True):
         label = name if name == "original" else look_of(name).label.replace(" (ours)", "")
         axis.set_title(label.replace(", ", ",\n"), fontsize=8)

@@ -108,6 +108,14 @@ def test_crops_are_squares_inside_the_picture() -> None:
     assert recognition.crop_box((0, 90, 300, 100), 320, 100) == (100, 0, 200, 100)
 
 
+def test_the_surest_word_or_face_is_shown() -> None:
+    corners = judges._rectangle(0, 0, 9, 9)
+    face, sure = (judges.Thing("face", "face", score, corners) for score in (0.8, 0.9))
+    cup = judges.Thing("class", "cup", 0.99, corners)
+    assert recognition.clearest([face, cup, sure]) == 2
+    assert recognition.clearest([cup]) is recognition.clearest([]) is None
+
+
 def fake_things(picture: np.ndarray) -> list[judges.Thing]:
     """A face and a class in pictures that are not dark."""
     if picture.mean() < 20:
@@ -168,6 +176,9 @@ def test_study(tmp_path: Path, quick: list[str]) -> None:
     assert sorted(quick) == ["dark", "one", "two"]
     again = recognition.run(Context(dataset, kept=out))  # nothing is measured twice
     assert len(quick) == 3 and again.table.equals(found.table)
+    nothing = load_dataset(pictures, ["dark"])
+    with pytest.raises(SemcompError, match="take others"):
+        recognition.run(Context(nothing, kept=out))
     written = {path.name for path in write_study(found, out)}
     assert {"recognition.md", "recognition.csv", "recognition-crops.png"} <= written
     shown = np.asarray(Image.open(out / "recognition-crops.png").convert("RGB"))
