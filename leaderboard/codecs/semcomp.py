@@ -143,6 +143,11 @@ class SemcompSession:
                 self._use("codes", encoder.codes, plan.iterations / ITERATIONS)
             return encoder.file(plan)
 
+    def quality_near(self, size: int) -> float:
+        """About the quality whose file has `size` bytes: where a search may begin."""
+        low, high, _ = self.codec.search_range
+        return min(max(self._shared.encoder.expected_level(size), low), high)
+
     def _use(self, name: str, make: Callable[[], object], share: float = 1.0) -> None:
         """Make a shared part; the correction charges the `share` of its making that was needed."""
         taken = self._shared.taken

@@ -124,12 +124,14 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
     least: dict[float, int] = {}  # bytes that this project's files may have
     rows = []
     for codec_name, codec in codecs().items() if things else ():
-        search = search_of(codec, open_session(codec, Image.fromarray(image)).encode)
+        session = open_session(codec, Image.fromarray(image))
+        search = search_of(codec, session.encode)
+        near = getattr(session, "quality_near", lambda size: None)
         for rate in RATES:
             most = round(rate * height * width / 8)
             if codec_name in OURS:
                 most = least.get(rate, most)
-            data = search.largest(most, close=CLOSE)[1]
+            data = search.largest(most, near(most), CLOSE)[1]
             reached = len(data) <= most
             if codec_name in RIVALS and reached:
                 least[rate] = min(least.get(rate, most), len(data))
