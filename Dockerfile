@@ -13,10 +13,11 @@ ENV PYTHONUNBUFFERED=1 \
 RUN useradd --create-home --uid 1000 semcomp && mkdir /data && chown semcomp /data
 WORKDIR /home/semcomp/app
 
-# PyTorch without CUDA: drop the index to serve from a GPU.
-COPY requirements.txt pyproject.toml README.md LICENSE ./
-RUN pip install --extra-index-url https://download.pytorch.org/whl/cpu \
-    -r requirements.txt "psycopg[binary]>=3.2"
+# Exactly the files that the lock knows by their hashes; PyTorch without CUDA has an index of its own.
+# To serve from a GPU, install requirements.txt and psycopg[binary] in their place.
+COPY requirements.lock ./
+RUN pip install --no-deps --require-hashes \
+    --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.lock
 
 COPY app.py ./
 COPY assets ./assets

@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint typecheck unit format clean
+.PHONY: help setup demo test lint typecheck unit lock format clean
 
 help:
 	@echo 'make demo    create .venv, install, open the demo in a browser'
 	@echo 'make test    create .venv, install, run ruff, import-linter, mypy and pytest'
 	@echo 'make setup   create .venv and install only'
+	@echo 'make lock    write requirements.lock anew (needs uv)'
 	@echo 'make format  let ruff format and mend the code'
 	@echo 'make clean   remove .venv and the caches'
 
@@ -41,6 +42,13 @@ unit: $(STAMP)
 # -k: one run shows what every check has to say, and fails if any of them did.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -k lint typecheck unit
+
+# Every dependency of the container at one version, each file of it by its SHA-256.
+lock:
+	uv pip compile pyproject.toml --extra demo --extra leaderboard --extra hosting \
+		--extra postgres --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--torch-backend cpu --generate-hashes --no-annotate --no-emit-index-url --upgrade \
+		--custom-compile-command 'make lock' -o requirements.lock
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

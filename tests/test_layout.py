@@ -5,18 +5,22 @@ Who may import whom stands in pyproject.toml, for import-linter.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import runpy
 import shlex
 import shutil
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests import ROOT
 
@@ -43,6 +47,7 @@ TOP_LEVEL = {
     "docs",
     "leaderboard",
     "pyproject.toml",
+    "requirements.lock",
     "requirements.txt",
     "semcomp",
     "tests",
@@ -88,6 +93,73 @@ def test_requirements_in_step_with_pyproject() -> None:
         *(extras[name] for name in ("demo", "leaderboard", "hosting")),
     )
     assert hosted == list(dict.fromkeys(line for part in parts for line in part))
+
+
+def locked() -> dict[str, tuple[Version, list[str]]]:
+    """Version and hashes of every dependency in requirements.lock, by its canonical name."""
+    text = (ROOT / "requirements.lock").read_text()
+    entries = re.findall(r"^([\w.-]+)==(\S+) \\\n((?: +--hash=\S+(?: \\)?\n)+)", text, re.MULTILINE)
+    assert len(entries) == len(re.findall(r"^[^#\s]", text, re.MULTILINE)), "a line of another form"
+    return {
+        canonicalize_name(name): (Version(number), re.findall(r"--hash=(\S+)", hashes))
+        for name, number, hashes in entries
+    }
+
+
+def test_the_lock_has_every_requirement_in_its_range() -> None:
+    """Run `make lock` after a change of pyproject.toml."""
+    lock, project = locked(), pyproject()
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"]]
+    asked += [
+        line for name in ("demo", "leaderboard", "hosting", "postgres") for line in extras[name]
+    ]
+    for requirement in map(Requirement, asked):
+        assert lock[canonicalize_name(requirement.name)][0] in requirement.specifier, requirement
+    for name, (_, hashes) in lock.items():
+        assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes), name
+    assert "://" not in (ROOT / "requirements.lock").read_text(), "no host belongs in it"
+
+
+def test_the_lock_has_what_its_own_dependencies_require() -> None:
+    """For pip is told to look for no others: checked of those that are installed here."""
+    lock, checked = locked(), 0
+    todo = [Requirement(line) for line in pyproject()["dependencies"]]
+    todo += [Requirement("gradio[mcp,oauth]"), Requirement("psycopg[binary]"), Requirement("av")]
+    seen: set[str] = set()
+    while todo:
+        asked = todo.pop()
+        name = canonicalize_name(asked.name)
+        if str(asked) in seen:
+            continue
+        seen.add(str(asked))
+        assert name in lock, asked
+        with contextlib.suppress(PackageNotFoundError):
+            if version(name).partition("+")[0] != lock[name][0].base_version:
+                continue
+            checked += 1
+            for line in requires(name) or ():
+                wanted = Requirement(line)
+                environments = [{**CONTAINER, "extra": extra} for extra in ("", *asked.extras)]
+                marker = wanted.marker
+                if marker is None or any(map(marker.evaluate, environments)):
+                    todo.append(wanted)
+    assert checked > 20
+
+
+CONTAINER = {"python_version": "3.11", "python_full_version": "3.11.9", "sys_platform": "linux"}
+"""What the container is, for the markers of requirements."""
+
+
+def test_an_audit_without_an_index_is_no_failure() -> None:
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
+    audit = subprocess.run(
+        [ROOT / ".ci" / "audit"],
+        env={**os.environ, **nowhere, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+    assert audit.returncode == 0 and audit.stdout.startswith("No audit"), audit.stderr
 
 
 def test_the_codec_alone_pulls_in_no_page_and_no_database() -> None:

@@ -55,7 +55,7 @@ def test_what_the_container_copies_is_there_and_enough() -> None:
     imported = {name.split(".")[0] for name in froms if name}
     own = {name for name in imported if (ROOT / name).is_dir()}
     assert own and own <= set(copied())
-    assert {"assets", "app.py", "requirements.txt"} <= set(copied())
+    assert {"assets", "app.py", "requirements.lock"} <= set(copied())
 
 
 def test_the_ignored_are_not_what_the_container_copies() -> None:
@@ -96,8 +96,11 @@ def test_the_container_s_python_is_one_the_project_supports() -> None:
     version = image.split(":")[1].split("-")[0]
     assert version in SpecifierSet(pyproject()["requires-python"])
     assert version == space_head()["python_version"]
-    extra = re.findall(r'"(psycopg[^"]*)"', " ".join(instructions("RUN")))
-    assert extra == pyproject()["optional-dependencies"]["postgres"]
+
+
+def test_the_container_installs_by_hashes_alone() -> None:
+    (install,) = (line for line in instructions("RUN") if "pip install" in line)
+    assert "--require-hashes" in install and install.endswith("-r requirements.lock")
 
 
 # the Space
