@@ -7,11 +7,14 @@ limits from the variables in `semcomp.demo.hosting.settings`.
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # when numpy is: see semcomp.cli.options
+# A folder of this program's and this user's own: what is old in it is swept.
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"semcomp-{os.getuid()}")))
 
 from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gradio, see there
 

@@ -1,15 +1,17 @@
 """Pictures from anywhere as uint8 RGB, and between uint8 HWC and float BCHW.
 
-Files come in by `semcomp.picture_file`, which says what is opened and what is refused.
+Files come in by `semcomp.picture_file`, which says what is opened and what is refused. PyTorch is
+imported where a tensor is asked for: the processes that open strangers' pictures do without it.
 """
+
+from __future__ import annotations
 
 import base64
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
@@ -27,6 +29,9 @@ from .picture_file import (
     upright,
     white_is_zero,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 # Colour space of a profile -> modes of pictures that it can describe, first the one converted.
 _PROFILE_MODES = {
@@ -81,6 +86,8 @@ def load_image(
 
 def to_tensor(image: NDArray[np.uint8]) -> torch.Tensor:
     """uint8 (H, W, 3) to float32 (1, 3, H, W) in -128..127: the codec's centred pixels."""
+    import torch
+
     _check(image)
     return torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32) - 128)
 
@@ -90,6 +97,8 @@ def to_uint8(tensor: torch.Tensor) -> NDArray[np.uint8]:
 
     Any device and float type. Raises ImageError for other shapes and for NaN.
     """
+    import torch
+
     if tensor.ndim != 4 or tensor.shape[0] != 1 or tensor.shape[1] != 3:
         raise ImageError(f"expected a (1, 3, H, W) tensor, got {tuple(tensor.shape)}")
     pixels = tensor.detach()[0].float()

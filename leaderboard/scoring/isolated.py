@@ -1,49 +1,50 @@
-"""Files of strangers, opened where they can do no harm: in a child process with hard limits.
+"""Submitted files decoded in a child process with hard limits (`semcomp.isolated`).
 
-The child (`leaderboard.scoring.bounded`) may use so much memory and processor time and no more,
-knows no secrets, and is killed when its time is up; the next file gets a new one. What it sends
-back is pixels and a little JSON, whose sizes are checked here: nothing is unpickled.
+A child for pictures opens PNG files and no other file or socket at all; one for `.semc` files looks
+into the weights' folder. What a child answers is not trusted either.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import selectors
-import signal
-import subprocess
-import sys
+import struct
 import time
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from leaderboard.codecs.base import CodecError
-from semcomp.errors import ImageError
-from semcomp.files import ROOT
+from semcomp import isolated
+from semcomp.bounded import Answer, problem
+from semcomp.errors import BitstreamError, ImageError, SemcompError, WeightsError
 from semcomp.image import load_image
-
-from .bounded import LENGTH, PICTURE, SEMC
+from semcomp.isolated import Child, Limits
 
 __all__ = ["PICTURE", "SEMC", "Decoded", "Decoder", "IsolatedError", "Limits"]
 
-START_SECONDS = 120.0
-"""For starting a child, which loads libraries and weights; a busy machine takes long."""
-MAX_HEAD = 4096
-"""Bytes of an answer's JSON."""
-CHUNK = 1 << 16
-_KEPT_VARIABLES = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"),
-    *("SEMCOMP_CACHE_DIR", "XDG_CACHE_HOME", "SYSTEMROOT"),
-)
-"""What a child sees of the environment; tokens and the database's address are not among it."""
+PICTURE, SEMC = "picture", "semc"
+"""Kinds of files that a process can be asked to open."""
+FEW_FILES = 16
+"""Files that may be open at a time where `.semc` are decoded."""
 _MODES = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 2, "I;16B": 2, "I": 4, "F": 4}
 """Pillow's modes that a child may answer with, and their bytes per pixel."""
+_IHDR = struct.Struct(">8sIIBBBBB")
+_ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+"""Passes of an interlaced PNG: first column and row, steps to the next."""
+_DEEP = ("I", "F")
+"""Pillow's modes of pixels deeper than 8 bits, next to those that begin with `I;16`."""
+
+Opened = tuple[Image.Image, dict[str, Any]] | str
+"""A picture and what its file tells, or what is wrong with it."""
 
 
 class IsolatedError(CodecError):
@@ -57,16 +58,6 @@ class IsolatedError(CodecError):
         self.breach = breach
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Of one file: memory in bytes beyond what the decoder takes at its start, processor seconds,
-    seconds by the clock."""
-
-    memory: int = 512 << 20
-    cpu_s: float = 60.0
-    wall_s: float = 180.0
-
-
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """pixels: uint8 (H, W, 3). sizes: of a `.semc` file's parts, as `semcomp.info` names them.
@@ -77,27 +68,13 @@ class Decoded:
     cpu_s: float
 
 
-class Decoder:
-    """One child at a time for files of one kind; close it, or use it as a context manager.
-
-    kind: `PICTURE` (PNG) or `SEMC`. Started when the first file comes.
-    """
+class Decoder(Child):
+    """One child at a time for files of one kind, `PICTURE` (PNG) or `SEMC`."""
 
     def __init__(self, kind: str, limits: Limits | None = None) -> None:
-        self.kind = kind
-        self.limits = limits or Limits()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Decoder:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        prepare = prepare_semc if kind == SEMC else prepare_png
+        files = FEW_FILES if kind == SEMC else 0
+        super().__init__(f"{__name__}:{prepare.__name__}", limits, files)
 
     def open(self, data: bytes, width: int, height: int) -> Decoded:
         """Decode a file whose picture must have this size.
@@ -105,152 +82,20 @@ class Decoder:
         Raises IsolatedError for a file that is damaged, of another kind or size, or needs more than
         the limits; the decoder can be used again.
         """
-        head = {"width": width, "height": height, "cpu_s": self.limits.cpu_s, "bytes": len(data)}
-        child = self._started()
-        deadline = time.monotonic() + self.limits.wall_s
-        answer, payload = self._ask(child, head, data, deadline, width * height)
-        if answer.get("memory"):
-            raise IsolatedError(
-                f"decoding it needs more than the {self.limits.memory >> 20} MiB of memory allowed",
-                breach=True,
-            )
-        if "problem" in answer:
-            raise IsolatedError(str(answer["problem"])[:300])
+        most = width * height * max(_MODES.values())
+        try:
+            answer, payload = self.ask({"width": width, "height": height}, data, most)
+        except isolated.IsolatedError as error:
+            raise IsolatedError(str(error), error.breach) from error
+        except SemcompError as error:
+            raise CodecError(str(error)) from error
         return _decoded(answer, payload, width, height)
 
-    def close(self) -> None:
-        """End the child, whatever it does."""
-        child, self._process = self._process, None
-        if child is not None:
-            child.kill()
-            child.communicate()  # closes the pipes too
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            module = "leaderboard.scoring.bounded"
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", module, self.kind, str(self.limits.memory)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=_environment(),
-                    bufsize=0,
-                )
-            except OSError as error:
-                raise CodecError(f"cannot start the decoder's process: {error}") from error
-            for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None
-                os.set_blocking(pipe.fileno(), False)
-            try:
-                _Exchange(self._process, b"", time.monotonic() + START_SECONDS, 0).answer()
-            except (TimeoutError, EOFError, ValueError) as error:
-                self.close()
-                raise CodecError(
-                    "the decoder's process does not start: this machine may lack memory, or the "
-                    "weights under assets are damaged"
-                ) from error
-        return self._process
-
-    def _ask(
-        self,
-        child: subprocess.Popen[bytes],
-        head: dict[str, Any],
-        data: bytes,
-        deadline: float,
-        pixels: int,
-    ) -> tuple[dict[str, Any], bytes]:
-        text = json.dumps(head).encode()
-        sent = LENGTH.pack(len(text)) + text + data
-        try:
-            return _Exchange(child, sent, deadline, pixels * max(_MODES.values())).answer()
-        except TimeoutError as error:
-            self.close()
-            raise IsolatedError(
-                f"decoding it took longer than the {self.limits.wall_s:g} s allowed", breach=True
-            ) from error
-        except EOFError as error:
-            code = child.wait()
-            self.close()
-            raise IsolatedError(_end(code, self.limits), breach=True) from error
-        except ValueError as error:
-            self.close()
-            raise IsolatedError(f"it broke the decoder: {error}", breach=True) from error
-
-
-class _Exchange:
-    """One message to a child and one back, in bounded time and space."""
-
-    def __init__(
-        self, child: subprocess.Popen[bytes], sent: bytes, deadline: float, most: int
-    ) -> None:
-        assert child.stdin is not None and child.stdout is not None
-        self._in, self._out = child.stdin.fileno(), child.stdout.fileno()
-        self._sent, self._deadline, self._most = memoryview(sent), deadline, most
-        self._received = bytearray()
-
-    def answer(self) -> tuple[dict[str, Any], bytes]:
-        """The answer's JSON and bytes.
-
-        Raises TimeoutError at the deadline, EOFError when the child ends, ValueError for an answer
-        that is none.
-        """
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._out, selectors.EVENT_READ)
-            if self._sent:
-                selector.register(self._in, selectors.EVENT_WRITE)
-            while (whole := self._whole()) is None:
-                left = self._deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                for key, _ in selector.select(left):
-                    if key.fd == self._out:
-                        self._read()
-                    elif not self._write():
-                        selector.unregister(self._in)
-        return whole
-
-    def _read(self) -> None:
-        try:
-            part = os.read(self._out, CHUNK)
-        except BlockingIOError:
-            return
-        if not part:
-            raise EOFError
-        self._received += part
-
-    def _write(self) -> bool:
-        """Send some more; whether anything is left."""
-        try:
-            done = os.write(self._in, self._sent[:CHUNK])
-        except BlockingIOError:
-            return True
-        except BrokenPipeError as error:
-            raise EOFError from error
-        self._sent = self._sent[done:]
-        return bool(self._sent)
-
-    def _whole(self) -> tuple[dict[str, Any], bytes] | None:
-        """The answer if all of it is there."""
-        got = self._received
-        if len(got) < LENGTH.size:
-            return None
-        length = LENGTH.unpack(got[: LENGTH.size])[0]
-        if length > MAX_HEAD:
-            raise ValueError("its answer is too long")
-        start = LENGTH.size + length
-        if len(got) < start:
-            return None
-        head = json.loads(got[LENGTH.size : start])
-        size = head.get("bytes") if isinstance(head, dict) else None
-        if not isinstance(size, int) or not 0 <= size <= self._most:
-            raise ValueError("its answer is too long")
-        return (head, bytes(got[start : start + size])) if len(got) >= start + size else None
-
-
-def _decoded(answer: dict[str, Any], payload: bytes, width: int, height: int) -> Decoded:
-    """The picture of an answer, which is not trusted either."""
+def _decoded(
+    answer: dict[str, Any], payload: bytes | bytearray, width: int, height: int
+) -> Decoded:
+    """The picture of an answer."""
     mode, cpu_s = answer.get("mode"), answer.get("cpu_s")
     sizes = answer.get("sizes", {})
     right = (
@@ -271,16 +116,121 @@ def _decoded(answer: dict[str, Any], payload: bytes, width: int, height: int) ->
     return Decoded(pixels, sizes, cpu_s)
 
 
-def _end(code: int, limits: Limits) -> str:
-    """What an exit code says of a child that should have answered."""
-    if code == -signal.SIGXCPU:
-        return f"decoding it needs more than the {limits.cpu_s:g} processor seconds allowed"
-    if code < 0:
-        return f"it crashed the decoder (signal {signal.Signals(-code).name})"
-    return f"it broke the decoder (exit code {code})"
+# what runs in the child
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
+def prepare_png() -> Answer:
+    """Pillow with its decoders, which it looks for when the first picture is opened."""
+    Image.init()
+    stream = BytesIO()
+    Image.new("RGB", (2, 2)).save(stream, "PNG")
+    _png(stream.getvalue(), 2, 2)
+    return _answering(_png)
+
+
+def prepare_semc() -> Answer:
+    """Weights and everything that decoding imports, by decoding a file made here."""
+    import torch
+
+    from semcomp.pipeline import compress, decompress
+    from semcomp.weights import available
+
+    torch.set_num_threads(1)
+    ramp = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    for name in available():
+        decompress(compress(ramp, 1, "uniform", model=name, device="cpu").data, device="cpu")
+    return _answering(_semc)
+
+
+def _answering(opened_of: Callable[[bytes, int, int], Opened]) -> Answer:
+    def answer(head: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], bytes]:
+        started = time.process_time()
+        opened = opened_of(data, head["width"], head["height"])
+        if isinstance(opened, str):
+            return problem(opened)
+        picture, told = opened
+        told = {**told, "mode": picture.mode, "cpu_s": time.process_time() - started}
+        return told, picture.tobytes()
+
+    return answer
+
+
+def _png(data: bytes, width: int, height: int) -> Opened:
+    """The pixels of a PNG, or what is wrong with it. No other format is opened."""
+    try:
+        with Image.open(BytesIO(data), formats=("PNG",)) as picture:
+            if wrong := _wrong_size(picture.size, width, height):
+                return wrong
+            if missing := _missing(data):
+                return missing
+            picture.load()
+            if picture.mode == "P" and picture.palette is not None:
+                colours = len(picture.palette.palette) // len(picture.palette.mode)
+                if (highest := int(np.asarray(picture).max())) >= colours:
+                    return f"the PNG file is damaged: colour {highest} of a palette of {colours}"
+            deep = picture.mode in _DEEP or picture.mode.startswith("I;16")
+            plain = picture.mode in ("RGB", "L") and not picture.has_transparency_data
+            return (picture.copy() if deep or plain else picture.convert("RGBA")), {}
+    except UnidentifiedImageError:
+        return "not a PNG picture: send reconstructions as PNG files"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return f"the picture is far too large: expected {width} x {height} pixels"
+    except MemoryError:
+        raise
+    # A damaged file makes Pillow raise nearly anything, and its text is all there is to tell.
+    except Exception as error:
+        return f"the PNG file is damaged or cut short: {error}"
+
+
+def _missing(data: bytes) -> str | None:
+    """What a PNG says if it has fewer rows than it declares, which Pillow would leave black.
+
+    Source: PNG, W3C third edition, chapters 5, 7 and 8 (chunks, rows, interlacing).
+    """
+    _, width, height, depth, colour, _, _, interlaced = _IHDR.unpack_from(data, 8)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    need = 0
+    for x, y, right, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - x) // right), -(-(height - y) // down)
+        if columns > 0 and rows > 0:
+            need += rows * (1 + -(-columns * bits // 8))
+    packed, at = [], 8
+    while at + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"IDAT":
+            packed.append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+    try:
+        have = len(zlib.decompressobj().decompress(b"".join(packed), need))
+    except zlib.error as error:
+        return f"the PNG file is damaged or cut short: {error}"
+    if have < need:
+        return f"the PNG file is damaged or cut short: it has {have} of {need} bytes of pixels"
+    return None
+
+
+def _semc(data: bytes, width: int, height: int) -> Opened:
+    """The picture of a `.semc` file and the sizes of its parts, or what is wrong with it."""
+    import warnings
+
+    from semcomp.pipeline import TruncatedWarning, decompress, info
+
+    try:
+        told = info(data)
+        if wrong := _wrong_size((told["width"], told["height"]), width, height):
+            return wrong
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TruncatedWarning)
+            return decompress(data, device="cpu"), {"sizes": told["sizes"]}
+    except (BitstreamError, WeightsError, TruncatedWarning) as error:
+        return str(error)
+    except RuntimeError as error:
+        if "allocate memory" in str(error):  # torch's way of saying it
+            raise MemoryError from error
+        return f"the file cannot be decoded: {error}"
+
+
+def _wrong_size(size: tuple[int, int], width: int, height: int) -> str | None:
+    if size == (width, height):
+        return None
+    return f"the picture has {size[0]} x {size[1]} pixels: expected {width} x {height}"

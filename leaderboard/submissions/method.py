@@ -30,6 +30,8 @@ LENGTHS = {
 """Longest texts, in characters."""
 REQUIRED = ("name", "authors", "contact")
 """Texts that must not be empty."""
+MOST_LINES = 40
+"""Lines of the notes, so that one entry's page stays a page."""
 BYTES = ("side_information_bytes", "model_bytes")
 """Sizes that must be stated, if only as null."""
 MOST_BYTES = 10**13
@@ -163,6 +165,8 @@ def _text_problem(name: str, value: Any) -> str | None:
     text = _tidy(value)
     if any(_unseen(c) and not (c == "\n" and name == "notes") for c in text):
         return "text without control characters, line breaks or hidden marks"
+    if text.count("\n") >= MOST_LINES:
+        return f"at most {MOST_LINES} lines"
     if len(text) > LENGTHS[name]:
         return f"at most {LENGTHS[name]} characters"
     if _stacked(text):

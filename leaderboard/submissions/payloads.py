@@ -1,9 +1,8 @@
-"""The files of an archive by their parts and their hashes; no pixel is decoded.
+"""The files of an archive by their parts and their hashes.
 
-Of PNG files the chunks are read (W3C, PNG specification, third edition).
-
-What only decoding can tell (a damaged picture, the original in disguise) the scoring finds: its
-rows go through `checks` again.
+Of PNG files the chunks are read (W3C, PNG specification, third edition); their pixels are decoded
+in a bounded process, to be compared. What only the originals can tell (noise, one of them in
+disguise) the scoring finds: its rows go through `checks` again.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
+from leaderboard.scoring.isolated import PICTURE, Decoder, IsolatedError
 
 from .archives import Archive, Member, read_member
 from .layout import Layout
@@ -64,6 +64,11 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
 
     Raises Rejected with what is wrong with them, in the order of pictures and qualities.
     """
+    with Decoder(PICTURE) as decoder:
+        return _checked(decoder, archive, layout, shape)
+
+
+def _checked(decoder: Decoder, archive: Archive, layout: Layout, shape: DatasetShape) -> Payloads:
     problems: list[Problem] = []
     files: dict[tuple[str, Quality], bytes] = {}
     pictures: dict[tuple[str, Quality], bytes] = {}
@@ -87,13 +92,16 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
             continue
         field = f"reconstruction at quality {quality}"
         wrong = [Problem(field, image, *both) for both in _png_problems(picture, size)]
-        problems += wrong
         if not wrong:
-            pictures[key] = _pixel_digest(picture)
-            if hashlib.sha256(picture).digest() == files.get(key):
-                own = "the reconstruction's own file"
-                field = f"bitstream at quality {quality}"
-                problems.append(Problem(field, image, own, "the compressed file"))
+            try:
+                pictures[key] = _pixel_digest(decoder, picture, size)
+            except IsolatedError as error:
+                wrong = [Problem(field, image, str(error), "a whole PNG file")]
+        problems += wrong
+        if not wrong and hashlib.sha256(picture).digest() == files.get(key):
+            own = "the reconstruction's own file"
+            field = f"bitstream at quality {quality}"
+            problems.append(Problem(field, image, own, "the compressed file"))
     problems += _same("bitstream", files, "bytes")
     problems += _same("reconstruction", pictures, "pixels")
     problems += _one_picture_per_file(files, pictures)
@@ -235,13 +243,9 @@ def _png_problems(data: bytes, size: tuple[int, int]) -> Iterator[tuple[str, str
         yield "an animation", "one picture"
 
 
-def _pixel_digest(data: bytes) -> bytes:
-    """SHA-256 of the header and the packed pixels: two files with the same show the same."""
-    digest = hashlib.sha256()
-    for name, content, _ in _chunks(data):
-        if name in (b"IHDR", b"PLTE", b"IDAT"):
-            digest.update(content)
-    return digest.digest()
+def _pixel_digest(decoder: Decoder, data: bytes, size: tuple[int, int]) -> bytes:
+    """SHA-256 of a PNG's pixels, however they are packed. Raises IsolatedError."""
+    return hashlib.sha256(decoder.open(data, *size).pixels.tobytes()).digest()
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

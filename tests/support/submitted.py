@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.coding.bitstream import AllocationKind, Header, write
 from semcomp.weights import load_model
@@ -82,12 +84,18 @@ def png(
     depth: int = 8,
     colour: int = 2,
     extra: Mapping[bytes, bytes] | None = None,
+    rows: int | None = None,
+    colours: int = 256,
 ) -> bytes:
-    """A striped PNG of a size, unlike those of other seeds. extra: further chunks by name."""
+    """A striped PNG of a size, unlike those of other seeds.
+
+    extra: further chunks by name. rows: that it has, if not as many as it says. colours: of its
+    palette.
+    """
     width, height = size
     row = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] // 8
     stripes = hashlib.sha256(seed.encode()).digest() * (row // 32 + 1)
-    lines = (b"\0" + stripes[:row]) * height
+    lines = (b"\0" + stripes[:row]) * (height if rows is None else rows)
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return (
@@ -98,12 +106,20 @@ def png(
         [
             b"\x89PNG\r\n\x1a\n",
             chunk(b"IHDR", struct.pack(">2L5B", width, height, depth, colour, 0, 0, 0)),
-            *([chunk(b"PLTE", bytes(range(256)) * 3)] if colour == 3 else []),
+            *([chunk(b"PLTE", bytes(range(colours)) * 3)] if colour == 3 else []),
             *(chunk(name, data) for name, data in (extra or {}).items()),
             chunk(b"IDAT", zlib.compress(lines, 9)),
             chunk(b"IEND", b""),
         ]
     )
+
+
+def repacked(data: bytes) -> bytes:
+    """The same pixels in a PNG of other bytes."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 def semc(seed: str, size: tuple[int, int] = SIZE, model_id: bytes | None = None) -> bytes:

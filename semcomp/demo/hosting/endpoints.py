@@ -24,8 +24,11 @@ from semcomp.demo.shared import downloads, events, work
 from semcomp.demo.shared.components import ALLOCATIONS, upload
 from semcomp.demo.shared.events import MODEL
 
-from . import files, metadata
+from . import files, pictures
+from .uploads import Uploads
 
+TOOLS = "tools"
+"""Stands for the address of what MCP clients send within a call."""
 Record = dict[str, Any]
 
 
@@ -198,10 +201,20 @@ class Tools(gradio.mcp.GradioMCPServer):
         files.check(value)
         made = super().convert_strings_to_filedata(value, filedata_positions)
         paths = (path for path in files.named_paths(made) if "://" not in path)
-        local = [path for path in paths if Path(path).is_file()]
-        self.blocks.upload_file_set.update(local)
-        metadata.strip_all(map(Path, local))
+        local = [Path(path) for path in paths if Path(path).is_file()]
+        self.blocks.upload_file_set.update(map(str, local))
+        self._count(local)
+        pictures.strip_all(local)
         return made
+
+    def _count(self, sent: list[Path]) -> None:
+        """Count files among the uploads of all tools, whose addresses are not known here."""
+        uploads: Uploads = self.blocks._queue.uploads  # type: ignore[attr-defined]
+        if said := uploads.admit(TOOLS, 0):
+            for path in sent:
+                path.unlink(missing_ok=True)
+            raise gr.Error(said, title="No room", print_exception=False)
+        uploads.keep(TOOLS, sent)
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         """All results of a finished job; `Job.result` gives a single one bare."""

@@ -5,9 +5,10 @@ its own mark, `meta`, and only where a component converts them; it fetches addre
 size. Here no file that a request names, at whatever depth and to whatever event, reaches Gradio or
 an event of ours unless it lies in that folder.
 
-Gradio sweeps the folder by age. Here a file also goes when the last visitor who used it has left:
-closed the page, or the program's client. A short delay lets a phone that dropped its connection for
-a moment keep its picture. Photographs lose their metadata on arrival, see `metadata`.
+The folder is swept by age (`uploads`). Here a file also goes when the last visitor who used it has
+left: closed the page, or the program's client. A short delay lets a phone that dropped its
+connection for a moment keep its picture. Photographs lose their metadata on arrival, see
+`metadata`.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from pydantic import ValidationError
 
-from . import metadata
+from . import pictures
 
 DELAY = 60.0
 """Seconds between a visitor's leaving and the deletion of that visitor's files."""
@@ -99,19 +100,18 @@ class Files:
             leaving.cancel()  # a visitor who asks for something has not left
         new = self.note(session, data)
         if new:
-            await asyncio.to_thread(metadata.strip_all, new)
+            await asyncio.to_thread(pictures.strip_all, new)
 
     def note(self, session: str | None, data: Any) -> list[Path]:
         """Note the files named in an event's inputs or outputs; those no session had before."""
-        if session is None:
-            return []  # a call without a session: its files go by age
         files = {Path(path) for path in named_paths(data) if in_upload_folder(path)}
-        files -= self._own()
+        files -= self.own()
         if not files:
             return []
         with self._lock:
             known = set().union(*self._of_session.values())
-            self._of_session[session] |= files
+            if session is not None:  # else they go by age
+                self._of_session[session] |= files
         return sorted(files - known)
 
     def left(self, session: str | None) -> None:
@@ -130,10 +130,10 @@ class Files:
             self._leaving.pop(session, None)
             mine = self._of_session.pop(session, set())
             alone = mine - set().union(*self._of_session.values())
-        for path in alone - self._own():
+        for path in alone - self.own():
             path.unlink(missing_ok=True)
 
-    def _own(self) -> set[Path]:
+    def own(self) -> set[Path]:
         """Files that belong to the page itself."""
         blocks = self._page.blocks.values()
         return {Path(path) for block in blocks for path in getattr(block, "keep_in_cache", ())}

@@ -8,6 +8,7 @@ its folder, so that one tool's result can be the next one's input.
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,7 +16,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 from safehttpx import AsyncSecureTransport
 
-from semcomp.demo.shared import downloads
 from semcomp.errors import SemcompError
 
 from .files import in_upload_folder
@@ -29,6 +29,10 @@ _OURS = "/gradio_api/file="
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+Save = Callable[[bytes, str, str], str]
+"""A file's bytes, stem and suffix -> its path. Raises ValueError, in words, if it is too much."""
+
+
 class LinkError(SemcompError, ValueError):
     """A file that cannot be had from its address."""
 
@@ -38,13 +42,13 @@ class LinkError(SemcompError, ValueError):
         self.position = position
 
 
-async def fetch(inputs: list[Any], max_bytes: int) -> list[Any]:
+async def fetch(inputs: list[Any], max_bytes: int, save: Save) -> list[Any]:
     """An event's inputs, with the files that addresses name fetched and put in their place.
 
     inputs: what a program sends, files as dictionaries with a path. max_bytes: of one file.
-    Raises LinkError for a file that cannot be had.
+    save: keeps a file. Raises LinkError for a file that cannot be had.
     """
-    return [await _fetch_one(i, value, max_bytes) for i, value in enumerate(inputs)]
+    return [await _fetch_one(i, value, max_bytes, save) for i, value in enumerate(inputs)]
 
 
 def is_public(text: str) -> bool:
@@ -64,7 +68,7 @@ def is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-async def _fetch_one(position: int, value: Any, max_bytes: int) -> Any:
+async def _fetch_one(position: int, value: Any, max_bytes: int, save: Save) -> Any:
     address = value.get("path") if isinstance(value, dict) else None
     if not isinstance(address, str) or not address.startswith(("http://", "https://")):
         return value
@@ -74,7 +78,7 @@ async def _fetch_one(position: int, value: Any, max_bytes: int) -> Any:
             data = await asyncio.wait_for(_download(address, max_bytes), TIMEOUT)
             name = Path(urlsplit(address).path)
             short = name.suffix[1:].isalnum() and len(name.suffix) <= LONGEST_SUFFIX
-            path = downloads.save(data, name.stem, name.suffix if short else "")
+            path = save(data, name.stem, name.suffix if short else "")
     except asyncio.TimeoutError as error:
         said = f"it took longer than {TIMEOUT:.0f} seconds"
         raise LinkError(position, _problem(address, said)) from error

@@ -8,16 +8,13 @@ Sources: JPEG, ITU-T T.81 annex B; PNG, W3C third edition, chapter 11; WebP, RFC
 """
 
 import struct
-import tempfile
 import zlib
-from collections.abc import Iterable
 from io import BytesIO
-from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from semcomp.errors import ImageError
-from semcomp.image import load_image
+from semcomp.image import load_image, to_file
 from semcomp.picture_file import DECODER_ERRORS, open_picture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -30,27 +27,6 @@ _WEBP_KEPT = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
 # Markers with no length after them: TEM, RST0..7, SOI, EOI
 _BARE = {0x01, *range(0xD0, 0xDA)}
 _JPEG_METADATA = {0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE}  # APP0, 2 and 14 say how to show the pixels
-
-
-def strip_all(paths: Iterable[Path]) -> None:
-    """`strip` each of them."""
-    for path in paths:
-        strip(path)
-
-
-def strip(path: Path) -> None:
-    """Rewrite a picture's file without its metadata; a file that is no picture stays as it is."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return  # gone, or not a file: nothing is left to hide
-    clean = stripped(data)
-    if clean is None or clean == data:
-        return
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(clean)
-    Path(file.name).chmod(path.stat().st_mode)
-    Path(file.name).replace(path)
 
 
 def stripped(data: bytes) -> bytes | None:
@@ -68,9 +44,7 @@ def stripped(data: bytes) -> bytes | None:
         pixels = load_image(data)
     except ImageError:
         return None
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
+    return to_file(pixels)
 
 
 def _jpeg(data: bytes) -> bytes:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.routes
+from gradio.route_utils import CustomCORSMiddleware
 from gradio.utils import get_upload_folder
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -25,10 +27,11 @@ from semcomp import __version__
 from semcomp.errors import SemcompError, WeightsError
 from semcomp.weights import load_model
 
-from . import endpoints, files
+from . import endpoints, files, memory
 from .limits import Limits
 from .settings import Settings
 from .turns import TurnQueue
+from .uploads import Counted, Uploads, start_sweeping
 
 HEALTH = "/health"
 HEADERS = {
@@ -50,14 +53,28 @@ def prepare(
     check_board: raises SemcompError if the board cannot be used, for `/health`; None for no board.
     """
     endpoints.install_tools()
+    gradio.routes.CustomCORSMiddleware = Origins  # type: ignore[attr-defined]
     page.queue(api_open=False, default_concurrency_limit=8)
     of_visitors = files.Files(page)
-    TurnQueue(page, Limits(settings), of_visitors)
+    uploads = Uploads(settings)
+    TurnQueue(page, Limits(settings), of_visitors, uploads)
     files.guard(page)
+    start_sweeping(60 * settings.keep_minutes, of_visitors.own)
     with page:
         files.watch_leaving(page, of_visitors.left)
     route = health_route(page, settings, check_board)
-    return {"routes": [route], "middleware": [Middleware(Headers)]}
+    counted = Middleware(Counted, uploads=uploads, file_mb=settings.file_mb)
+    return {"routes": [route], "middleware": [Middleware(Headers), counted]}
+
+
+class Origins(CustomCORSMiddleware):
+    """Gradio's middleware; pages of other origins may read its answers, but send no cookies."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As Gradio's."""
+        super().__init__(*args, **kwargs)
+        self.simple_headers = {}
+        self.preflight_headers.pop("Access-Control-Allow-Credentials")
 
 
 class Headers:
@@ -93,20 +110,10 @@ def health_route(
         facts = report(page, lambda: load_model(model, "cpu").model_id.hex())
         if facts["status"] == "ok":
             facts["status"] = _trouble(settings.file_mb, check_board) or "ok"
-        facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory()}
+        facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory.used()}
         return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
 
     return Route(HEALTH, answer, methods=["GET", "HEAD"])
-
-
-def memory() -> float | None:
-    """Megabytes of memory this process has in use now; None where the system does not say."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    resident = next(line for line in lines if line.startswith("VmRSS:"))
-    return round(int(resident.split()[1]) * 1024 / 1e6, 1)  # the kernel counts in KiB
 
 
 def _trouble(file_mb: int, check_board: Callable[[], Any] | None) -> str | None:
@@ -144,6 +151,8 @@ def report(page: gr.Blocks, model_id: Callable[[], str]) -> dict[str, Any]:
         facts["model"] = model_id()
     except WeightsError as error:
         facts["status"] = f"the model is missing: {error}"
+    if isinstance(queue, TurnQueue) and queue.stuck():
+        facts["status"] = "a job that was stopped does not end: restart the server"
     if queue.stopped:
         facts["status"] = "the queue has stopped: restart the server"
     return facts

@@ -74,6 +74,15 @@ class Settings(BaseSettings):
         10_080,
         "minutes an upload or a result is kept at most; it goes sooner when its visitor leaves",
     )
+    stored_mb: Whole = _limit(
+        4_000,
+        "SEMCOMP_STORED_MB",
+        1_000_000,
+        "megabytes of uploads and results that are kept at a time, of all visitors together",
+    )
+    visitor_mb: Whole = _limit(
+        400, "SEMCOMP_VISITOR_MB", 1_000_000, "megabytes of uploads one address may have kept"
+    )
     upload_days: float = Field(
         default=30,
         validation_alias="SEMCOMP_UPLOAD_DAYS",

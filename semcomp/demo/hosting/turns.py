@@ -9,13 +9,12 @@ of Python: nothing that runs has to report progress or to look whether it may go
 """
 
 import asyncio
-import ctypes
 import inspect
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Literal, cast
 
 import gradio as gr
@@ -26,15 +25,19 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
-from semcomp.demo.shared.events import MODEL
+from semcomp.demo.shared.events import MODEL, Stop, stop_thread
 
 from . import links
 from .files import Files, in_upload_folder, named_paths
 from .limits import Limits, Waiting, address_of
+from .uploads import Uploads
 
 LEFT = "The visitor has left."
 WATCH = 0.2
 """Seconds between two looks at a job that runs."""
+STUCK = 120.0
+"""Seconds after which a job that was stopped should have ended: at 24 megapixels the longest step
+between two lines of Python takes five on one core."""
 _MODEL = str(MODEL["concurrency_id"])
 _Pushed = tuple[
     bool,
@@ -46,7 +49,7 @@ _Pushed = tuple[
 class TurnQueue(Queue):
     """A queue in which visitors take turns; see the module."""
 
-    def __init__(self, page: gr.Blocks, limits: Limits, files: Files) -> None:
+    def __init__(self, page: gr.Blocks, limits: Limits, files: Files, uploads: Uploads) -> None:
         """Take the place of `page`'s own queue, with that queue's settings."""
         old = page._queue
         super().__init__(
@@ -59,6 +62,7 @@ class TurnQueue(Queue):
         )
         self.limits = limits
         self.files = files
+        self.uploads = uploads
         self._threads = Threads()
         for fn in page.fns.values():
             if fn.concurrency_id == _MODEL and fn.fn is not None:
@@ -89,7 +93,8 @@ class TurnQueue(Queue):
         if fn is not None and fn.api_visibility == "public":
             most = settings.file_mb if fn.concurrency_id == _MODEL else settings.submission_mb
             try:
-                body.data = await links.fetch(body.data, most * 1_000_000)
+                save = partial(self.uploads.save, address_of(request))
+                body.data = await links.fetch(body.data, most * 1_000_000, save)
             except links.LinkError as error:
                 return False, [_invalid(fn, error.position, str(error))], "validator_error"
         await self.files.arrived(body.session_hash, body.data)
@@ -105,6 +110,10 @@ class TurnQueue(Queue):
         """The jobs the model works on."""
         jobs = (event for group in self.active_jobs if group for event in group)
         return [_job(event) for event in jobs if event.concurrency_id == _MODEL]
+
+    def stuck(self) -> bool:
+        """Whether a job cannot be ended, so that nothing else will run."""
+        return self._threads.stuck()
 
     async def process_events(
         self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
@@ -148,10 +157,6 @@ class TurnQueue(Queue):
         return self.event_queue_per_concurrency_id.get(_MODEL) or EventQueue(_MODEL, 1)
 
 
-class _Stop(BaseException):
-    """Ends a job; no `except Exception` on its way out takes it for one of the job's own."""
-
-
 class Threads:
     """Which thread works on which event, and a way to stop it there."""
 
@@ -161,6 +166,7 @@ class Threads:
     def __init__(self) -> None:
         self._of_event: dict[str | None, int] = {}
         self._reasons: dict[str | None, str] = {}
+        self._told: dict[str | None, float] = {}
 
     def stoppable(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, or the generator, of an event, made so that `stop` can end it."""
@@ -179,12 +185,21 @@ class Threads:
         """Raise gr.Error with the reason in the event's job, if a thread is at it."""
         if event not in self._of_event:
             return
-        self._reasons[event] = reason
+        self._reasons[event], self._told[event] = reason, time.monotonic()
         thread = self._of_event.pop(event, None)
         if thread is None:  # it ended at this moment
-            self._reasons.pop(event, None)
+            self._forget(event)
             return
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Stop))
+        stop_thread(thread)
+
+    def stuck(self) -> bool:
+        """Whether a job goes on long after it was stopped, without a line of Python."""
+        before = time.monotonic() - STUCK
+        return any(told < before for told in list(self._told.values()))
+
+    def _forget(self, event: str | None) -> None:
+        self._reasons.pop(event, None)
+        self._told.pop(event, None)
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         event = LocalContext.event_id.get()
@@ -194,12 +209,12 @@ class Threads:
                 return function(*args, **kwargs)
             finally:
                 ended = self._of_event.pop(event, None) is not None
-                while not ended and not isinstance(sys.exc_info()[1], _Stop):
+                while not ended and not isinstance(sys.exc_info()[1], Stop):
                     time.sleep(0.001)  # a stop is on its way: it must not strike the next job
-        except _Stop:
+        except Stop:
             raise gr.Error(self._reasons[event], title="Stopped", print_exception=False) from None
         finally:
-            self._reasons.pop(event, None)
+            self._forget(event)
 
 
 def _size(data: Any) -> int:

@@ -5,8 +5,9 @@ alone, whose checks are stricter than a component's. Events never change a prope
 that holds files, because Gradio then loses track of that component's files and would keep them.
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -16,6 +17,7 @@ except ImportError:
     spaces = None
 
 from semcomp.demo.sessions.runs import decode_steps
+from semcomp.isolated import LOOK
 
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "preprocess": False}
 """Events that run a network take turns; everything else is not made to wait for them."""
@@ -41,19 +43,44 @@ def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
 decode_on_gpu = on_gpu(decode_steps)
 
 
+class Stop(BaseException):
+    """Ends a job; no `except Exception` on its way out takes it for one of the job's own."""
+
+
+def stop_thread(thread: int) -> None:
+    """Raise Stop in a thread, named by its identifier, at its next line of Python."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stop))
+
+
 def reports(work_on: Callable[[Callable[[int, int], None]], Any]) -> Iterator[tuple[int, int]]:
-    """Run a function in a thread, giving the (done, total) it reports; its error is raised."""
+    """Run a function in a thread, giving the (done, total) it reports; its error is raised.
+
+    The thread is stopped when nobody asks for its reports any more.
+    """
     queue: SimpleQueue[Any] = SimpleQueue()
 
     def work_and_tell() -> None:
         try:
             work_on(lambda done, total: queue.put((done, total)))
             queue.put(None)
+        except Stop:
+            pass
         except Exception as error:  # handed to the caller below
             queue.put(error)
 
-    Thread(target=work_and_tell, daemon=True).start()
-    while (report := queue.get()) is not None:
-        if isinstance(report, Exception):
-            raise report
-        yield report
+    thread = Thread(target=work_and_tell, daemon=True)
+    try:
+        thread.start()  # in here, for a stop may strike on its way back already
+        while True:
+            try:
+                report = queue.get(timeout=LOOK)
+            except Empty:
+                continue  # a stop strikes a thread between two waits, not in one
+            if report is None:
+                return
+            if isinstance(report, Exception):
+                raise report
+            yield report
+    finally:
+        if thread.is_alive() and thread.ident is not None:
+            stop_thread(thread.ident)

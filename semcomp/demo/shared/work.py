@@ -24,6 +24,7 @@ from PIL import Image
 from semcomp.allocation.planning import Allocation, read_levels
 from semcomp.coding import bitstream
 from semcomp.demo.compress.equal_bytes import SizeError
+from semcomp.demo.hosting import memory, pictures
 from semcomp.demo.hosting.settings import Settings
 from semcomp.draw import level_grid
 from semcomp.errors import (
@@ -35,7 +36,7 @@ from semcomp.errors import (
     WeightsError,
 )
 from semcomp.explanation import Explanation, explain
-from semcomp.image import limit_side, load_image
+from semcomp.image import limit_side
 from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
 from semcomp.picture_file import check_size
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
@@ -114,13 +115,14 @@ def path_of(upload: Any) -> str:
 def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
     """An upload as uint8 (H, W, 3) with a longest side of `max_side` (0: any), and what was done.
 
-    Raises ImageError for a file that is no picture or too large a one.
+    Raises ImageError for a file that is no picture, or one too large for this server now.
     """
-    picture = load_image(Path(path_of(upload)), max_pixels=Settings.read().pixels)
+    picture = pictures.load(path_of(upload), Settings.read().pixels)
     height, width = picture.shape[:2]
-    if not 0 < max_side < max(height, width):
-        return picture, []
-    return limit_side(picture, max_side), [f"Reduced from {width} × {height} pixels first."]
+    smaller = limit_side(picture, max_side)
+    memory.check(*smaller.shape[:2])
+    notes = [f"Reduced from {width} × {height} pixels first."] if smaller is not picture else []
+    return smaller, notes
 
 
 _kept: dict[tuple[str, float, str, str | None], Result] = {}
@@ -246,10 +248,12 @@ def open_file(
 def file_facts(data: bytes) -> dict[str, Any]:
     """What a `.semc` file says of itself, before any work on it.
 
-    Raises ImageError for one that says its picture is larger than this server takes.
+    Raises ImageError for one that says its picture is larger than this server takes, or
+    has memory for now.
     """
     facts = info(data)
     check_size(facts["height"], facts["width"], Settings.read().pixels)
+    memory.check(facts["height"], facts["width"])
     return facts
 
 

@@ -18,6 +18,7 @@ from semcomp.demo.hosting import links
 from semcomp.demo.hosting.files import Files
 from semcomp.demo.hosting.limits import WINDOW, Limits, Waiting
 from semcomp.demo.hosting.settings import Settings, SettingsError
+from semcomp.demo.hosting.uploads import Uploads
 
 
 class Clock:
@@ -190,7 +191,7 @@ def test_names_are_asked_of_no_other_resolver(monkeypatch: pytest.MonkeyPatch) -
         pytest.raises(links.LinkError, match="not a public address"),
     ):
         address = {"path": "http://localhost/x.png"}
-        thread.submit(asyncio.run, links.fetch([address], 1000)).result()
+        thread.submit(asyncio.run, links.fetch([address], 1000, lambda *_: "")).result()
 
 
 # files
@@ -264,6 +265,6 @@ def test_gradio_still_has_what_the_queue_builds_on() -> None:
     with gr.Blocks() as page:
         gr.Button().click(lambda: None, concurrency_id="model")
     page.queue(default_concurrency_limit=3)
-    made = TurnQueue(page, Limits(Settings()), Files(page))
+    made = TurnQueue(page, Limits(Settings()), Files(page), Uploads(Settings()))
     assert page._queue is made and made.default_concurrency_limit == 3
     assert made.waiting() == made.running() == []

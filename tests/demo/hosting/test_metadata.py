@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from semcomp.demo.hosting import metadata
+from semcomp.demo.hosting import metadata, pictures
 from semcomp.errors import ImageError
 from semcomp.image import load_image
 from tests.support.pictures import RGB, encoded, two_compressions
@@ -81,7 +81,7 @@ def test_texts_in_a_png_go() -> None:
 def test_what_is_no_picture_stays(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
-    metadata.strip_all([path, tmp_path / "missing"])
+    pictures.strip_all([path, tmp_path / "missing"])
     assert path.read_bytes() == data
 
 
@@ -134,6 +134,6 @@ def test_a_file_keeps_its_rights(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photograph("JPEG", 6))
     path.chmod(0o640)
-    metadata.strip(path)
+    pictures.strip(path)
     assert SECRET not in path.read_bytes() and path.stat().st_mode & 0o777 == 0o640
     assert os.listdir(tmp_path) == ["photo.jpg"]

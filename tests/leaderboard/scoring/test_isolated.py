@@ -18,6 +18,7 @@ from PIL import Image
 
 from leaderboard.scoring import isolated
 from leaderboard.scoring.isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
+from semcomp import isolated as children
 from semcomp.image import load_image
 from semcomp.pipeline import compress
 from tests import ROOT
@@ -150,15 +151,15 @@ def test_a_process_that_ends_is_a_problem_of_the_file(
     assert child is not None
     os.kill(child.pid, signal.SIGSTOP)  # so that it ends in the middle of a file
     with monkeypatch.context() as patch:
-        ask = pictures._ask
+        exchange = pictures._exchange
 
         def killed(*arguments: object) -> object:
             os.kill(child.pid, signal.SIGXCPU)
             os.kill(child.pid, signal.SIGCONT)
             child.wait()
-            return ask(*arguments)  # type: ignore[arg-type]
+            return exchange(*arguments)  # type: ignore[arg-type]
 
-        patch.setattr(pictures, "_ask", killed)
+        patch.setattr(pictures, "_exchange", killed)
         with pytest.raises(IsolatedError, match="processor seconds allowed") as problem:
             pictures.open(png(CAT), WIDTH, HEIGHT)
     assert problem.value.breach
@@ -169,9 +170,9 @@ def limited(code: str) -> str:
     """What a process says that runs some code under the limits of pictures."""
     program = f"""
 import socket
-from leaderboard.scoring import bounded
-bounded._limit(64 << 20, 0)
-bounded._limit_cpu(1)
+from semcomp import bounded
+bounded.limit(64 << 20, 0)
+bounded.limit_cpu(1)
 try:
     {code}
 except Exception as error:
@@ -193,8 +194,8 @@ def test_the_limits_hold_whatever_the_decoder_does() -> None:
 def test_it_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEMCOMP_REVIEW_TOKEN", "SEMCOMP_DATABASE_URL", "HF_TOKEN", "OAUTH_CLIENT_SECRET"):
         monkeypatch.setenv(name, "secret")
-    assert "secret" not in isolated._environment().values()
-    assert Path(isolated._environment()["PYTHONPATH"].split(os.pathsep)[0]) == ROOT
+    assert "secret" not in children._environment().values()
+    assert Path(children._environment()["PYTHONPATH"].split(os.pathsep)[0]) == ROOT
 
 
 @pytest.mark.parametrize(

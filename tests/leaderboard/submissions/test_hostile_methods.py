@@ -59,6 +59,13 @@ METHODS = [
     ),
     _field("a name written backwards", "name", "codec\u202egpj.", r"'codec\u202egpj.'", _UNSEEN),
     _field("a name of two lines", "name", "a\nb", r"'a\nb'", _UNSEEN),
+    _field(
+        "notes of 1,900 lines",
+        "notes",
+        "a" + "\n" * 1900 + "b",
+        "'a" + "\\n" * 38 + "...",
+        "at most 40 lines",
+    ),
     _field("a method that rings", "name", "a\x07\x1b[31m", r"'a\x07\x1b[31m'", _UNSEEN),
     _field("half a character", "name", "a\ud800", r"'a\ud800'", _UNSEEN),
     _field("a name of 400 letters", "name", "a" * 400, f"'{'a' * 76}...", "at most 80 characters"),

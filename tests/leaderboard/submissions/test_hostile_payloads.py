@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.hostile import Hostile
-from tests.support.submitted import pairs, png, semc, semcs, zip_of
+from tests.support.submitted import pairs, png, repacked, semc, semcs, zip_of
 
 _RECONSTRUCTION = "reconstructions/1/kodim01.png"
 _BITSTREAM = "bitstreams/1/kodim01.bin"
@@ -186,6 +186,24 @@ PAYLOADS = [
         f"kodim02, reconstruction {_AT} the same pixels as kodim01's at quality 1; expected a file "
         "of its own",
         lambda: {"reconstructions/1/kodim02.png": png("kodim01 at 1", extra={b"tEXt": b"a\0b"})},
+    ),
+    _paired(
+        "one reconstruction for two pictures, packed otherwise",
+        f"kodim02, reconstruction {_AT} the same pixels as kodim01's at quality 1; expected a file "
+        "of its own",
+        lambda: {"reconstructions/1/kodim02.png": repacked(pairs()[_RECONSTRUCTION])},
+    ),
+    _paired(
+        "half of a picture's rows",
+        f"kodim01, reconstruction {_AT} the PNG file is damaged or cut short: it has 590080 of "
+        "1180160 bytes of pixels; expected a whole PNG file",
+        lambda: {_RECONSTRUCTION: png("half", rows=256)},
+    ),
+    _paired(
+        "colours outside of the palette",
+        f"kodim01, reconstruction {_AT} the PNG file is damaged: colour 255 of a palette of 4; "
+        "expected a whole PNG file",
+        lambda: {_RECONSTRUCTION: png("colours", colour=3, colours=4)},
     ),
     _paired(
         "two pictures of one file",

@@ -1,0 +1,52 @@
+"""Tests of what is known of memory before a job: what there is, and what it will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import semcomp
+from semcomp.demo.hosting import memory
+from semcomp.demo.shared import work
+from semcomp.errors import ImageError
+from semcomp.image import to_file
+
+
+def test_what_there_is_no_memory_for_is_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.full((100, 200, 3), 90, np.uint8)
+    path = tmp_path / "picture.png"
+    path.write_bytes(to_file(picture))
+    data = semcomp.compress(picture, 1, "uniform").data
+    monkeypatch.setattr(memory, "available", lambda: 20_000 * memory.JOB_BYTES)
+    assert work.read_picture(str(path))[0].shape == picture.shape
+    assert work.file_facts(data)["width"] == 200
+    monkeypatch.setattr(memory, "available", lambda: 19_999 * memory.JOB_BYTES)
+    with pytest.raises(ImageError, match=r"needs more memory .* scale it down first"):
+        work.read_picture(str(path))
+    with pytest.raises(ImageError, match="needs more memory"):
+        work.file_facts(data)
+    assert work.read_picture(str(path), 100)[0].shape == (50, 100, 3), "a smaller one is"
+    monkeypatch.setattr(memory, "available", lambda: None)
+    memory.check(10_000, 10_000)
+
+
+def test_a_container_has_what_it_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, machine = memory.used(), memory.available()
+    if used is None or machine is None:
+        pytest.skip("this system does not tell")
+    assert used > 1 and machine > 0
+    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    free = memory.available()
+    assert free is not None and free > 3_000_000, "no container"
+    texts = {"max": "9000000", "current": "7000000", "stat": "anon 1\ninactive_file 1000000\n"}
+    for name, text in texts.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert memory.available() == 3_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.available() != 3_000_000
