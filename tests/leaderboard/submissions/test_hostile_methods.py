@@ -63,7 +63,7 @@ METHODS = [
         "notes of 1,900 lines",
         "notes",
         "a" + "\n" * 1900 + "b",
-        "'a" + "\\n" * 38 + "...",
+        repr("a" + "\n" * 1900)[:77] + "...",
         "at most 40 lines",
     ),
     _field("a method that rings", "name", "a\x07\x1b[31m", r"'a\x07\x1b[31m'", _UNSEEN),
