@@ -7,11 +7,9 @@ an event of ours unless it lies in that folder.
 
 The folder is swept by age (`uploads`). Here a file also goes when the last visitor who used it has
 left: closed the page, or the program's client. A short delay lets a phone that dropped its
-connection for a moment keep its picture. Photographs lose their metadata on arrival, see
-`metadata`.
+connection for a moment keep its picture.
 """
 
-import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,8 +19,6 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 from pydantic import ValidationError
-
-from . import pictures
 
 DELAY = 60.0
 """Seconds between a visitor's leaving and the deletion of that visitor's files."""
@@ -94,25 +90,20 @@ class Files:
         self._of_session: defaultdict[str, set[Path]] = defaultdict(set)
         self._leaving: dict[str, threading.Timer] = {}
 
-    async def arrived(self, session: str | None, data: Any) -> None:
-        """Note the files among an event's inputs; strip new ones of their metadata."""
+    def arrived(self, session: str | None, data: Any) -> None:
+        """Note the files among an event's inputs; a visitor who asks for something has not left."""
         if session is not None and (leaving := self._leaving.pop(session, None)):
-            leaving.cancel()  # a visitor who asks for something has not left
-        new = self.note(session, data)
-        if new:
-            await asyncio.to_thread(pictures.strip_all, new)
+            leaving.cancel()
+        self.note(session, data)
 
-    def note(self, session: str | None, data: Any) -> list[Path]:
-        """Note the files named in an event's inputs or outputs; those no session had before."""
-        files = {Path(path) for path in named_paths(data) if in_upload_folder(path)}
-        files -= self.own()
-        if not files:
-            return []
-        with self._lock:
-            known = set().union(*self._of_session.values())
-            if session is not None:  # else they go by age
+    def note(self, session: str | None, data: Any) -> None:
+        """Note the files named in an event's inputs or outputs."""
+        if session is None:
+            return  # a call without a session: its files go by age
+        files = {Path(path) for path in named_paths(data) if in_upload_folder(path)} - self.own()
+        if files:
+            with self._lock:
                 self._of_session[session] |= files
-        return sorted(files - known)
 
     def left(self, session: str | None) -> None:
         """The session has ended: delete its files after the delay."""

@@ -8,7 +8,6 @@ of a second.
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -22,6 +21,7 @@ from PIL import AvifImagePlugin, Image, features
 
 from semcomp.bounded import Answer, problem
 from semcomp.errors import ImageError, SemcompError
+from semcomp.files import write_file
 from semcomp.image import load_image, to_file
 from semcomp.isolated import LOOK, Child, IsolatedError, Limits
 from semcomp.picture_file import MAX_PIXELS
@@ -74,7 +74,8 @@ def load(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
 def strip(path: Path) -> None:
     """Rewrite a picture's file without its metadata; a file that is no picture stays as it is.
 
-    So does one that takes more than the limits, which nothing here will show.
+    So does one that takes more than the limits, which nothing here will show. One that cannot be
+    rewritten is deleted.
     """
     try:
         data = path.read_bytes()
@@ -87,10 +88,10 @@ def strip(path: Path) -> None:
             return
     if clean == data:
         return
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(clean)
-    Path(file.name).chmod(path.stat().st_mode)
-    Path(file.name).replace(path)
+    try:
+        write_file(path, bytes(clean))
+    except OSError:  # a full disk
+        path.unlink(missing_ok=True)
 
 
 def strip_all(paths: Iterable[Path]) -> None:

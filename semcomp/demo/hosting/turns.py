@@ -97,7 +97,7 @@ class TurnQueue(Queue):
                 body.data = await links.fetch(body.data, most * 1_000_000, save)
             except links.LinkError as error:
                 return False, [_invalid(fn, error.position, str(error))], "validator_error"
-        await self.files.arrived(body.session_hash, body.data)
+        self.files.arrived(body.session_hash, body.data)
         pushed = await super().push(body, request, username)
         self._order()
         return pushed

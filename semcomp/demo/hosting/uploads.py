@@ -2,7 +2,8 @@
 
 Gradio takes uploads of any number and keeps them until they are old, so that a few of them could
 fill the disk for everybody. Here every request is counted while it arrives, whether or not it says
-how long it is, and refused in words; what an upload or a kill has left behind is swept by its age.
+how long it is, and refused in words. A photograph loses its metadata before anybody is told where
+it lies. What an upload or a kill has left behind is swept by its age.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semcomp.demo.shared import downloads
 
+from . import pictures
+from .files import in_upload_folder
 from .limits import address_of
 from .settings import Settings
 
@@ -60,6 +63,8 @@ class Uploads:
             for path in [path for path in files if not path.is_file()]:
                 del files[path]
             own = sum(files.values()) + self._coming[address]
+            if size > self._share:
+                return f"This is too large: uploads may have {self._share / MB:.0f} MB here."
             if own + size > self._share:
                 return (
                     f"Uploads from your network take {own / MB:.0f} MB here already, and "
@@ -84,13 +89,16 @@ class Uploads:
                 del self._of_address[owner]
 
     def save(self, address: str, data: bytes, stem: str, suffix: str) -> str:
-        """Write an address's file (`downloads.save`); its path. Raises ValueError if it is too
-        much."""
+        """Write an address's file without its metadata (`downloads.save`); its path.
+
+        Raises ValueError if it is too much.
+        """
         if said := self.admit(address, len(data)):
             raise ValueError(said)
         try:
             path = downloads.save(data, stem, suffix)
             self.keep(address, [Path(path)])
+            pictures.strip(Path(path))
             return path
         finally:
             self.release(address, len(data))
@@ -145,12 +153,15 @@ class Counted:
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.body":
                 answer.extend(message.get("body", b""))
+                if not message.get("more_body"):  # nobody knows the files' names yet
+                    paths = list(_named(bytes(answer)))
+                    self._uploads.keep(address, paths)
+                    await asyncio.to_thread(pictures.strip_all, paths)
             await send(message)
 
         try:
             await self._app(scope, counted, noted)
         finally:
-            self._uploads.keep(address, list(_named(bytes(answer))))
             self._uploads.release(address, taken)
 
     def _counting(self, receive: Receive) -> Receive:
@@ -265,5 +276,5 @@ def _named(answer: bytes) -> Iterator[Path]:
     except ValueError:
         return
     for name in names if isinstance(names, list) else ():
-        if isinstance(name, str):
+        if isinstance(name, str) and in_upload_folder(name):
             yield Path(name)

@@ -243,8 +243,7 @@ def test_a_visitor_who_comes_back_keeps_the_files(folder: Path) -> None:
     files.note("a", put(path))
     files.left("a")
     timer = files._leaving["a"]
-    with ThreadPoolExecutor(1) as thread:  # where no other test's event loop runs
-        thread.submit(asyncio.run, files.arrived("a", [])).result()
+    files.arrived("a", [])
     assert timer.finished.is_set() and path.exists(), "the deletion is called off"
     files.left(None)
     files.left("never seen")

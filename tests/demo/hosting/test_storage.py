@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +15,10 @@ import httpx
 import pytest
 from PIL import ExifTags, Image
 
-from semcomp.demo.hosting import server
-from semcomp.demo.hosting.files import Files
+from semcomp.demo.hosting import pictures, server
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.hosting.uploads import MB, Uploads, sweep
+from semcomp.image import to_file
 from tests.support.pictures import RGB
 
 SETTINGS = Settings(file_mb=1, stored_mb=30, visitor_mb=20)
@@ -64,6 +60,8 @@ def test_one_visitor_cannot_fill_the_folder_for_another(url: str) -> None:
     refused = upload(url, b"b" * 12 * MB, visitor=1)
     assert refused.status_code == 413 and "your network take 12 MB" in refused.text
     assert upload(url, b"c" * 12 * MB, visitor=2).status_code == 200
+    alone = upload(url, b"c" * 21 * MB, visitor=2)
+    assert alone.status_code == 413 and "too large: uploads may have 20 MB" in alone.text
     full = upload(url, b"d" * 12 * MB, visitor=3)
     assert full.status_code == 413 and "folder of uploads is full" in full.text
     assert upload(url, b"e", visitor=3).status_code == 200, "there is room for a small one"
@@ -156,13 +154,32 @@ def test_the_system_s_own_folder_keeps_what_others_put_there(
     assert sweep(folder, 0.001) == 0
 
 
-def test_a_call_without_a_session_loses_its_metadata_too(folder: Path) -> None:
+def photograph() -> bytes:
+    """A picture that tells where it was made."""
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = "where I live"
-    path = folder / ("a" * 64) / "photo.jpg"
-    path.parent.mkdir(parents=True)
-    Image.fromarray(RGB).save(path, exif=exif)
-    page: Any = SimpleNamespace(blocks={})
-    with ThreadPoolExecutor(1) as thread:  # where no other test's event loop runs
-        thread.submit(asyncio.run, Files(page).arrived(None, [{"path": str(path)}])).result()
-    assert b"where I live" not in path.read_bytes() and os.path.getsize(path)
+    return to_file(RGB, "JPEG", exif=exif)
+
+
+def test_an_upload_has_lost_its_metadata_before_anybody_knows_its_name(url: str) -> None:
+    """Whatever becomes of it: a call without a session, an event outside the queue, nothing."""
+    (path,) = upload(url, photograph()).json()
+    data = Path(path).read_bytes()
+    assert b"where I live" not in data and data[:2] == b"\xff\xd8"
+
+
+def test_so_has_a_file_that_comes_otherwise(folder: Path) -> None:
+    path = Uploads(SETTINGS).save("here", photograph(), "photo", ".jpg")
+    assert b"where I live" not in Path(path).read_bytes()
+
+
+def test_one_that_cannot_be_cleaned_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError("no space left")
+
+    folder.mkdir()
+    path = folder / "photo.jpg"
+    path.write_bytes(photograph())
+    monkeypatch.setattr(pictures, "write_file", full)
+    pictures.strip(path)
+    assert not path.exists()
