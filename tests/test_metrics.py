@@ -63,8 +63,9 @@ def test_psnr_agrees_with_skimage():
 # MS-SSIM
 
 
-def test_ms_ssim_agrees_with_pytorch_msssim_on_all_channels_at_once():
-    reference, distorted = pair(170, 200)
+@pytest.mark.parametrize("size", [(170, 200), (255, 161), (400, 173)])
+def test_ms_ssim_agrees_with_pytorch_msssim_on_all_channels_at_once(size: tuple[int, int]):
+    reference, distorted = pair(*size)
     tensors = (
         torch.from_numpy(p).permute(2, 0, 1)[None].float() / 255 for p in (reference, distorted)
     )
@@ -75,7 +76,31 @@ def test_ms_ssim_agrees_with_pytorch_msssim_on_all_channels_at_once():
 
 def test_ms_ssim_of_identical_pictures_is_one():
     reference, _ = pair(161, 161)
-    assert ms_ssim(reference, reference) == pytest.approx(1, abs=1e-6)
+    assert ms_ssim(reference, reference) == 1
+
+
+@pytest.mark.parametrize("value", [3, 128, 255])
+def test_flat_areas_are_scored_exactly(value: int):
+    """In single precision the squares' rounding exceeds the variance of what is nearly flat."""
+    reference = np.full((200, 240, 3), value, np.uint8)
+    reference[90:110, 100:140] = 20  # a few letters on a page
+    distorted = reference.copy()
+    distorted[100:, ::2] -= 1
+    tensors = [torch.from_numpy(p).permute(2, 0, 1)[None].double() for p in (reference, distorted)]
+    window = torch.from_numpy(metrics._TAPS)[None, None, None].repeat(3, 1, 1, 1)
+    expected = float(pytorch_msssim.ms_ssim(*tensors, data_range=255, win=window))
+    assert ms_ssim(reference, distorted) == pytest.approx(expected, abs=1e-12)
+    assert 0.9 < expected < 1
+    assert ssim_map(reference, distorted)[:80].min() == 1
+
+
+def test_an_original_kept_for_many_gives_the_same_scores():
+    reference, distorted = pair(170, 200)
+    original = metrics.Original(reference, keep=True)
+    for other in (distorted, reference, distorted):
+        similarity, score = original.compare(other)
+        np.testing.assert_array_equal(similarity, ssim_map(reference, other))
+        assert score == ms_ssim(reference, other)
 
 
 @pytest.mark.parametrize("size", [(160, 400), (400, 160), (1, 1)])
@@ -141,6 +166,13 @@ def test_strips_do_not_change_the_map(monkeypatch: pytest.MonkeyPatch):
     for samples in (1, 3 * 40 * 37):
         monkeypatch.setattr(metrics, "_STRIP_SAMPLES", samples)
         np.testing.assert_array_equal(ssim_map(reference, distorted), whole)
+
+
+def test_strips_do_not_change_ms_ssim(monkeypatch: pytest.MonkeyPatch):
+    reference, distorted = pair(250, 170)
+    whole = ms_ssim(reference, distorted)
+    monkeypatch.setattr(metrics, "_STRIP_SAMPLES", 1)
+    assert ms_ssim(reference, distorted) == pytest.approx(whole, abs=1e-12)
 
 
 @settings(max_examples=30)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leaderboard.codecs.base import Codec, CodecError, Seconds, Session, open_session
-from semcomp.errors import MetricError
-from semcomp.metrics import ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.metrics import Original, psnr, weighted_mean
 from semcomp.semantics.activation import analyse, load_classifier, upsample_grey
 
 CLASSIFIERS = ("efficientnet-lite0", "efficientnet-lite2")
@@ -47,18 +46,24 @@ _references: dict[str, Reference] = {}
 class Reference:
     """An original with the weights of its semantic scores.
 
-    image: uint8 (H, W, 3). weights: uint8 (H, W) under each of `CLASSIFIERS`.
+    original: with its part of SSIM and MS-SSIM. weights: uint8 (H, W) under each of `CLASSIFIERS`.
     """
 
-    image: NDArray[np.uint8]
+    original: Original
     weights: tuple[NDArray[np.uint8], ...]
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """uint8 (H, W, 3)."""
+        return self.original.picture
 
 
 def reference(image: NDArray[np.uint8]) -> Reference:
     """Look at an original, uint8 (H, W, 3), with both classifiers (about a second)."""
     height, width = image.shape[:2]
     maps = [analyse(image, classifier=load_classifier(name)) for name in CLASSIFIERS]
-    return Reference(image, tuple(upsample_grey(each.grey, height, width) for each in maps))
+    weights = tuple(upsample_grey(each.grey, height, width) for each in maps)
+    return Reference(Original(image, keep=True), weights)
 
 
 def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | None]:
@@ -67,11 +72,7 @@ def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | 
     decoded: uint8 (H, W, 3). ms_ssim is None for pictures under 161 pixels a side; psnr is infinite
     for identical pictures. Raises MetricError for another size than the original's.
     """
-    similarity = ssim_map(original.image, decoded)
-    try:
-        multiscale: float | None = ms_ssim(original.image, decoded)
-    except MetricError:  # not defined for so small a picture
-        multiscale = None
+    similarity, multiscale = original.original.compare(decoded)
     first, second = (weighted_mean(similarity, weight) for weight in original.weights)
     scores = {
         "psnr": psnr(original.image, decoded),

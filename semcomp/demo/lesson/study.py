@@ -18,7 +18,7 @@ from semcomp.coding import bitstream
 from semcomp.encoder import PictureEncoder, decode_picture
 from semcomp.geometry import BLOCK, ITERATIONS
 from semcomp.image import limit_side
-from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.metrics import Original, psnr, ssim_map, weighted_mean
 from semcomp.networks.runtime import decode_history
 from semcomp.semantics.activation import (
     SemanticMap,
@@ -223,15 +223,14 @@ class Study:
 
     def score(self, decoded: Pixels) -> Score:
         """All scores of a decoded picture, uint8 (H, W, 3)."""
-        similarity = self.similarity(decoded)
+        similarity, multi_scale = Original(self.picture).compare(decoded)
         again = analyse(decoded).top[0]
-        small = min(self.size) < MS_SSIM_MIN_SIDE
         second = upsample_grey(self.second_map.grey, *self.size)
         return Score(
             psnr=psnr(self.picture, decoded),
             ssim=float(similarity.mean(dtype=np.float64)),
             si_ssim=weighted_mean(similarity, self.weight),
-            ms_ssim=None if small else ms_ssim(self.picture, decoded),
+            ms_ssim=multi_scale,
             si_ssim_2=weighted_mean(similarity, second),
             saw=again.name,
             probability=again.probability,

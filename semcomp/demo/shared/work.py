@@ -37,13 +37,11 @@ from semcomp.errors import (
 )
 from semcomp.explanation import Explanation, explain
 from semcomp.image import limit_side
-from semcomp.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim_map, weighted_mean
+from semcomp.metrics import MS_SSIM_MIN_SIDE, Original, psnr, weighted_mean
 from semcomp.picture_file import check_size
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 
-MS_SSIM_MAX_PIXELS = 4_000_000
-"""MS-SSIM takes about 130 bytes of memory a pixel; beyond this the demo leaves it out."""
 REGION = 128
 """Grey value of the map, 0..255, from which a place belongs to the important region."""
 KEPT_RESULTS = 12
@@ -201,17 +199,12 @@ def score(reference: Picture, distorted: Picture, semantic_map: SemanticMap) -> 
     """
     height, width = reference.shape[:2]
     decibels = psnr(reference, distorted)
-    scores = ssim_map(reference, distorted)
+    scores, multi_scale = Original(reference).compare(distorted)
     weight = upsample_grey(semantic_map.grey, height, width)
     inside = weight >= REGION
     notes = []
-    multi_scale = None
-    if min(height, width) < MS_SSIM_MIN_SIDE:
+    if multi_scale is None:
         notes.append(f"MS-SSIM is not defined under {MS_SSIM_MIN_SIDE} pixels a side.")
-    elif height * width > MS_SSIM_MAX_PIXELS:
-        notes.append("MS-SSIM is left out over 4 megapixels: it would need too much memory.")
-    else:
-        multi_scale = ms_ssim(reference, distorted)
     if math.isinf(decibels):
         notes.append("The pictures are identical: PSNR is infinite.")
     return {
