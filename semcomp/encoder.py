@@ -37,7 +37,7 @@ from semcomp.allocation.planning import (
 )
 from semcomp.allocation.rd_table import Progress, RateDistortion, iterations_for, measure_table
 from semcomp.networks.runtime import decode_codes, decode_steps, encode_codes
-from semcomp.semantics.activation import analyse
+from semcomp.semantics.activation import analyse, look
 from semcomp.semantics.classifiers import CachedClassifier, Features, load_classifier
 from semcomp.semantics.maps import SemanticMap, Subject
 from semcomp.semantics.subjects import MapKind, check_kind, find_areas, find_subjects, fuse
@@ -194,9 +194,8 @@ class PictureEncoder:
 
     @property
     def features(self) -> Features:
-        """What the default classifier sees in the picture."""
-        self.semantic_map()
-        return self._classifier.features(self.picture)
+        """What the default classifier sees in the picture, in the size that names its class."""
+        return look(self.picture, self._classifier)[0]
 
     @property
     def _classifier(self) -> CachedClassifier:

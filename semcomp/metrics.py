@@ -7,6 +7,7 @@ and raises MetricError for anything else. The same code scores every codec (docs
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,9 +208,7 @@ class _Strip:
     rows: slice
     inner: slice
 
-    def terms(
-        self, picture: NDArray[np.generic]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def terms(self, picture: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """SSIM's luminance and its contrast and structure, float64 (rows, w, 3) each.
 
         picture: the distorted one at this scale, (H, w, 3).
@@ -225,7 +224,7 @@ class _Strip:
         return luminance[self.inner], structure[self.inner]
 
 
-def _strips(picture: NDArray[np.generic]) -> Iterator[_Strip]:
+def _strips(picture: NDArray[Any]) -> Iterator[_Strip]:
     """A picture (H, W, 3) in strips of rows, so that large ones take little memory."""
     height, width = picture.shape[:2]
     step = max(16, _STRIP_SAMPLES // (3 * width))
@@ -246,7 +245,7 @@ def _inside(terms: NDArray[np.float64], start: int, height: int) -> NDArray[np.f
     return terms[first:last, _RADIUS:-_RADIUS]
 
 
-def _pyramid(picture: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
+def _pyramid(picture: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """A picture at the scales of MS-SSIM, each half of the one before; one where it is too small.
 
     An odd side gets a row or column of zeros before it is halved, as in the common implementations.
@@ -270,5 +269,4 @@ def _blur(values: NDArray[np.float64]) -> NDArray[np.float64]:
     import cv2  # a fifth of a second, which most commands need not spend
 
     border = cv2.BORDER_REFLECT_101
-    blurred: NDArray[np.float64] = cv2.sepFilter2D(values, -1, _TAPS, _TAPS, borderType=border)
-    return blurred
+    return np.asarray(cv2.sepFilter2D(values, -1, _TAPS, _TAPS, borderType=border), np.float64)

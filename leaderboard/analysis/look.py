@@ -59,6 +59,8 @@ METRIC_NAMES = {
     "ssim": "SSIM",
     "si_ssim": "SI-SSIM",
     "si_ssim_2": "SI-SSIM (second map)",
+    "top_ssim": "SSIM, important fifth",
+    "top_ssim_2": "SSIM, important fifth (second map)",
 }
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from .rows import (
     MEAN,
     MEAN_KEYS,
     METRICS,
+    VERSIONS,
     Quality,
     ResultsError,
     Row,
@@ -49,6 +50,8 @@ __all__ = [
     "Row",
     "dump",
     "mean_problems",
+    "newest_versions",
+    "of_versions",
     "quality_order",
     "read_folder",
     "read_results",
@@ -93,6 +96,13 @@ class Results:
     def kind(self) -> str:
         """Where the numbers come from; `unknown` if the file does not say."""
         return str(self.provenance.get("kind", "unknown"))
+
+    def version(self, metric: str) -> int:
+        """The version of a score's definition (`rows.VERSIONS`) that these results are of."""
+        metrics = self.provenance.get("metrics")
+        versions = metrics.get("versions") if isinstance(metrics, dict) else None
+        stated = versions.get(metric, 1) if isinstance(versions, dict) else 1
+        return stated if isinstance(stated, int) else 1
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -220,13 +230,33 @@ def read_folder(folder: Path) -> list[Results]:
     return [read_results(path) for path in paths]
 
 
+def newest_versions(results: Sequence[Results]) -> dict[str, int]:
+    """The newest version of every score whose definition has changed, among results."""
+    return {
+        metric: max((each.version(metric) for each in results), default=1) for metric in VERSIONS
+    }
+
+
+def of_versions(results: Results, versions: Mapping[str, int]) -> Results:
+    """Results without the scores that are of other versions than these: nothing compares those."""
+    other = [metric for metric, number in versions.items() if results.version(metric) != number]
+    if not any(getattr(row, metric) is not None for row in results.rows for metric in other):
+        return results
+    blank: dict[str, Any] = dict.fromkeys(other)
+    rows = tuple(replace(row, **blank) for row in results.rows)
+    return replace(results, rows=rows)
+
+
 def to_frame(results: Sequence[Results]) -> pandas.DataFrame:
     """One row per codec, quality and picture.
 
     Columns: codec, quality, image, bytes, bpp, `METRICS`, encode_s, decode_s, kind. What is not
-    available is NaN.
+    available is NaN, and so are scores of an older version than other results have.
     """
     import pandas
+
+    versions = newest_versions(results)
+    results = [of_versions(each, versions) for each in results]
 
     columns = ("quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s")
     records = [
@@ -289,7 +319,9 @@ def _check_means(results: Results, stated: Mapping[str, Any]) -> None:
             f"{results.name}: results.quality is {stated.get('quality')!r}: expected "
             f"{list(results.qualities)}, the qualities of the rows"
         )
-    problems = mean_problems(results, results.qualities, dict.fromkeys(_KEYS) | dict(stated), {})
+    # a file from before a score existed lacks its means
+    unknown = dict.fromkeys(_KEYS, [None] * len(results.qualities))
+    problems = mean_problems(results, results.qualities, unknown | dict(stated), {})
     if problems:
         raise ResultsError(f"{results.name}: {problems[0]}")
 

@@ -28,8 +28,12 @@ from semcomp.errors import SemcompError
 
 from .problems import Problem, Rejected, describe
 
-METRICS = ("psnr", "ms_ssim", "ssim", "si_ssim", "si_ssim_2")
-"""Scores of a row; `si_ssim_2` is SI-SSIM under the second, independent classifier's map."""
+METRICS = ("psnr", "ms_ssim", "ssim", "si_ssim", "si_ssim_2", "top_ssim", "top_ssim_2")
+"""Scores of a row; `..._2` is under the second, independent classifier's map."""
+VERSIONS = {"si_ssim": 2, "si_ssim_2": 2, "top_ssim": 2, "top_ssim_2": 2}
+"""Versions of the scores' definitions; of those not named here there is one. 2: weighed by maps of
+two sizes; 1: by a map of the whole picture as it is. Results name the versions they are of, and
+those of different ones are not compared (`results.of_versions`)."""
 MEAN = "(mean)"
 """Name of the picture in rows that are means over a data set whose single rows are not known."""
 
@@ -51,7 +55,8 @@ class Row:
     rows that are means. bpp: bits of the whole file per pixel. header_bytes .. checksum_bytes: the
     file's parts, None for codecs that do not itemise. psnr: dB, infinite for identical pictures.
     ms_ssim, ssim, si_ssim, si_ssim_2: -1..1; None where a score is not available (MS-SSIM of
-    pictures under 161 pixels a side). encode_s, decode_s: processor seconds of all threads
+    pictures under 161 pixels a side). top_ssim, top_ssim_2: mean SSIM of the fifth of the pixels
+    that is most important. encode_s, decode_s: processor seconds of all threads
     (`time.process_time`), which a busy machine changes little; encode_wall_s, decode_wall_s: the
     same by the clock.
 
@@ -79,6 +84,8 @@ class Row:
     decode_s: Seconds | None
     encode_wall_s: Seconds | None = None
     decode_wall_s: Seconds | None = None
+    top_ssim: Score | None = None
+    top_ssim_2: Score | None = None
 
     @property
     def parts_bytes(self) -> int | None:
@@ -103,6 +110,8 @@ MEAN_KEYS = {
     "ssim": "ssim",
     "si-ssim": "si_ssim",
     "si-ssim-2": "si_ssim_2",
+    "top-ssim": "top_ssim",
+    "top-ssim-2": "top_ssim_2",
     "encoding_time": "encode_s",
     "decoding_time": "decode_s",
 }

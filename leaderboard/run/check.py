@@ -14,7 +14,7 @@ from leaderboard.data.results import METRICS, Results, ResultsError, Row
 from .evaluate import evaluate
 from .progress import Progress
 
-TOLERANCE = {"psnr": 0.01, "ms_ssim": 1e-4, "ssim": 1e-4, "si_ssim": 1e-4, "si_ssim_2": 1e-4}
+TOLERANCE = {**dict.fromkeys(METRICS, 1e-4), "psnr": 0.01}
 """Largest difference of a score that passes: decoded pixels agree between machines up to rounding,
 in a few pixels by one grey level. Bytes have to be the same."""
 

@@ -28,7 +28,7 @@ from leaderboard.data.results import Results, ResultsError, read_folder
 from leaderboard.studies import QUICK
 from semcomp.files import ASSETS, write_file
 
-SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim")
+SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim", "top_ssim")
 """Columns of a card's table."""
 FIGURE = Path("figures") / "rd.png"
 FIGURE_METRICS = ("ms_ssim", "si_ssim")
@@ -104,7 +104,7 @@ def _measured(results: list[Results]) -> dict[str, Any]:
     for each in results:
         means = each.means()
         for i, level in enumerate(each.qualities):
-            scores = {name: means[name][i] for name in SCORES}
+            scores = {name: means[name][i] for name in SCORES if any(means[name])}
             table.append({"codec": each.name, "level": level, **scores})
     made = results[0].provenance
     return {
@@ -121,11 +121,12 @@ def _card_page(card: Mapping[str, Any]) -> str:
     origin = card.get("origin")
     before = f", after {origin['steps']} steps, {origin['hours']} hours" if origin else ""
     measured = card["measured"]
-    lines = [f"| codec | level | {' | '.join(SCORES)} |", "|---" * (len(SCORES) + 2) + "|"]
+    names = [name for name in SCORES if any(name in row for row in measured["table"])]
+    lines = [f"| codec | level | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     for row in measured["table"]:
         cells = [
-            "" if row[name] is None else f"{row[name]:.{2 if name == 'psnr' else 4}f}"
-            for name in SCORES
+            "" if row.get(name) is None else f"{row[name]:.{2 if name == 'psnr' else 4}f}"
+            for name in names
         ]
         lines.append(f"| {row['codec']} | {row['level']:g} | {' | '.join(cells)} |")
     table = "\n".join(lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ CLASSIFIERS = ("efficientnet-lite0", "efficientnet-lite2")
 DIGITS = 6
 """Decimals that are kept of a score: far below any difference between codecs."""
 WARM_UP_SIDE = 64
+TOP = 0.2
+"""Share of the pixels that `top_ssim` and `top_ssim_2` are about, the most important ones."""
 _PARTS = {
     "header_bytes": "header",
     "map_bytes": "map",
@@ -52,6 +55,15 @@ class Reference:
     original: Original
     weights: tuple[NDArray[np.uint8], ...]
 
+    @cached_property
+    def tops(self) -> tuple[NDArray[np.intp], ...]:
+        """Places, in the flat picture, of the most important fifth of the pixels under each map."""
+        count = max(1, round(TOP * self.image.shape[0] * self.image.shape[1]))
+        # stable, so that among equals the upper ones count, on every machine
+        return tuple(
+            np.argsort(-w.ravel().astype(int), kind="stable")[:count] for w in self.weights
+        )
+
     @property
     def image(self) -> NDArray[np.uint8]:
         """uint8 (H, W, 3)."""
@@ -74,12 +86,15 @@ def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | 
     """
     similarity, multiscale = original.original.compare(decoded)
     first, second = (weighted_mean(similarity, weight) for weight in original.weights)
+    tops = [float(similarity.flat[top].mean(dtype=np.float64)) for top in original.tops]
     scores = {
         "psnr": psnr(original.image, decoded),
         "ms_ssim": multiscale,
         "ssim": float(similarity.mean(dtype=np.float64)),
         "si_ssim": first,
         "si_ssim_2": second,
+        "top_ssim": tops[0],
+        "top_ssim_2": tops[1],
     }
     return {name: None if s is None else round(s, DIGITS) for name, s in scores.items()}
 

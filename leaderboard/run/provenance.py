@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.codecs import Codec
+from leaderboard.data.rows import VERSIONS
 from semcomp.files import ROOT
 
 MEASURING = ROOT / "leaderboard" / "run" / "measuring.py"
@@ -53,9 +54,10 @@ def identity(codec: Codec) -> dict[str, Any]:
     return {**codec_identity(codec), "metrics": metrics_identity()}
 
 
-def metrics_identity() -> dict[str, str]:
-    """What decides the scores of a picture: code and libraries."""
+def metrics_identity() -> dict[str, Any]:
+    """What decides the scores of a picture: versions of their definitions, code and libraries."""
     return {
+        "versions": dict(VERSIONS),
         "code": code_digest(MEASURING),
         **{name: _installed(name) for name in SCORING},
     }

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from leaderboard.analysis.bdrate import Comparison, compare
 from leaderboard.analysis.curves import NoCurve
-from leaderboard.data.results import METRICS, Results, to_frame
+from leaderboard.data.results import METRICS, Results, newest_versions, to_frame
 from leaderboard.store.database import BdRate, Entry, Store
 
 METHOD = 1
@@ -32,7 +32,7 @@ def basis_of(anchor: Results) -> str:
         [row.image, row.bpp, *(repr(getattr(row, metric)) for metric in METRICS)]
         for row in anchor.rows
     ]
-    text = json.dumps([METHOD, anchor.name, sorted(points)])
+    text = json.dumps([METHOD, anchor.name, newest_versions([anchor]), sorted(points)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,7 +11,9 @@ from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.results import MEAN, Results, Row, mean_problems
 from leaderboard.data.rows import (
     COLUMNS,
+    METRICS,
     SIZE_COLUMNS,
+    VERSIONS,
     Records,
     parse_json,
     read_csv,
@@ -26,7 +28,7 @@ from .shape import DatasetShape, Limits, megabytes
 
 _LONGEST_S = 1e6
 _MEAN_ROUNDING = {
-    **dict.fromkeys(("bpp", "ms_ssim", "ssim", "si_ssim", "si_ssim_2"), 0.0006),
+    **dict.fromkeys(("bpp", *METRICS), 0.0006),
     **{"psnr": 0.006, "encode_s": math.inf, "decode_s": math.inf},
 }
 """Means may be rounded to two decimals of PSNR and three of the others; times may be other means
@@ -78,11 +80,23 @@ def to_results(records: Records, method: Method, shape: DatasetShape) -> Results
         problems.append(Problem("dataset", None, describe(dataset), shape.name))
     if problems:
         raise Rejected(problems)
-    results = Results(method.name, method.notes, shape.name, tuple(rows), {"kind": "self-reported"})
+    provenance = {"kind": "self-reported", **_stated_versions(records.about)}
+    results = Results(method.name, method.notes, shape.name, tuple(rows), provenance)
     problems = _mean_problems(results, records.means)
     if problems:
         raise Rejected(problems)
     return results
+
+
+def _stated_versions(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file of the benchmark's own says of the versions of its scores, as provenance."""
+    stated: Any = about
+    for key in ("provenance", "metrics", "versions"):
+        stated = stated.get(key) if isinstance(stated, Mapping) else None
+    if not isinstance(stated, Mapping):
+        return {}
+    known = {metric: stated[metric] for metric in VERSIONS if type(stated.get(metric)) is int}
+    return {"metrics": {"versions": known}}
 
 
 def _mean_problems(results: Results, stated: Mapping[str, Any]) -> list[Problem]:

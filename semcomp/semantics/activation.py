@@ -2,21 +2,22 @@
 
 ::
 
-    image ─ prepare ─ classifier ─► f (C,h,w), α ─┬─ scores P_c = Σ α_u^c·G(f_u) ─ softmax ─► top 5
-                                                  │                                  │ choose c
-                                                  └─ H_c = Σ α_u^c·f_u ◄─────────────┘
-                                                        │ min-max
-                                                        ▼
-                                                  grey uint8 (h,w), about one value per 32×32 px
+             ┌ short side 224 ─ classifier ─► f (C,h,w), α ─┬─ scores P_c = Σ α_u^c·G(f_u) ─► top 5
+    image ───┤                                              │                     │ choose c
+             └ short side 320 ─ classifier ─► f (C,h',w') ──┴─ H_c = Σ α_u^c·f_u ◄┘
+                                                                    │ mean of both, min-max
+                                                                    ▼
+                                                       grey uint8 (h',w'), ten rows or more
 
 The paper (§3.1, eq. 1-3) trains a VGG16-like network; the default here is EfficientNet-Lite0 with
 ImageNet weights, which works offline. Both sit behind `Classifier`
-(`semcomp.semantics.classifiers`). A map may also be painted (`user_map`) or say nothing
-(`uniform_map`): `semcomp.semantics.maps`.
+(`semcomp.semantics.classifiers`), and both know objects the size that they were trained at: shown
+a large picture as it is, they name it wrongly. A map may also be painted (`user_map`) or say
+nothing (`uniform_map`): `semcomp.semantics.maps`.
 
 ``python -m semcomp.semantics.activation --check DIR`` measures the classifier on labelled pictures.
 EfficientNet-Lite0 on one picture per ImageNet class, halved in size (short side mostly 160-190):
-top-1 80.0%, top-5 94.1%; with ``--short-side 224`` 81.7% and 95.1%.
+ACCURACY.
 """
 
 import argparse
@@ -40,7 +41,16 @@ from .classifiers import (
     Vgg16Gap,
     load_classifier,
 )
-from .maps import CELL, ClassScore, SemanticMap, uniform_map, upsample_grey, user_map
+from .maps import (
+    CELL,
+    ClassScore,
+    SemanticMap,
+    area_means,
+    stretch,
+    uniform_map,
+    upsample_grey,
+    user_map,
+)
 
 __all__ = [
     "Accuracy",
@@ -57,6 +67,8 @@ __all__ = [
     "class_activation",
     "find_class",
     "load_classifier",
+    "look",
+    "map_activation",
     "scores",
     "to_grey",
     "uniform_map",
@@ -64,8 +76,17 @@ __all__ = [
     "user_map",
 ]
 
-MAX_SIDE = 1024
-"""Longest side, in pixels, that a classifier is shown."""
+SIDES = (224, 320)
+"""Short sides, in pixels, in which a classifier is shown a picture. The first, in which it was
+trained, names the classes; the map is the mean of both. On 41 held-out training pictures with
+hand-drawn boxes around their subjects, this map ranks a pixel inside above one outside in 89.8% of
+all pairs and holds 2.12 times the average importance inside; the map of the whole picture as it is,
+which was used before, 88.3% and 2.00; 224 alone 89.0% and 2.06; 448 alone 83.3% and 1.88. With 448
+or the whole picture as a third size it is no better (89.7% and 90.0%)."""
+FINEST = 16
+"""Pixels per map value, each way, at least: finer maps of small pictures would cost bytes only."""
+MAX_SIDE = 2048
+"""Longest side, in pixels, that a classifier is shown: panoramas are shown smaller."""
 
 
 def analyse(
@@ -83,9 +104,10 @@ def analyse(
     blend:       show the `blend` most probable classes together, each H_c weighted by its
                  probability: the map is of Σ_c R_c·H_c / Σ_c R_c.
 
-    Returns a map at the classifier's own resolution, ⌈H/32⌉ × ⌈W/32⌉ for EfficientNet-Lite on
-    pictures up to 1024 pixels a side. Raises SemanticError for a wrong array, an unknown class,
-    a `blend` out of range, or both a class and a blend.
+    Returns a map of ten rows or columns, for EfficientNet-Lite, and as many columns or rows as the
+    picture's shape asks for: 10 × 15 for 3:2; of a small picture one value per 16×16 pixels. Raises
+    SemanticError for a wrong array, an unknown class, a `blend` out of range, or both a class and a
+    blend.
     """
     classifier = load_classifier(DEFAULT_CLASSIFIER) if classifier is None else classifier
     names = classifier.class_names
@@ -95,26 +117,46 @@ def analyse(
         raise SemanticError("give either a class or the number of classes to blend, not both")
     wanted = None if class_name is None else find_class(class_name, names)
 
-    seen = classifier.features(_prepare(image))
-    probability = _softmax(scores(seen))
+    sights = look(image, classifier)
+    probability = _softmax(scores(sights[0]))
     order = np.argsort(-probability, kind="stable")
     indices = [int(i) for i in order[:blend]] if wanted is None else [wanted]
 
     weights = probability[indices] / probability[indices].sum() if wanted is None else [1.0]
     activation = sum(
-        (w * class_activation(seen, i) for w, i in zip(weights, indices, strict=True)),
-        start=np.zeros(seen.maps.shape[1:]),
+        (w * map_activation(sights, i) for w, i in zip(weights, indices, strict=True)),
+        start=np.zeros(sights[-1].maps.shape[1:]),
+    )
+    rows, columns = (
+        min(cells, -(-side // FINEST))
+        for cells, side in zip(activation.shape, image.shape[:2], strict=True)
     )
 
     def score(index: int) -> ClassScore:
         return ClassScore(index, names[index], float(probability[index]))
 
     return SemanticMap(
-        grey=to_grey(activation),
+        grey=to_grey(area_means(activation, rows, columns)),
         top=tuple(score(int(i)) for i in order[:5]),
         chosen=tuple(score(i) for i in indices),
         source=classifier.name,
     )
+
+
+def look(image: NDArray[np.uint8], classifier: Classifier) -> tuple[Features, ...]:
+    """What a classifier sees of a picture, uint8 (H, W, 3), in each of `SIDES`.
+
+    Raises SemanticError for a wrong array.
+    """
+    return tuple(classifier.features(_prepare(image, side)) for side in SIDES)
+
+
+def map_activation(sights: Sequence[Features], index: int) -> NDArray[np.float64]:
+    """The mean of the maps of class `index` over what was seen, in the last one's resolution."""
+    shape = sights[-1].maps.shape[1:]
+    activations = [stretch(class_activation(seen, index), *shape) for seen in sights]
+    mean: NDArray[np.float64] = np.mean(activations, axis=0)
+    return mean
 
 
 def scores(seen: Features) -> NDArray[np.float64]:
@@ -174,18 +216,16 @@ def find_class(query: str, names: Sequence[str]) -> int:
     )
 
 
-def analysis_size(height: int, width: int) -> tuple[int, int]:
-    """Size (height, width) in which a classifier sees a picture: multiples of 32, at most 1024.
+def analysis_size(height: int, width: int, side: int = SIDES[0]) -> tuple[int, int]:
+    """Size (height, width) in which a classifier sees a picture: multiples of 32.
 
-    Sides are rounded *up* to whole cells by stretching the picture, not by padding it, so that
-    every map value covers the same share of the picture and no invented border adds to the
-    scores. Larger pictures are first reduced to a long side of 1024; Kodak's stay as they are.
+    The short side is `side`, the long one at most `MAX_SIDE`. Both are rounded to whole cells by
+    stretching the picture, not by padding it, so that every map value covers the same share of the
+    picture and no invented border adds to the scores.
     """
-    longest = max(height, width, MAX_SIDE)
-    cells_high, cells_wide = (
-        max(1, -(-side * MAX_SIDE // (longest * CELL))) for side in (height, width)
-    )
-    return cells_high * CELL, cells_wide * CELL
+    scale = min(side / min(height, width), MAX_SIDE / max(height, width))
+    rows, columns = (max(1, round(scale * length / CELL)) for length in (height, width))
+    return rows * CELL, columns * CELL
 
 
 class Accuracy(NamedTuple):
@@ -196,15 +236,11 @@ class Accuracy(NamedTuple):
     total: int
 
 
-def check_accuracy(
-    folder: str | Path, *, classifier: Classifier | None = None, short_side: int | None = None
-) -> Accuracy:
+def check_accuracy(folder: str | Path, *, classifier: Classifier | None = None) -> Accuracy:
     """Accuracy on pictures named "imagenet-SYNSET_NAME.*", one per class.
 
-    Sorted by name they are in the order of the class indices. `short_side` enlarges smaller
-    pictures to that many pixels first (classifiers expect objects the size they were trained
-    on); by default the pictures go in as `analyse` takes them. Raises SemanticError unless
-    there is exactly one picture per class.
+    Sorted by name they are in the order of the class indices; they are named as `analyse` names
+    them. Raises SemanticError unless there is exactly one picture per class.
     """
     classifier = load_classifier(DEFAULT_CLASSIFIER) if classifier is None else classifier
     paths = sorted(Path(folder).glob("imagenet-*"))
@@ -217,12 +253,9 @@ def check_accuracy(
     for label, path in enumerate(paths):
         with open_picture_file(path) as file:
             decode(file)
-            picture = file.convert("RGB")
-        if short_side is not None and min(picture.size) < short_side:
-            factor = short_side / min(picture.size)
-            wide, high = (round(side * factor) for side in picture.size)
-            picture = picture.resize((wide, high), Image.Resampling.BICUBIC)
-        found = np.argsort(-scores(classifier.features(_prepare(np.asarray(picture)))))[:5]
+            picture = np.asarray(file.convert("RGB"))
+        seen = classifier.features(_prepare(picture, SIDES[0]))
+        found = np.argsort(-scores(seen))[:5]
         top1 += int(found[0] == label)
         top5 += int(label in found)
     return Accuracy(top1, top5, len(paths))
@@ -235,12 +268,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", metavar="DIR", required=True, help="pictures imagenet-*")
     parser.add_argument("--classifier", default=DEFAULT_CLASSIFIER, help="name or .safetensors")
-    parser.add_argument("--short-side", type=int, help="enlarge smaller pictures to this [pixels]")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args(argv)
     try:
         classifier = load_classifier(options.classifier, options.device)
-        result = check_accuracy(options.check, classifier=classifier, short_side=options.short_side)
+        result = check_accuracy(options.check, classifier=classifier)
     except (SemanticError, ImageError) as error:
         parser.error(str(error))
     print(
@@ -250,17 +282,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _prepare(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _prepare(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """The picture in its `analysis_size`, uint8 (H, W, 3); checks what came in."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise SemanticError(
             f"a picture is uint8 RGB (height, width, 3), not {image.dtype} {image.shape}"
         )
-    height, width = analysis_size(*image.shape[:2])
-    if image.shape[:2] == (height, width):
-        return image
-    # Pillow's bilinear filter widens when it reduces, so large pictures do not alias
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    height, width = analysis_size(image.shape[0], image.shape[1], side)
+    # Pillow's filters widen when they reduce, so large pictures do not alias
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -284,7 +284,8 @@ def load_classifier(name: str = DEFAULT_CLASSIFIER, device: str = "cpu") -> Clas
 class CachedClassifier:
     """A classifier that looks at one picture once: maps of other classes then take milliseconds.
 
-    It is meant for that picture alone; several threads may use it.
+    It is meant for that picture alone, in the sizes that `activation.look` shows it in; several
+    threads may use it.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -292,19 +293,19 @@ class CachedClassifier:
         self.name = classifier.name
         self.class_names: Sequence[str] = classifier.class_names
         self._classifier = classifier
-        self._features: Features | None = None
+        self._features: dict[tuple[int, ...], Features] = {}
 
     def features(self, image: NDArray[np.uint8]) -> Features:
-        """See `Classifier.features`; image: the picture as `analyse` prepares it."""
+        """See `Classifier.features`."""
         with self._lock:
-            if self._features is None:
-                self._features = self._classifier.features(image)
-            return self._features
+            if image.shape not in self._features:
+                self._features[image.shape] = self._classifier.features(image)
+            return self._features[image.shape]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the features that are kept."""
-        return 0 if self._features is None else self._features.maps.nbytes
+        return sum(each.maps.nbytes for each in self._features.values())
 
 
 def image_batch(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:

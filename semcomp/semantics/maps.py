@@ -7,7 +7,7 @@ gives all the names below again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from PIL import Image
 
 from semcomp.errors import ImageError, SemanticError
 from semcomp.picture_file import decode, deep_grey, open_picture_file, upright
+
+FloatT = TypeVar("FloatT", np.float32, np.float64)
 
 CELL = 32
 """Pixels per map value, each way, unless asked otherwise: the stride of EfficientNet-Lite."""
@@ -101,9 +103,7 @@ def user_map(
     if cell < 1 or height < 1 or width < 1:
         raise SemanticError(f"cannot map {height}×{width} pixels in cells of {cell}: use 1 or more")
     painted = _from_array(source) if isinstance(source, np.ndarray) else _from_file(source)
-    rows = _area_average(painted.shape[0], -(-height // cell))
-    columns = _area_average(painted.shape[1], -(-width // cell))
-    grey = np.rint(rows @ painted @ columns.T).astype(np.uint8)
+    grey = np.rint(area_means(painted, -(-height // cell), -(-width // cell))).astype(np.uint8)
     return SemanticMap(grey=grey, top=(), chosen=(), source="user")
 
 
@@ -124,18 +124,23 @@ def upsample_grey(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[n
     outer centres. For display and metrics; the codec itself computes importance in integers
     (`semcomp.allocation.levels.block_importance`).
     """
-    values = grey.astype(np.float32)
+    values = stretch(grey.astype(np.float32), height, width)
+    return np.rint(values, out=values).astype(np.uint8)
+
+
+def stretch(values: NDArray[FloatT], height: int, width: int) -> NDArray[FloatT]:
+    """Values (h, w) over height × width points, as `upsample_grey` places them."""
     for axis, size in ((0, height), (1, width)):
         length = values.shape[axis]
         position = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)
         low = np.floor(position).astype(np.intp)
-        part = (position - low).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+        part = (position - low).astype(values.dtype).reshape((-1, 1) if axis == 0 else (1, -1))
         below = values.take(low, axis)
         step = values.take(np.minimum(low + 1, length - 1), axis)
         step -= below  # in place: at 24 megapixels each of these arrays is 100 MB
         step *= part
         values = np.add(below, step, out=below)
-    return np.rint(values, out=values).astype(np.uint8)
+    return values
 
 
 def _from_file(path: str | Path) -> NDArray[np.float32]:
@@ -179,6 +184,12 @@ def _luma(picture: Image.Image) -> NDArray[np.float32]:
     picture = picture.convert("RGBA")
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     return np.asarray(Image.alpha_composite(black, picture).convert("L"), np.float32)
+
+
+def area_means(values: NDArray[FloatT], rows: int, columns: int) -> NDArray[FloatT]:
+    """Means of values (h, w) over rows × columns equal areas."""
+    down, across = _area_average(values.shape[0], rows), _area_average(values.shape[1], columns)
+    return (down @ values @ across.T).astype(values.dtype, copy=False)
 
 
 def _area_average(length: int, cells: int) -> NDArray[np.float32]:

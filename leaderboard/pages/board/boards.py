@@ -20,7 +20,15 @@ from leaderboard.analysis.curves import pictures
 from leaderboard.analysis.look import OURS
 from leaderboard.data.published import FOLDER as PUBLISHED_FOLDER
 from leaderboard.data.published import PUBLISHED, read_published
-from leaderboard.data.results import METRICS, Results, ResultsError, read_results, to_frame
+from leaderboard.data.results import (
+    METRICS,
+    Results,
+    ResultsError,
+    newest_versions,
+    of_versions,
+    read_results,
+    to_frame,
+)
 from semcomp.files import ASSETS
 
 if TYPE_CHECKING:
@@ -109,7 +117,8 @@ class Board:
         """A codec's or a submission's results. Raises StoreError where these cannot be read."""
         if codec in self.entries:
             assert self.store is not None
-            return _results_of(self.store, self.entries[codec])
+            results = _results_of(self.store, self.entries[codec])
+            return of_versions(results, newest_versions(self.results))
         return next(each for each in self.results if each.name == codec)
 
     def frame_with(self, names: Sequence[str]) -> pandas.DataFrame:
@@ -251,6 +260,13 @@ def _load(
             others = []
             told = _without_folders(error, published / "*")
             problems.append(f"Published curves are left out: {told}")
+        versions = newest_versions(measured)
+        older = [each.name for each in measured if of_versions(each, versions) is not each]
+        if older:
+            problems.append(
+                f"Scores of {', '.join(older)} under maps of an older version are left out. "
+                f"Measure them again with: python -m leaderboard run --dataset {dataset}"
+            )
         names = {each.name for each in measured}
         ordered = [
             *sorted(measured, key=_place),

@@ -10,7 +10,7 @@ from semcomp.demo.shared.words import percent
 from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
 from semcomp.image import data_url, to_file
-from semcomp.semantics.activation import to_grey, upsample_grey
+from semcomp.semantics.activation import SIDES, to_grey, upsample_grey
 
 from . import pictures
 from .book import Book, Frame
@@ -120,9 +120,10 @@ def looking(study: Study) -> Step:
         f"score (here with a fixed term of {bias:+.2f}), R the probability, H the map. Every frame "
         "is drawn from its lowest value, dark, to its highest, bright. The five likeliest of "
         f"{len(study.seen.alpha):,} classes: {top}.",
-        f"The map has {rows} × {columns} values. Why so few?",
-        "The network halves the picture five times on its way, so one value stands for 32 × 32 "
-        "pixels. It says roughly where something is, never where its edge is.",
+        f"The sum has {rows} × {columns} values. Why so few?",
+        "The network sees the picture in the size of those it learnt from, and halves it five "
+        "times on its way: one value stands for 32 × 32 pixels. It says roughly where something "
+        "is, never where its edge is.",
     )
 
 
@@ -188,6 +189,21 @@ def _sums(study: Study) -> Iterator[Frame]:
             ),
             key=n in (counts[0], 20, count),
         )
+    box = stage(
+        study.size,
+        "The map over the picture",
+        layer(data_url(IMPORTANCE[upsample_grey(study.semantic_map.grey, *small)]), "mixed"),
+        kind="based",
+    )
+    yield Frame(
+        "both sizes",
+        box,
+        chart,
+        f"The network looks once more, at a larger picture (short side {SIDES[1]} pixels instead "
+        f"of {SIDES[0]}), in which it names things less well and places them better. The mean of "
+        "both sums is the map.",
+        key=True,
+    )
 
 
 def importance(study: Study) -> Step:

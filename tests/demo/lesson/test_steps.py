@@ -80,7 +80,8 @@ def test_the_map_adds_up_to_the_score() -> None:
     bias = float(seen.seen.bias[seen.class_index])
     assert seen.class_score == pytest.approx(seen.activation.mean() + bias, rel=1e-6)
     assert seen.class_score == pytest.approx(scores(seen.seen)[seen.class_index])
-    last = steps()[1].book.frames[-1]
+    *_, last, both = steps()[1].book.frames
+    assert both.label == "both sizes"
     assert f"{seen.class_score:.1f}" in last.caption
     assert seen.semantic_map.chosen[0].name in last.caption
     assert last.label == f"{len(seen.seen.maps):,} features"

@@ -18,6 +18,8 @@ from leaderboard.data.results import (
     ResultsError,
     Row,
     dump,
+    newest_versions,
+    of_versions,
     read_folder,
     read_results,
     to_frame,
@@ -75,10 +77,48 @@ def test_shape_is_that_of_compressai():
     assert data["results"]["quality"] == [5, 40]
     assert set(data["results"]) == {
         *("quality", "bpp", "psnr-rgb", "ms-ssim-rgb", "ssim-rgb", "si-ssim", "si-ssim-2"),
-        *("encoding_time", "decoding_time"),
+        *("top-ssim", "top-ssim-2", "encoding_time", "decoding_time"),
     }
     assert len(data["images"]["rows"]) == 4
     assert dump(TWO).count("\n[") == 4  # a line each
+
+
+def weighed(version: int | None, name: str = "jpeg", **changes) -> Results:
+    """Results whose SI-SSIM is of a version; None: of a file that names none."""
+    made = {} if version is None else {"metrics": {"versions": {"si_ssim": version}}}
+    return replace(results(row("a", **changes), name=name), provenance=made)
+
+
+def test_scores_of_another_version_are_not_compared():
+    former, present = weighed(None, name="former"), weighed(2)
+    assert (former.version("si_ssim"), present.version("si_ssim")) == (1, 2)
+    assert former.version("psnr") == present.version("psnr") == 1
+    frame = to_frame([former, present]).set_index("codec")
+    assert math.isnan(frame.loc["former", "si_ssim"])
+    assert frame.loc["jpeg", "si_ssim"] == 0.89
+    assert (frame["ssim"] == 0.9).all()
+    # alone they are what they were
+    assert to_frame([former])["si_ssim"].tolist() == [0.89]
+    assert of_versions(former, newest_versions([former])) is former
+
+
+@pytest.mark.parametrize("stated", [None, [], {"si_ssim": "two"}, {"si_ssim": None}])
+def test_a_version_that_is_no_number_is_the_first(stated):
+    made = {"metrics": {"versions": stated}}
+    assert replace(results(row()), provenance=made).version("si_ssim") == 1
+
+
+def test_rows_of_files_without_the_later_columns():
+    data = json.loads(dump(TWO))
+    later = ("top_ssim", "top_ssim_2")
+    kept = [i for i, name in enumerate(data["images"]["columns"]) if name not in later]
+    for key in ("top-ssim", "top-ssim-2"):
+        del data["results"][key]
+    data["images"] = {
+        "columns": [data["images"]["columns"][i] for i in kept],
+        "rows": [[values[i] for i in kept] for values in data["images"]["rows"]],
+    }
+    assert Results.from_json(data).rows == TWO.rows
 
 
 scores = st.none() | st.floats(-1, 1)
@@ -100,6 +140,7 @@ def rows_of_one(draw):
         draw(st.none() | st.just(math.inf) | st.floats(-10, 100)),
         *(draw(scores) for _ in range(4)),
         *(draw(seconds) for _ in range(4)),
+        *(draw(scores) for _ in range(2)),
     )
 
 
@@ -235,7 +276,7 @@ def changed(path, value):
         (changed(["results", "bpp", 0], None), "results.bpp at quality 5: found nothing"),
         (
             changed(["images", "rows", 1], [1, 2]),
-            "images.rows[1]: found a list of 2; expected a list of 17 values",
+            "images.rows[1]: found a list of 2; expected a list of 19 values",
         ),
         (changed(["images", "columns", 0], "picture"), "column: found 'picture'; expected only im"),
         (changed(["images"], []), "images: found an empty list; expected an object per picture"),

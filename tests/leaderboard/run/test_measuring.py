@@ -50,11 +50,16 @@ def test_numbers_are_those_of_the_files(pictures, tmp_path):
             ("efficientnet-lite0", "si_ssim"),
             ("efficientnet-lite2", "si_ssim_2"),
         ):
+            top = column.replace("si", "top", 1)
             seen = analyse(picture, classifier=load_classifier(name))
             weight = upsample_grey(seen.grey, *picture.shape[:2])
             assert getattr(row, column) == pytest.approx(
                 si_ssim(picture, decoded, weight), abs=2e-6
             )
+            # where the map has one value in many places, the fifth may be cut otherwise
+            inside = weight > np.quantile(weight, 0.8)
+            expected = ssim_map(picture, decoded)[inside].mean()
+            assert getattr(row, top) == pytest.approx(expected, abs=0.01)
         assert row.si_ssim != row.si_ssim_2
         assert row.header_bytes is row.map_bytes is row.code_bytes is row.checksum_bytes is None
         assert 0 < row.encode_s < 5 and 0 < row.decode_s < 5
