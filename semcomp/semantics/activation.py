@@ -17,7 +17,7 @@ nothing (`uniform_map`): `semcomp.semantics.maps`.
 
 ``python -m semcomp.semantics.activation --check DIR`` measures the classifier on labelled pictures.
 EfficientNet-Lite0 on one picture per ImageNet class, halved in size (short side mostly 160-190):
-ACCURACY.
+top-1 82.8%, top-5 96.0%; shown as they are 80.0% and 94.1%.
 """
 
 import argparse
