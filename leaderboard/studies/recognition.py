@@ -224,15 +224,16 @@ def _verdicts(rows: pandas.DataFrame, table: pandas.DataFrame) -> list[str]:
         )
         notes.append(f"At {rate:g} bpp: {shares}.")
         notes += out_of_reach(rate, own, known)
-        wide = rows[rows["bpp"] == rate].pivot(index="image", columns="codec", values="all")
+        there = rows[(rows["bpp"] == rate) & rows["reached"]]
+        wide = there.pivot(index="image", columns="codec", values="all")
         for rival in (*RIVALS, *OURS[:-1]):
-            if {rival, OURS[-1]} <= set(known["codec"]):
+            if {rival, OURS[-1]} <= set(wide.columns):
                 gains = (wide[OURS[-1]] - wide[rival]).dropna().to_numpy()
                 low, high = _interval(gains)
                 sure = "more" if low > 0 else "less" if high < 0 else "no sure difference"
                 notes.append(
-                    f"At {rate:g} bpp {OURS[-1]} less {rival}, picture by picture: "
-                    f"{gains.mean():+.1%} [{low:+.1%}, {high:+.1%}], {sure}."
+                    f"At {rate:g} bpp {OURS[-1]} less {rival} in the {len(gains)} pictures that "
+                    f"both reach: {gains.mean():+.1%} [{low:+.1%}, {high:+.1%}], {sure}."
                 )
     return notes
 

@@ -172,7 +172,7 @@ def test_study(tmp_path: Path, quick: list[str]) -> None:
     notes = " ".join(found.notes)
     assert "in 2 originals of 3 pictures" in notes and "2 faces" in notes
     assert "At 0.01 bpp out of reach in some picture: jpeg, bpg, george." in notes
-    assert "george less bpg, picture by picture: +0.0%" in notes
+    assert "george less bpg in the 2 pictures that both reach: +0.0%" in notes
     assert sorted(quick) == ["dark", "one", "two"]
     again = recognition.run(Context(dataset, kept=out))  # nothing is measured twice
     assert len(quick) == 3 and again.table.equals(found.table)
