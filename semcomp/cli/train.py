@@ -26,7 +26,7 @@ def train_codec(
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for checkpoint, log and curve")] = Path("run"),
     recipe: Annotated[
-        str | None, typer.Option(help="small, base, paper or plain; the options below override it")
+        str | None, typer.Option(help="small, fast, base, paper...; the options below override it")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="time box; its last part anneals [default: 20]")
@@ -38,6 +38,10 @@ def train_codec(
     warm_start: Annotated[
         Path | None,
         typer.Option(help="checkpoint or weights whose network to take where shapes agree"),
+    ] = None,
+    narrow: Annotated[
+        Path | None,
+        typer.Option(help="weights of a wider decoder to start from, cut to the preset's"),
     ] = None,
     tables: Annotated[
         Path | None, typer.Option(help="checkpoint or weights whose quantizer to take")
@@ -117,6 +121,7 @@ def train_codec(
         resume,
         say,
         warm_start=warm_start,
+        narrow=narrow,
         tables=tables,
         dry_run=dry_run,
     )

@@ -6,11 +6,11 @@ One iteration k, for a picture x of H x W pixels (paper, section 3.2; Toderici e
                                                        |
     x_hat[k] <------- decoder D_k (ConvLSTMs) <--------+
 
-The preset `paper` (`paper_codec.py`) is the paper's own network: ConvLSTMs on both sides. In the
+The preset `paper` (`paper.py`) is the paper's own network: ConvLSTMs on both sides. In the
 others the encoder is the embedded quantizer of `quantizer.py`, a linear transform whose residual
 each iteration refines. A network turns its bits into a picture: the linear path, plus what
-blockwise linear coding cannot know. In the preset `recurrent` (`embedded_codec.py`) that network
-is made of ConvLSTMs and runs in every iteration; in `small` and `base` (`one_pass_codec.py`) it
+blockwise linear coding cannot know. In the preset `recurrent` (`embedded.py`) that network
+is made of ConvLSTMs and runs in every iteration; in `small`, `fast` and `base` (`one_pass.py`) it
 reads what all iterations have sent, once.
 """
 
@@ -34,13 +34,15 @@ class CodecConfig:
 
     decoder: channels of the decoder's units E to H; their resolutions are the codec's affair.
     inputs: leading coefficients of the linear path that `EmbeddedCodec`'s decoder sees.
-    encoder: channels of the first convolution and of the units A to D (`paper_codec.py`); empty
+    encoder: channels of the first convolution and of the units A to D (`paper.py`); empty
         where the embedded quantizer is the encoder.
     priming: iterations of the decoder with zero bits before the first (Johnston et al. 2018).
     gain: whether the decoder also scales its corrections block by block; of the paper's network,
         whether its encoder sees residuals enlarged as they shrink.
     residual: residual blocks at H/8 and H/4 of a decoder that works in one pass
-        (`one_pass_codec.py`), whose `decoder` has the channels there; empty for ConvLSTMs.
+        (`one_pass.py`), whose `decoder` has the channels there; empty for ConvLSTMs.
+    inner: channels between the two convolutions of those blocks, at H/8 and H/4; empty for as many
+        as the blocks have.
     """
 
     preset: str
@@ -50,6 +52,7 @@ class CodecConfig:
     priming: int = 0
     gain: bool = False
     residual: tuple[int, ...] = ()
+    inner: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for JSON."""
@@ -65,9 +68,10 @@ class CodecConfig:
         return cls(**fields)
 
 
-# `plain` is `paper` at a quarter of its width, for trials.
+# `plain` is `paper` at a quarter of its width; `fast` takes a fifth of the decoding of `small`.
 PRESETS = {
     "small": CodecConfig("small", decoder=(256, 96), inputs=96, residual=(4, 2)),
+    "fast": CodecConfig("fast", decoder=(256, 48), inputs=96, residual=(4, 2), inner=(48, 16)),
     "base": CodecConfig("base", decoder=(384, 128), inputs=96, residual=(8, 3)),
     "recurrent": CodecConfig("recurrent", decoder=(128, 192, 128, 48)),
     "paper": CodecConfig("paper", decoder=(512, 512, 256, 128), encoder=(64, 256, 512, 512, 512)),

@@ -1,4 +1,4 @@
-"""A decoder in one pass: presets `small` and `base`.
+"""A decoder in one pass: presets `small`, `fast` and `base`.
 
 The ConvLSTMs of the preset `recurrent` walk through all iterations, although all that they are
 told is in the linear path's coefficients and in how far each block has come. This decoder reads
@@ -22,12 +22,12 @@ LEAST_RMS = 0.3
 
 
 class Residual(nn.Module):
-    """x + 3x3(leaky(3x3(leaky(x)))), of as many channels."""
+    """x + 3x3(leaky(3x3(leaky(x)))), with `inner` channels in between."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.first = nn.Conv2d(channels, inner, 3, 1, 1)
+        self.second = nn.Conv2d(inner, channels, 3, 1, 1)
         with torch.no_grad():  # so that a stack of them starts near the identity
             self.second.weight.mul_(0.3)
 
@@ -51,12 +51,13 @@ class OnePassDecoder(nn.Module):
     def __init__(self, config: CodecConfig, coefficients: int, iterations: int) -> None:
         super().__init__()
         (eighth, quarter), (at_eighth, at_quarter) = config.decoder, config.residual
+        inner, inner_quarter = config.inner or config.decoder
         self.enter = nn.Conv2d(config.inputs, eighth, 3, 1, 1)
         self.level_bias = nn.Parameter(torch.zeros(iterations + 1, eighth))
-        self.eighth = nn.Sequential(*(Residual(eighth) for _ in range(at_eighth)))
+        self.eighth = nn.Sequential(*(Residual(eighth, inner) for _ in range(at_eighth)))
         self.correct = nn.Conv2d(eighth, coefficients, 1)
         self.refine = nn.Conv2d(eighth, 4 * quarter, 1)
-        self.quarter = nn.Sequential(*(Residual(quarter) for _ in range(at_quarter)))
+        self.quarter = nn.Sequential(*(Residual(quarter, inner_quarter) for _ in range(at_quarter)))
         self.pixels = nn.Conv2d(quarter, 3 * 16, 3, 1, 1)
         hardly_correct(self.correct, self.pixels)
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from semcomp.errors import TrainingError
-from semcomp.networks.codec import PRESETS
+from semcomp.networks.codec import PRESETS, CodecConfig
+from semcomp.networks.one_pass import OnePassCodec
+from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.training.outputs import write_state
 
+from .narrow import narrow
 from .trainer import Trainer
 
 Weights = dict[str, Tensor]
@@ -174,12 +179,38 @@ def warm_start(trainer: Trainer, state: dict[str, Any]) -> list[str]:
     networks: tuple[nn.Module, ...] = (trainer.codec, trainer.average)
     for network in networks:
         network.load_state_dict({**own, **taken})
+    trainer.origin = _origin(state)
+    return sorted(set(own) - set(taken))
+
+
+def start_narrow(trainer: Trainer, state: dict[str, Any], pictures: Sequence[np.ndarray]) -> None:
+    """Take a state's decoder in one pass, cut to the trainer's narrower one (`narrow.narrow`).
+
+    pictures: uint8 (H, W, 3), which it is fitted to. `origin` remembers what came before.
+    """
+    wide = build_codec(CodecConfig.from_dict(state["config"]), trainer.tables)
+    if not isinstance(wide, OnePassCodec) or not isinstance(trainer.codec, OnePassCodec):
+        raise TrainingError("only decoders in one pass can be narrowed: start with --warm-start")
+    wide.load_state_dict(state["average"])
+    try:
+        weights = narrow(wide, trainer.codec, pictures, trainer.options)
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError(
+            f"{wide.config} cannot be narrowed to {trainer.codec.config}: at H/8 both need the "
+            f"same channels, and everywhere as many blocks ({error})"
+        ) from error
+    for network in (trainer.codec, trainer.average):
+        network.load_state_dict(weights)
+    trainer.origin = _origin(state)
+
+
+def _origin(state: dict[str, Any]) -> dict[str, float]:
+    """Steps and hours that a state's weights have seen, all runs together."""
     before = state["origin"]
-    trainer.origin = {
+    return {
         "steps": state["step"] + before.get("steps", 0),
         "hours": round(state["seconds"] / 3600 + before.get("hours", 0.0), 2),
     }
-    return sorted(set(own) - set(taken))
 
 
 def _shape(tensor: Tensor | None) -> torch.Size | None:

@@ -44,19 +44,22 @@ def start(
     *,
     resume: Path | None = None,
     warm_start: Path | None = None,
+    narrow: Path | None = None,
     tables: Path | None = None,
     processes: Processes | None = None,
     report: Report = print,
 ) -> Trainer:
     """A trainer from scratch, continuing `resume`, or with weights taken from `warm_start`.
 
-    tables: take the quantizer from this checkpoint or folder instead of designing one.
+    narrow: start from these weights of a wider decoder, cut to the options' preset; with its
+    quantizer. tables: take the quantizer from this checkpoint or folder instead of designing one.
     """
     if resume is not None:
         state = checkpoint.read(resume)
         trainer = Trainer(options, QuantizerTables(**state["tables"]), processes)
         checkpoint.resume(trainer, state)
         return trainer
+    tables = tables or narrow
     if tables is not None:
         quantizer = QuantizerTables(**checkpoint.read(tables)["tables"])
     else:
@@ -65,6 +68,9 @@ def start(
     if warm_start is not None:
         left = checkpoint.warm_start(trainer, checkpoint.read(warm_start))
         report(f"weights from {warm_start}" + (f", but not {', '.join(left)}" if left else ""))
+    if narrow is not None:
+        checkpoint.start_narrow(trainer, checkpoint.read(narrow), pictures)
+        report(f"weights of {narrow}, narrowed")
     return trainer
 
 
@@ -75,12 +81,13 @@ def train(
     report: Report = print,
     *,
     warm_start: Path | None = None,
+    narrow: Path | None = None,
     tables: Path | None = None,
     dry_run: bool = False,
 ) -> Trainer:
     """Train for `options.minutes`; writes `out/checkpoint.pt`, `out/log.csv` and `out/curve.png`.
 
-    resume, warm_start, tables: see `start`. dry_run: only measure and report what it would cost.
+    resume, warm_start, narrow, tables: see `start`. dry_run: only measure and report the cost.
     Under `torchrun` the first process validates, writes and reports.
     """
     options.check()
@@ -106,6 +113,7 @@ def train(
         pictures,
         resume=resume,
         warm_start=warm_start,
+        narrow=narrow,
         tables=tables,
         processes=processes,
         report=say,

@@ -48,6 +48,37 @@ def _places(ends: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor
     return iteration, plane
 
 
+def _walk(
+    quantizer: EmbeddedQuantizer, image: Tensor, iterations: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Every slot of the first iterations, at full level.
+
+    Returns, channels last: whether the coefficient lay above the threshold, int64
+    (B, Hb, Wb, slots); by how much the slot changes it, float32 of that shape; and which
+    coefficient it is, int64 (slots,).
+    """
+    # Channels last: a slot's table row is then looked up along the innermost dimension.
+    coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
+    count = quantizer.ends[iterations]
+    groups = _groups(tuple(quantizer.schedule[:count]), image.device)
+    shape = *coefficients.shape[:3], count
+    above = torch.empty(shape, dtype=torch.int64, device=image.device)
+    change = torch.empty(shape, device=image.device)
+    nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
+    refined = torch.empty(count, dtype=torch.int64, device=image.device)
+    for slots, chosen in groups:
+        refined[slots] = chosen
+        node = nodes[..., chosen]
+        at = slots * quantizer.thresholds.shape[1] + node
+        bit = (coefficients[..., chosen] > quantizer.thresholds.take(at)).long()
+        child = 2 * node + bit
+        nodes[..., chosen] = child
+        reached = quantizer.values.take(slots * quantizer.values.shape[1] + child)
+        above[..., slots] = bit
+        change[..., slots] = reached - quantizer.parents.take(at)
+    return above, change, refined
+
+
 @torch.no_grad()
 def linear_path(
     quantizer: EmbeddedQuantizer, image: Tensor, levels: Tensor, iterations: int
@@ -59,32 +90,16 @@ def linear_path(
     Returns bits (iterations, B, P, Hb, Wb) of -1, 0, +1 and the coefficients after each iteration,
     (iterations, B, 192, Hb, Wb), both contiguous in channels_last order.
     """
-    # Channels last: a slot's table row is then looked up along the innermost dimension.
-    coefficients = quantizer.analysis(image).permute(0, 2, 3, 1)
+    above, change, refined = _walk(quantizer, image, iterations)
+    batch, rows, columns, _ = above.shape
     ends = quantizer.ends[: iterations + 1]
-    groups = _groups(tuple(quantizer.schedule[: ends[-1]]), image.device)
-    batch, rows, columns, channels = coefficients.shape
-    above = torch.empty((batch, rows, columns, ends[-1]), dtype=torch.int64, device=image.device)
-    change = torch.empty(above.shape, device=image.device)
-    nodes = torch.zeros(coefficients.shape, dtype=torch.int64, device=image.device)
-    refined = torch.empty(ends[-1], dtype=torch.int64, device=image.device)
-    for slots, chosen in groups:
-        refined[slots] = chosen
-        node = nodes[..., chosen]
-        at = slots * quantizer.thresholds.shape[1] + node
-        bit = (coefficients[..., chosen] > quantizer.thresholds.take(at)).long()
-        child = 2 * node + bit
-        nodes[..., chosen] = child
-        reached = quantizer.values.take(slots * quantizer.values.shape[1] + child)
-        above[..., slots] = bit
-        change[..., slots] = reached - quantizer.parents.take(at)
-
     iteration, plane = _places(tuple(ends), image.device)
     sent = levels[:, 0, :, :, None] > iteration
     bits = above.new_zeros((batch, rows, columns, iterations * quantizer.planes))
     bits[..., iteration * quantizer.planes + plane] = (2 * above - 1) * sent
     bits = bits.view(batch, rows, columns, iterations, quantizer.planes)
     change = change * sent
+    channels = len(quantizer.start)
     linear = image.new_empty((iterations, batch, rows, columns, channels))
     previous = quantizer.start.expand(batch, rows, columns, channels)
     for k in range(iterations):
@@ -95,6 +110,20 @@ def linear_path(
         previous = now
     bits = bits.permute(3, 0, 1, 2, 4).contiguous().to(image.dtype)
     return bits.permute(0, 1, 4, 2, 3), linear.permute(0, 1, 4, 2, 3)
+
+
+@torch.no_grad()
+def last_linear(quantizer: EmbeddedQuantizer, image: Tensor, levels: Tensor) -> Tensor:
+    """The last coefficients of `linear_path` alone, (B, 192, Hb, Wb), without those on the way.
+
+    levels: int64 (B, Hb, Wb), from 0 on.
+    """
+    iterations = int(levels.max())
+    _, change, refined = _walk(quantizer, image, iterations)
+    iteration, _ = _places(tuple(quantizer.ends[: iterations + 1]), image.device)
+    change *= levels[..., None] > iteration
+    linear = quantizer.start.expand(*levels.shape, -1).clone()
+    return linear.index_add_(3, refined, change).permute(0, 3, 1, 2)
 
 
 def unroll(codec: Codec, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
@@ -130,10 +159,8 @@ def at_own_iterations(codec: Codec, image: Tensor, levels: Tensor, iterations: T
     instead of from a few pictures at every level. iterations: int64 (B,), from 1 on.
     """
     one_pass = cast(OnePassCodec, codec)
-    _, linear = linear_path(one_pass.quantizer, image, levels, int(iterations.max()))
-    own = linear[iterations - 1, torch.arange(len(image), device=image.device)]
-    own = own.contiguous(memory_format=torch.channels_last)
-    return one_pass.reconstruct(own, _reached(levels, iterations))
+    reached = _reached(levels, iterations)
+    return one_pass.reconstruct(last_linear(one_pass.quantizer, image, reached), reached)
 
 
 def after(codec: Codec, image: Tensor, levels: Tensor, counts: Sequence[int]) -> dict[int, Tensor]:
