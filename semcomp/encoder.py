@@ -276,28 +276,33 @@ class PictureEncoder:
 
     def codes_of(self, plan: Plan) -> NDArray[np.int8]:
         """The bits that a plan sends: int8 (iterations, P, Hb, Wb), 0 where nothing is sent."""
-        if self.model.codec.closed_loop:
-            return self._encode(plan.levels)
-        return cut_codes(self.codes(plan.iterations), plan.levels)
+        levels = plan.levels
+        # A closed loop's first iterations are the same as long as no block has left it.
+        if not self.model.codec.closed_loop or (levels == plan.iterations).all():
+            return cut_codes(self.codes(plan.iterations), levels)
+        return self._cache.once("loop", lambda: self._encode(levels), levels.tobytes(), most=2)
 
     def file(self, plan: Plan, codes: NDArray[np.int8] | None = None) -> bytes:
         """The `.semc` file of a plan. codes: `codes_of` it, where they are there already."""
         codes = self.codes_of(plan) if codes is None else codes
+        return bitstream.write(self.header(plan), self.model.coder.encode(codes))
+
+    def header(self, plan: Plan) -> bitstream.Header:
+        """What the file of a plan says before its codes."""
         grid = plan.map_grid
-        header = bitstream.Header(
+        return bitstream.Header(
             model_id=self.model.model_id,
             width=self.picture.shape[1],
             height=self.picture.shape[0],
             allocation=plan.kind,
             level_centi=level_to_centi(plan.level),
             floor=plan.min_iterations,
-            iterations=len(codes),
+            iterations=plan.iterations,
             map_height=0 if grid is None else grid.shape[0],
             map_width=0 if grid is None else grid.shape[1],
             map_step=0 if grid is None else MAP_STEP,
             map_section=map_section(plan),
         )
-        return bitstream.write(header, self.model.coder.encode(codes))
 
     def compressed(self, plan: Plan, progress: Progress | None = None) -> Compressed:
         """The file of a plan with all that its making showed.

@@ -120,6 +120,10 @@ def test_a_closed_loop_codec_is_encoded_under_its_levels(encoder: PictureEncoder
     plan = replace(encoder.plan(2, "uniform"), levels=levels)
     expected = encode_codes(codec, to_tensor(closed.padded), levels)
     assert (closed.codes_of(plan) == expected).all()
+    assert closed.codes_of(plan) is closed.codes_of(plan)  # the loop is slow: run once
+    closed.codes(4)
+    even = closed.codes_of(encoder.plan(3, "uniform"))
+    assert (even == encode_codes(codec, to_tensor(closed.padded), np.full(closed.shape, 3))).all()
 
 
 def test_several_threads_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:

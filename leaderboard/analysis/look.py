@@ -22,8 +22,13 @@ class Look:
     width: float = 1.6
 
 
-OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent")
-"""This project's codec, by allocation and decoder; drawn last, on top."""
+PAPER = (
+    *("george-paper", "semantic-paper", "semantic0-paper"),
+    *("george-paper-raw", "semantic0-paper-raw"),
+)
+"""The paper's own network, by allocation; raw: its bits without entropy coding, dotted."""
+OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent", *PAPER)
+"""This project's codec, by allocation and networks; drawn last, on top."""
 
 _LOOKS = {
     "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),
@@ -32,6 +37,17 @@ _LOOKS = {
     "semantic0": Look("semantic, floor 0 (ours)", "#B07A00", symbol="square-open", width=2.0),
     "george": Look("george (ours)", "#000000", symbol="diamond", width=3.0),
     "recurrent": Look("recurrent decoder (ours)", "#555555", symbol="diamond-open", width=2.0),
+    "george-paper": Look("paper's network, uniform", "#004488", symbol="diamond", width=2.0),
+    "semantic-paper": Look("paper's network, semantic", "#CC3311", symbol="square", width=2.0),
+    "semantic0-paper": Look(
+        "paper's network, semantic, floor 0", "#AA7799", symbol="square-open", width=2.0
+    ),
+    "george-paper-raw": Look(
+        "paper's network, uniform, raw bits", "#004488", "dot", "diamond-open", 2.0
+    ),
+    "semantic0-paper-raw": Look(
+        "paper's network, semantic, floor 0, raw bits", "#AA7799", "dot", "square-open", 2.0
+    ),
     "jpeg": Look("JPEG", "#8C8C8C", symbol="triangle-down"),
     "webp": Look("WebP", "#CC79A7", symbol="triangle-up"),
     "avif": Look("AVIF", "#009E73", symbol="cross"),

@@ -83,6 +83,9 @@ def _codec(module: str, name: str, *arguments: Any, **options: Any) -> Callable[
     return partial(_make, module, name, *arguments, **options)
 
 
+_PAPER: dict[str, Any] = {"model": "paper", "qualities": (1, 2, 3, 4, 6, 8, 12, 16)}
+"""The paper's own network. Its figures end at 16 iterations, and its loop is slow."""
+
 CODECS: Mapping[str, Codec] = _Registry(
     {
         "jpeg": _codec("jpeg", "JpegCodec"),
@@ -96,6 +99,24 @@ CODECS: Mapping[str, Codec] = _Registry(
         "semantic0": _codec("semcomp", "SemcompCodec", "semantic0", "proportional", floor=0),
         "semantic-rd": _codec("semcomp", "SemcompCodec", "semantic-rd", "rd"),
         "recurrent": _codec("semcomp", "SemcompCodec", "recurrent", "uniform", model="recurrent"),
+        "george-paper": _codec("semcomp", "SemcompCodec", "george-paper", "uniform", **_PAPER),
+        "semantic-paper": _codec(
+            "semcomp", "SemcompCodec", "semantic-paper", "proportional", **_PAPER
+        ),
+        "semantic0-paper": _codec(
+            "semcomp", "SemcompCodec", "semantic0-paper", "proportional", floor=0, **_PAPER
+        ),
+        "george-paper-raw": _codec(
+            "semcomp_raw", "RawSemcompCodec", "george-paper-raw", "uniform", **_PAPER
+        ),
+        "semantic0-paper-raw": _codec(
+            "semcomp_raw",
+            "RawSemcompCodec",
+            "semantic0-paper-raw",
+            "proportional",
+            floor=0,
+            **_PAPER,
+        ),
     }
 )
 """Every codec by its name."""

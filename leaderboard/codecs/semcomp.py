@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import semcomp
-from semcomp.allocation.planning import Allocation, check_setting
+from semcomp.allocation.planning import Allocation, Plan, check_setting
 from semcomp.allocation.rd_table import iterations_for
 from semcomp.encoder import PictureEncoder
 from semcomp.errors import SemcompError
@@ -29,7 +29,7 @@ from .base import CodecError, Seconds, check_data, rgb
 class SemcompCodec:
     """`.semc` files under one allocation. quality: the average level, 0.1..24."""
 
-    qualities = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
+    qualities: Sequence[float] = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
     search_range = (0.5, 24.0, 0.05)
 
     def __init__(
@@ -39,8 +39,11 @@ class SemcompCodec:
         floor: int | None = None,
         model: str = "small",
         semantic_map: MapKind = "classifier",
+        qualities: Sequence[float] | None = None,
     ) -> None:
         self.name = name
+        if qualities is not None:
+            self.qualities = qualities
         self.allocation: Allocation = allocation
         self.floor = floor
         self.model = model
@@ -81,6 +84,10 @@ class SemcompCodec:
                 model=self.model,
                 semantic_map=self.semantic_map,
             ).data
+
+    def write(self, encoder: PictureEncoder, plan: Plan) -> bytes:
+        """The file of a plan."""
+        return encoder.file(plan)
 
     def session(self, image: Image.Image) -> SemcompSession:
         """See `leaderboard.codecs.base.Session`."""
@@ -128,7 +135,7 @@ class SemcompSession:
             if codec.allocation != "uniform":
                 kind = codec.semantic_map
                 self._use(f"map {kind}", lambda: encoder.semantic_map(kind=kind))
-            open_loop = not encoder.model.codec.closed_loop
+            shares_codes = codec.allocation == "uniform" or not encoder.model.codec.closed_loop
             if codec.allocation == "rd":
                 share = iterations_for(quality) / ITERATIONS
                 self._use("codes", encoder.codes, share)
@@ -139,9 +146,9 @@ class SemcompSession:
                 min_iterations=codec.floor,
                 semantic_map=codec.semantic_map,
             )
-            if codec.allocation != "rd" and open_loop:
+            if codec.allocation != "rd" and shares_codes:
                 self._use("codes", encoder.codes, plan.iterations / ITERATIONS)
-            return encoder.file(plan)
+            return codec.write(encoder, plan)
 
     def quality_near(self, size: int) -> float:
         """About the quality whose file has `size` bytes: where a search may begin."""

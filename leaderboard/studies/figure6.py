@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects
 
 OURS = ("george", "semantic", "semantic-rd")
-NAMES = ("jpeg", "bpg", *OURS)
+NAMES = ("jpeg", "bpg", *OURS, "george-paper", "semantic-paper")
 RATE = 0.75
 """Bits per pixel; less in pictures whose uniform file of `CAP` has less."""
 CAP = 20

@@ -296,9 +296,13 @@ def _place(results: Results) -> tuple[bool, int, str]:
 
 
 def default_codecs(board: Board) -> list[str]:
-    """What is drawn at first: all that was measured, and the paper's own baselines."""
+    """What is drawn at first: all files that were measured, and the paper's own baselines."""
     first = ("toderici2017", "johnston2018")
-    return [r.name for r in board.results if r.kind != PUBLISHED or r.name in first]
+    return [
+        each.name
+        for each in board.results
+        if (each.kind != PUBLISHED and not each.name.endswith("-raw")) or each.name in first
+    ]
 
 
 def default_anchor(names: Sequence[str]) -> str | None:

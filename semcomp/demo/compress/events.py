@@ -45,15 +45,16 @@ class CompressEvents:
         self.display = Display(own | offered(codecs))
 
     def open(self, here: str, request: gr.Request) -> tuple[Any, ...]:
-        """Settings of the link the page was opened with: picture, level, allocation, class, sides.
+        """Settings of the link the page was opened with: picture, network, level, sides and so on.
 
         What a link asks for and is not there is left at its default. A result that is there is
         shown at once, without waiting for a turn: viewer and numbers.
         """
         link = opening.read_link(request.query_params, self.display.labels)
-        result = None if link.focus else opening.cached_result(link.name, link.choice)
+        result = opening.cached_result(link)
         return (
             gr.skip() if link.name is None else work.samples()[link.name],
+            gr.skip() if link.model is None else link.model,
             gr.skip() if link.level is None else link.level,
             gr.skip() if link.allocation is None else link.allocation,
             link.focus,
@@ -71,12 +72,13 @@ class CompressEvents:
         focus: str | None,
         classes_of: Any,
         side: int,
+        model: str,
         pair: Pair,
         request: gr.Request,
     ) -> Any:
         """Viewer and numbers at once: a kept result, or a preview with the expected bytes."""
         visit = VISITS.current(identity(request))
-        if not upload or visit is None or visit.source != _source(upload, side):
+        if not upload or visit is None or visit.source != (*_source(upload, side), model):
             return gr.skip(), gr.skip()
         session = visit.session
         choice = Choice(level, allocation, focus if classes_of == _source(upload, side) else None)
@@ -104,6 +106,7 @@ class CompressEvents:
         focus: str | None,
         classes_of: Any,
         side: int,
+        model: str,
         pair: Pair,
         link_class: str | None,
         here: str,
@@ -120,7 +123,7 @@ class CompressEvents:
             return
         with work.for_visitors():
             fresh = classes_of != _source(upload, side)
-            visit = self._visit(upload, side, request)
+            visit = self._visit(upload, side, model, request)
             session = visit.session
             visit.wanted += 1
             mine = visit.wanted
@@ -148,7 +151,9 @@ class CompressEvents:
                 focus=_focus_choices(session, focus) if fresh else gr.skip(),
                 classes_of=_source(upload, side) if fresh else gr.skip(),
                 link=opening.write_link(here, visit, pair),
-                command=words.command(session.name, choice, session.encoder.semantic_map()),
+                command=words.command(
+                    session.name, choice, session.encoder.semantic_map(), session.model_name
+                ),
             )
 
     def _watch(
@@ -165,7 +170,8 @@ class CompressEvents:
         preview = session.preview(choice)
         if preview is None:
             pair = visit.beside(pair)
-            yield self.display.on_the_way(visit, pair, choice=choice, note="Packing the file")
+            note = words.LOOP if session.closed_loop else "Packing the file"
+            yield self.display.on_the_way(visit, pair, choice=choice, note=note)
         sent = 0.0
         for done, total, picture in session.decode(choice, decode_on_gpu):
             progress((done, total), desc="Decoding", unit="iterations")
@@ -248,6 +254,7 @@ class CompressEvents:
         focus: str | None,
         classes_of: Any,
         side: int,
+        model: str,
         request: gr.Request,
     ) -> Any:
         """The highest level whose file has at most `budget` bytes."""
@@ -255,7 +262,7 @@ class CompressEvents:
             if not upload:
                 raise SizeError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
-            visit = self._visit(upload, side, request)
+            visit = self._visit(upload, side, model, request)
             same = classes_of == _source(upload, side)
             choice = Choice(level, allocation, focus if same else None)
             return fit(visit.session, choice, most).level
@@ -281,18 +288,19 @@ class CompressEvents:
         """The visitor closed the page: what was kept for them goes."""
         VISITS.leave(identity(request))
 
-    def _visit(self, upload: Any, side: int, request: gr.Request) -> Visit:
+    def _visit(self, upload: Any, side: int, model: str, request: gr.Request) -> Visit:
         """The visit with this upload's session, read now unless it is the one at hand."""
         who = identity(request)
         visit = VISITS.current(who)
-        if visit is not None and visit.source == _source(upload, side):
+        source = *_source(upload, side), model
+        if visit is not None and visit.source == source:
             return visit
         picture, notes = work.read_picture(upload, side)
         sample = work.sample_name(picture)
         name = sample or Path(upload.get("orig_name") or "picture").stem
-        session = VISITS.get(who, picture, name, shared=sample is not None)
+        session = VISITS.get(who, picture, name, shared=sample is not None, model=model)
         visit = VISITS.visit(who, session)
-        visit.source, visit.notes = _source(upload, side), notes
+        visit.source, visit.notes = source, notes
         visit.shown.clear()
         return visit
 

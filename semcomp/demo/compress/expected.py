@@ -15,8 +15,11 @@ CURVE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 def curves(session: Session, focus: str | None) -> dict[str, Any]:
     """The line's value for a picture: `{"pixels": n, "curves": {allocation: [[level, bytes]]}}`.
 
-    focus: the class that matters, None for the most probable one.
+    focus: the class that matters, None for the most probable one. A closed loop would have to be
+    run to the end for it: the line then says so.
     """
+    if session.closed_loop:
+        return {"text": "Expected size: only for our own network"}
     found = {
         name: [[at, session.expected_bytes(Choice(at, name, focus))] for at in CURVE]
         for name in ("uniform", "proportional")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from semcomp.allocation.planning import ALLOCATIONS
-from semcomp.demo.sessions.runs import Choice, Run
+from semcomp.demo.sessions.runs import Choice, Run, chosen_model, offered_models
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import SHARED, VISITS, Visit, identity
 from semcomp.demo.shared import words, work
@@ -25,10 +25,12 @@ from .sides import Pair
 class LinkSettings(NamedTuple):
     """What a link asks for; None where it asks for nothing that is there.
 
-    name: of a sample. focus: a class, which the picture may turn out not to have.
+    name: of a sample. model: of weights. focus: a class, which the picture may turn out not to
+    have.
     """
 
     name: str | None
+    model: str | None
     level: float | None
     allocation: str | None
     focus: str | None
@@ -45,9 +47,10 @@ def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
     """The settings in an address's query. keys: of what can be put left and right."""
     pair = query.get("left", sides.FIRST[0]), query.get("right", sides.FIRST[1])
     fine = all(key in keys for key in pair) and pair[0] != pair[1]
-    name, allocation = query.get("picture"), query.get("allocation")
+    name, allocation, model = (query.get(key) for key in ("picture", "allocation", "model"))
     return LinkSettings(
         name if name in work.samples() else None,
+        model if model in offered_models().values() else None,
         _level(query.get("level")),
         allocation if allocation in ALLOCATIONS else None,
         query.get("class") or None,
@@ -61,6 +64,8 @@ def write_link(here: str, visit: Visit, pair: Pair) -> str:
     settings = {"level": f"{choice.level:g}", "allocation": choice.allocation}
     if work.sample_name(session.picture) is not None:
         settings = {"picture": session.name, **settings}
+    if session.model_name != chosen_model():
+        settings["model"] = session.model_name
     if choice.focus is not None:
         settings["class"] = choice.focus
     return words.link(here, {**settings, "left": pair[0], "right": pair[1]})
@@ -80,9 +85,11 @@ def current(request: gr.Request) -> tuple[Session, Choice]:
     return visit.session, visit.choice
 
 
-def cached_result(name: str | None, choice: Choice) -> tuple[Visit, Run] | None:
-    """A finished result on a sample, as a visit of nobody's; None if there is none yet."""
-    visit = sample_visit(name)
+def cached_result(link: LinkSettings) -> tuple[Visit, Run] | None:
+    """A finished result of what a link asks for, as a visit of nobody's; None if there is none."""
+    if link.focus or link.model:
+        return None
+    visit, choice = sample_visit(link.name), link.choice
     run = visit.session.run(choice)
     return None if run is None else (visit, run)
 

@@ -74,7 +74,9 @@ def make(request: gr.Request) -> Image.Image:
         raise gr.Error(text, print_exception=False)
     with work.for_visitors():
         semantic_map = session.semantic_map(choice.focus)
-        command = words.command(session.name, choice, session.encoder.semantic_map())
+        command = words.command(
+            session.name, choice, session.encoder.semantic_map(), session.model_name
+        )
         return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
 
 

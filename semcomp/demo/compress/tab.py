@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.demo.sessions.runs import offered_models
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import ALLOCATIONS, SIDES, pick, thumbnails, upload
 from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
@@ -47,6 +48,8 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                     elem_id="allocation",
                 )
                 focus = gr.Radio([], label="What should matter", info=words.FOCUS, elem_id="focus")
+                models = list(offered_models().items())
+                model = gr.Radio(models, value=models[0][1], label="Network", elem_id="model")
                 go = gr.Button("Compress", variant="primary", elem_id="go")
                 with gr.Accordion("Large pictures", open=False):
                     side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
@@ -72,7 +75,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     missing = gr.State()  # what the uniform allocation is to be found for
 
     result = [comparison, facts]
-    choices = [level, allocation, focus, classes_of, side]
+    choices = [level, allocation, focus, classes_of, side, model]
     settings = [picture, *choices, pair]
     run: dict[str, Any] = {
         "fn": acts.run,
@@ -89,7 +92,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     opened = page.load(
         acts.open,
         [here],
-        [picture, level, allocation, link_class, pair, here, *result],
+        [picture, model, level, allocation, link_class, pair, here, *result],
         js=static("page_address.js"),
         **QUICK,
     )
@@ -110,7 +113,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     )
     starts = (opened, picked, uploaded, aimed, typed, moved)
     runs = [start.success(**run) for start in starts]
-    runs.append(gr.on([go.click, side.input], **run))
+    runs.append(gr.on([go.click, side.input, model.input], **run))
     for ran in runs:
         ran.failure(acts.clear, picture, picture, **QUICK)
         ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)

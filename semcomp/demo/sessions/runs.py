@@ -107,6 +107,16 @@ def chosen_model() -> str:
     return "base" if resolve_device(None).type == "cuda" and "base" in available() else "small"
 
 
+PAPER = "paper"
+"""Name of the weights of the paper's own network, which runs in every iteration, both ways."""
+
+
+def offered_models() -> dict[str, str]:
+    """Weights that visitors may choose from, by their names for people; first the usual ones."""
+    offered = {"Ours: quick": chosen_model(), "The paper's, recurrent: slow": PAPER}
+    return {label: name for label, name in offered.items() if name in available()}
+
+
 def decode_steps(model: str, codes: NDArray[np.int8], every: bool = True) -> Iterator[Step]:
     """`semcomp.networks.runtime.decode_steps` with weights by their name: it may run elsewhere."""
     loaded = load_model(model)

@@ -149,6 +149,11 @@ class Session:
         return history
 
     @property
+    def closed_loop(self) -> bool:
+        """Whether encoding runs the networks, iteration by iteration, for every file anew."""
+        return self.encoder.model.codec.closed_loop
+
+    @property
     def _one_pass(self) -> bool:
         """Whether the picture after an iteration is decoded when somebody asks for it."""
         return self.encoder.model.codec.one_pass

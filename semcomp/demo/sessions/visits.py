@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from semcomp.demo.shared import work
 
-from .runs import Choice
+from .runs import Choice, chosen_model
 from .session import Session
 
 MAX_BYTES = 1 << 30
@@ -28,15 +28,15 @@ class Visit:
     """What a visitor looks at: the picture's session and the settings of the result shown.
 
     wanted: grows with every change the visitor makes, so that work for an older one can stop.
-    source: which upload the session is of. notes: what was done to it. shown: other codecs'
-    pictures as last shown (`semcomp.demo.compress.sides.Side`). pair: keys of what stands left and
-    right.
+    source: which upload and weights the session is of. notes: what was done to it. shown: other
+    codecs' pictures as last shown (`semcomp.demo.compress.sides.Side`). pair: keys of what stands
+    left and right.
     """
 
     session: Session
     choice: Choice = field(default_factory=Choice)
     wanted: int = 0
-    source: tuple[str, int] | None = None
+    source: tuple[str, int, str] | None = None
     notes: list[str] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
     pair: tuple[str, str] | None = None
@@ -56,23 +56,29 @@ class Visits:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
-        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str, str], Session] = OrderedDict()
         self._visits: dict[str, Visit] = {}
         self._lock = Lock()
 
     def get(
-        self, visitor: str, picture: NDArray[np.uint8], name: str = "picture", shared: bool = False
+        self,
+        visitor: str,
+        picture: NDArray[np.uint8],
+        name: str = "picture",
+        shared: bool = False,
+        model: str | None = None,
     ) -> Session:
-        """The session of a picture uint8 (H, W, 3), kept from before or new.
+        """The session of a picture uint8 (H, W, 3) under some weights, kept from before or new.
 
         visitor: `identity` of the request. name: stem for the files. shared: for pictures that
-        are everybody's.
+        are everybody's. model: name of the weights, None for `chosen_model`.
         """
-        key = SHARED if shared else visitor, work.digest(picture)
+        model = model or chosen_model()
+        key = SHARED if shared else visitor, work.digest(picture), model
         with self._lock:
             session = self._sessions.get(key)
             if session is None:
-                session = self._sessions[key] = Session(picture, name)
+                session = self._sessions[key] = Session(picture, name, model)
             self._sessions.move_to_end(key)
             self._evict(key)
             return session

@@ -16,6 +16,7 @@ HEADER = """
 <p>A classifier finds what a picture is about. The codec spends its bytes there.</p></header>
 """
 LOOKING = "Asking the classifier what it sees"
+LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
 READING = """
 **Importance** is the class activation map: which places made the classifier name this class.
@@ -29,6 +30,11 @@ and **seen as**: the same classifier is shown the decoded picture, and may have 
 
 **At equal bytes:** every other codec is given the best setting whose file is no larger than ours.
 *George* is the same network with every block at the same level: what allocation alone changes.
+
+**Network:** ours reads once what all iterations have sent. The *paper's* is recurrent: every
+iteration runs an encoder on what is still missing and a decoder that remembers, so a picture takes
+half a minute. It is narrower than the authors' and saw little training: coarse, but the method as
+published. The slider under *Inside* shows its iterations.
 
 **A preview** takes a tenth of a second: the new bits through the codec's linear part, the network's
 corrections from the last full run. The exact picture and its scores replace it within seconds.
@@ -191,14 +197,16 @@ def link(here: str, settings: dict[str, str]) -> str:
     return f"{here.split('?')[0].split('#')[0]}?{urlencode(settings)}"
 
 
-def command(name: str, choice: Choice, likeliest: SemanticMap) -> str:
-    """What makes the same file at a terminal."""
+def command(name: str, choice: Choice, likeliest: SemanticMap, model: str = "small") -> str:
+    """What makes the same file at a terminal. model: name of the weights."""
     parts = ["python -m semcomp compress", shlex.quote(f"{name}.png"), shlex.quote(f"{name}.semc")]
     parts.append(f"--level {choice.level:g} --allocation {choice.allocation}")
     if choice.focus == PEOPLE and choice.allocation != "uniform":
         parts.append("--map people")
     elif choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
         parts.append(f"--class {shlex.quote(str(choice.focus))}")
+    if model != "small":  # the command's own
+        parts.append(f"--model {model}")
     return " ".join(parts)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import semcomp
 from leaderboard.codecs import CODECS
 from semcomp.demo.compress import sides, viewer
 from semcomp.demo.compress.equal_bytes import SizeError, fit, match, offered, parse_size
@@ -193,7 +194,7 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    settings = (upload, 3, "proportional", None, None, 1024, sides.FIRST)
+    settings = (upload, 3, "proportional", None, None, 1024, "small", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
     values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
     phases = [out[0]["phase"] for out in values]
@@ -203,7 +204,7 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     assert Path(values[-1][2]).name == "mine.semc" and "picture=" not in link
     assert "mine.png" in command
 
-    moved = (upload, 5, "proportional", None, seen, 1024, sides.FIRST)
+    moved = (upload, 5, "proportional", None, seen, 1024, "small", sides.FIRST)
     value, html = acts.quick(*moved, visitor)
     assert value["phase"] == "preview" and "…" in html
     later = acts.run(*moved, None, "", visitor, gr.Progress())
@@ -211,9 +212,31 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     assert acts.quick(*settings[:4], seen, *settings[5:], visitor)[0]["phase"] == "exact"
     assert all(out[0]["phase"] != "exact" for out in later)
     assert acts.expect(visitor)["curves"]["proportional"][0][0] == 1
-    assert acts.aim(upload, "100 kB", 5, "uniform", None, seen, 1024, visitor) == 24
+    assert acts.aim(upload, "100 kB", 5, "uniform", None, seen, 1024, "small", visitor) == 24
     acts.leave(visitor)
     assert VISITS.current(visitor.session_hash) is None
+
+
+def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) -> None:
+    Image.fromarray(small()).save(tmp_path / "mine.png")
+    upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
+    acts = CompressEvents({})
+    settings = [upload, 2, "proportional", None, None, 1024, "small", sides.FIRST]
+    *_, (*_, classes, _, _) = acts.run(*settings, None, "", visitor, gr.Progress())
+    settings[4:7] = classes, 1024, "paper"
+    assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
+    values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
+    assert words.LOOP in [out[0]["note"] for out in values]
+    _, _, file, _, _, _, link, command = values[-1]
+    visit = VISITS.current(visitor.session_hash)
+    assert visit is not None
+    run = visit.session.finished(visit.choice)
+    expected = semcomp.compress(small(), 2, "proportional", model="paper", device="cpu")
+    assert Path(file).read_bytes() == run.data == expected.data
+    assert run.complete  # every iteration made a picture, for the slider
+    assert (run.picture == np.asarray(expected.reconstruction)).all()
+    assert "model=paper" in link and command.endswith("--model paper")
+    assert "text" in acts.expect(visitor)
 
 
 def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
@@ -221,7 +244,7 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({"jpeg": CODECS["jpeg"]})
-    settings = (upload, 2, "uniform", None, None, 1024, sides.FIRST)
+    settings = (upload, 2, "uniform", None, None, 1024, "small", sides.FIRST)
 
     def choose(left: str, right: str) -> Any:
         return acts.choose(f"{left} {right}", "", visitor)
@@ -245,15 +268,15 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
 def test_a_link_s_settings_are_checked() -> None:
     acts = CompressEvents({})
     asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",
-             "left": "george", "right": "ours"}  # fmt: skip
+             "left": "george", "right": "ours", "model": "paper"}  # fmt: skip
     request: Any = SimpleNamespace(query_params=asked)
-    picture, level, allocation, focus, pair, here, *_ = acts.open("http://here", request)
+    picture, model, level, allocation, focus, pair, here, *_ = acts.open("http://here", request)
     assert (picture == work.samples()["coffee"]).all()
-    assert (level, allocation, focus, pair, here) == (
-        12.5, "rd", "cup", ("george", "ours"), "http://here",
+    assert (model, level, allocation, focus, pair, here) == (
+        "paper", 12.5, "rd", "cup", ("george", "ours"), "http://here",
     )  # fmt: skip
     wrong = {"picture": "../etc", "level": "nan", "allocation": "x", "left": "ours",
-             "right": "ours"}  # fmt: skip
+             "right": "ours", "model": "../etc"}  # fmt: skip
     request = SimpleNamespace(query_params=wrong)
-    assert acts.open("", request)[:3] == (gr.skip(), gr.skip(), gr.skip())
-    assert acts.open("", request)[4] == sides.FIRST
+    assert acts.open("", request)[:4] == (gr.skip(),) * 4
+    assert acts.open("", request)[5] == sides.FIRST

@@ -50,7 +50,7 @@ def test_the_first_visitor_finds_the_result() -> None:
     size = len(semcomp.compress(work.samples()["cat"], Choice().level, Choice().allocation).data)  # type: ignore[arg-type]
     assert f"{size:,} bytes" in facts
     assert opened(picture="cat", level="8") == (viewer, facts)
-    for other in ({"picture": "coffee"}, {"level": "3"}, {"class": "lynx"}):
+    for other in ({"picture": "coffee"}, {"level": "3"}, {"class": "lynx"}, {"model": "paper"}):
         assert opened(**other) == (gr.skip(), gr.skip())
 
 

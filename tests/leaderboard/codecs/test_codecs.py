@@ -19,13 +19,19 @@ from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.jxl import _size
 from leaderboard.data.datasets import load_dataset
 from leaderboard.run.evaluate import evaluate
+from semcomp.allocation.planning import read_levels
+from semcomp.coding import bitstream
 from semcomp.image import load_image
 from semcomp.metrics import psnr
 from tests import ROOT
 
 NAMES = tuple(CODECS)
 PILLOW = ("jpeg", "webp", "avif", "jxl")
-OURS = ("george", "semantic", "semantic0", "semantic-rd", "recurrent")
+OURS = (
+    *("george", "semantic", "semantic0", "semantic-rd", "recurrent"),
+    *("george-paper", "semantic-paper", "semantic0-paper"),
+    *("george-paper-raw", "semantic0-paper-raw"),
+)
 PICTURE = Image.fromarray(np.ascontiguousarray(data.chelsea()[60:220, 100:292]))
 ODD = PICTURE.crop((3, 5, 106, 76))
 
@@ -226,6 +232,27 @@ def test_half_a_step_of_quality() -> None:
 
 def test_allocations_differ() -> None:
     assert len({encoded(name) for name in OURS}) == len(OURS)
+
+
+@pytest.mark.parametrize("name", ["george-paper", "semantic0-paper"])
+def test_raw_bits_are_the_papers_rate(name: str) -> None:
+    """8 bits for every block and iteration, and the same picture as with entropy coding."""
+    coded, raw = CODECS[name], CODECS[f"{name}-raw"]
+    for level in (2, 3.5):
+        packed, plain = coded.encode(ODD, level), raw.encode(ODD, level)
+        assert raw.decode(plain).tobytes() == coded.decode(packed).tobytes()
+        levels = read_levels(bitstream.parse(packed).header)
+        sizes, plain_sizes = (codec.sizes(f) for codec, f in ((coded, packed), (raw, plain)))
+        lengths = sum(1 + (int((levels > k).sum()) >= 128) for k in range(levels.max()))
+        assert plain_sizes["codes"] == int(levels.sum()) + lengths
+        assert plain_sizes["map"] == sizes["map"]
+        assert sum(plain_sizes.values()) == len(plain)
+    with pytest.raises(CodecError, match="no file of raw bits"):
+        raw.decode(packed)
+    parsed = bitstream.parse(plain[4:])
+    longer = bitstream.write(parsed.header, [chunk + b"0" for chunk in parsed.chunks])
+    with pytest.raises(CodecError, match=r"iteration 1 has \d+ bytes"):
+        raw.decode(plain[:4] + longer)
 
 
 @pytest.mark.parametrize("size", [(203, 117), (8, 8), (256, 256), (64, 48), (96, 54), (600, 10)])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leaderboard.analysis.look import OURS
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.jpeg import JpegCodec
 from leaderboard.data.datasets import load_dataset
@@ -102,7 +103,7 @@ def test_own_files_are_itemised_and_scored(tmp_path):
         assert each.provenance["weights"] == CODECS["george"].weights_sha256
 
 
-@pytest.mark.parametrize("name", ["george", "semantic", "semantic0", "semantic-rd", "recurrent"])
+@pytest.mark.parametrize("name", OURS)
 def test_sessions_give_the_same_bytes(name):
     """Work that is shared over qualities and codecs changes no byte, whatever comes first."""
     codec = CODECS[name]
