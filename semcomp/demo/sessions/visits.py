@@ -118,7 +118,7 @@ class Visits:
         with self._lock:
             return sum(session.nbytes for session in self._sessions.values())
 
-    def _evict(self, newest: tuple[str, str]) -> None:
+    def _evict(self, newest: tuple[str, str, str]) -> None:
         total = sum(session.nbytes for session in self._sessions.values())
         for key in list(self._sessions):
             if total <= self.max_bytes or key == newest:

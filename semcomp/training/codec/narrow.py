@@ -121,7 +121,7 @@ def _fit(layer: nn.Conv2d, inputs: Tensor, wanted: Tensor) -> None:
     kernel, padding = layer.kernel_size[0], int(layer.padding[0])
     size = inputs.shape[1] * kernel * kernel + 1
     gram, product = inputs.new_zeros((size, size)), inputs.new_zeros((size, wanted.shape[1]))
-    for x, y in zip(inputs.split(8), wanted.split(8), strict=True):
+    for x, y in zip(torch.split(inputs, 8), torch.split(wanted, 8), strict=True):
         rows = functional.unfold(x, kernel, padding=padding).transpose(1, 2).flatten(0, 1)
         rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
         gram += rows.t() @ rows

@@ -221,9 +221,9 @@ def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) 
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    settings = [upload, 2, "proportional", None, None, 1024, "small", sides.FIRST]
-    *_, (*_, classes, _, _) = acts.run(*settings, None, "", visitor, gr.Progress())
-    settings[4:7] = classes, 1024, "paper"
+    ours = (upload, 2, "proportional", None, None, 1024, "small", sides.FIRST)
+    *_, (*_, classes, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
+    settings = (*ours[:4], classes, 1024, "paper", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
     values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
     assert words.LOOP in [out[0]["note"] for out in values]

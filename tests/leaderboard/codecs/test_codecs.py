@@ -17,6 +17,7 @@ from skimage import data
 import leaderboard.codecs
 from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.jxl import _size
+from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.run.evaluate import evaluate
 from semcomp.allocation.planning import read_levels
@@ -238,6 +239,7 @@ def test_allocations_differ() -> None:
 def test_raw_bits_are_the_papers_rate(name: str) -> None:
     """8 bits for every block and iteration, and the same picture as with entropy coding."""
     coded, raw = CODECS[name], CODECS[f"{name}-raw"]
+    assert isinstance(coded, SemcompCodec) and isinstance(raw, SemcompCodec)
     for level in (2, 3.5):
         packed, plain = coded.encode(ODD, level), raw.encode(ODD, level)
         assert raw.decode(plain).tobytes() == coded.decode(packed).tobytes()
