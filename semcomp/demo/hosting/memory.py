@@ -1,7 +1,9 @@
 """Memory: what this server has in use, what it could still have, and what a job may take of it.
 
 A job's arithmetic is linear in the pixels that its picture has or its file declares. So whether
-there is memory for it is known before any work, and said; what is not there is not tried.
+there is memory for it is known before any work, and said; what is not there is not tried. If it
+runs short all the same, because others take it, the job is stopped before the system ends the
+server.
 """
 
 from pathlib import Path
@@ -11,6 +13,9 @@ from semcomp.errors import ImageError
 JOB_BYTES = 400
 """Bytes of memory that a job takes for each pixel, at most: of 2 megapixels at level 24 compressing
 takes 321, explaining 351, `rd` 275 and decoding 152."""
+
+LEAST = 100 << 20
+"""Bytes that have to be left while a job runs."""
 
 _GROUP = Path("/sys/fs/cgroup")
 
@@ -24,6 +29,17 @@ def check(height: int, width: int) -> None:
             f"server has left ({free / JOB_BYTES / 1e6:.1f} megapixels' worth); scale it down "
             "first, or try again in some minutes"
         )
+
+
+def short() -> str | None:
+    """Why a job has to be stopped for want of memory, or None if there is enough."""
+    free = available()
+    if free is None or free >= LEAST:
+        return None
+    return (
+        "This server has run out of memory. Reduce the picture, or try again in some minutes, "
+        "when others are done."
+    )
 
 
 def used() -> float | None:

@@ -27,7 +27,7 @@ from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
 from semcomp.demo.shared.events import MODEL, Stop, stop_thread
 
-from . import links
+from . import links, memory
 from .files import Files, in_upload_folder, named_paths
 from .limits import Limits, Waiting, address_of
 from .uploads import Uploads
@@ -138,12 +138,12 @@ class TurnQueue(Queue):
         super().send_message(event, event_message)
 
     async def _watch(self, events: list[Event], started: float) -> None:
-        """Stop jobs that have run too long or whose visitor has left."""
+        """Stop jobs that have run too long, leave no memory or whose visitor has left."""
         while True:
             await asyncio.sleep(WATCH)
+            too_much = self.limits.too_long(time.monotonic() - started) or memory.short()
             for event in events:
-                too_long = self.limits.too_long(time.monotonic() - started)
-                if reason := too_long if event.alive else LEFT:
+                if reason := too_much if event.alive else LEFT:
                     self._threads.stop(event._id, reason)
 
     def _order(self) -> None:

@@ -36,6 +36,7 @@ import app
 import semcomp
 from leaderboard.pages.board.view import View
 from leaderboard.store.database import Store, StoreError
+from semcomp.demo.hosting import memory
 from semcomp.demo.hosting.limits import Limits
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.hosting.turns import TurnQueue
@@ -330,16 +331,26 @@ def test_visitors_take_turns_and_limits_are_told(
     assert queue.limits.spent(first.session_hash)[0] > 0
 
 
-def test_a_job_that_takes_too_long_is_stopped(
-    client: Client, queue: TurnQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("seconds", "said"), [(1, "longer than"), (1000, "out of memory")])
+def test_a_job_that_takes_too_much_is_stopped(
+    client: Client,
+    queue: TurnQueue,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    said: str,
 ) -> None:
     """Whatever it is at: it reports no progress, and takes exceptions for its own."""
-    monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=1)))
-    stopped = threading.Event()
+    monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=seconds)))
+    started, stopped = threading.Event(), threading.Event()
     real = work.explain_picture
+    enough = memory.available
+    if seconds > 1:
+        monkeypatch.setattr(memory, "available", lambda: 0 if started.is_set() else enough())
 
     def endless(*args: Any) -> None:
         try:
+            started.set()
             while True:
                 with suppress(Exception):
                     time.sleep(0.01)
@@ -347,9 +358,10 @@ def test_a_job_that_takes_too_long_is_stopped(
             stopped.set()
 
     monkeypatch.setattr(work, "explain_picture", endless)
-    with pytest.raises(AppError, match="longer than"):
+    with pytest.raises(AppError, match=said):
         client.predict(handle_file(photo), level=2, api_name="/explain")
     assert stopped.is_set()
+    started.clear()
     monkeypatch.setattr(work, "explain_picture", real)
     monkeypatch.setattr(queue, "limits", Limits(Settings()))
     *_, record = client.predict(handle_file(photo), level=2, api_name="/explain")

@@ -34,6 +34,12 @@ def test_what_there_is_no_memory_for_is_not_tried(
     memory.check(10_000, 10_000)
 
 
+def test_a_job_is_stopped_when_memory_runs_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, stopped in ((None, False), (memory.LEAST, False), (memory.LEAST - 1, True)):
+        monkeypatch.setattr(memory, "available", lambda free=free: free)
+        assert bool(memory.short()) == stopped
+
+
 def test_a_container_has_what_it_is_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
