@@ -11,7 +11,7 @@ from leaderboard.analysis.bdrate import LEVEL
 from leaderboard.analysis.look import METRIC_NAMES, look_of
 from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import Results
-from leaderboard.pages.submit.words import link_html
+from leaderboard.pages.submit.words import method_parts
 
 from .boards import HERE, Board, Listed
 from .figure import in_theme
@@ -184,26 +184,14 @@ def method_html(board: Board, name: str) -> str:
 
 def _about(each: Listed) -> str:
     """What a submitter says of a method, as a list; nothing of it is trusted."""
-    method, entry = each.entry.method, each.entry
+    entry = each.entry
     parts = {
-        "Authors": escape(method.authors),
-        "Link": link_html(method.link),
-        "Code": link_html(method.code),
-        "Licence": escape(method.licence),
-        "Side information": _size(method.side_information_bytes, " for each picture"),
-        "Model": _size(method.model_bytes),
-        "Notes": escape(method.notes).replace("\n", "<br>"),
+        **method_parts(entry.method),
         "Lacking": escape("; ".join(entry.incomplete)),
         "Sent in": f"{entry.submitted_at:%Y-%m-%d}, number {entry.id}",
         "File": f"SHA-256 {escape(entry.digest[:16])}",
     }
     return "".join(f"<p>{name}: {value}</p>" for name, value in parts.items() if value)
-
-
-def _size(count: int | None, where: str = "") -> str:
-    if count is None:
-        return "not stated"
-    return f"{count:,} bytes{where}" if count else "none"
 
 
 def _source(results: Results) -> str:

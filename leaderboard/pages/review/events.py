@@ -18,7 +18,6 @@ from leaderboard.pages.context import BoardContext, from_this_page
 from leaderboard.pages.files import private_folder
 from leaderboard.pages.submit import words
 from leaderboard.pages.submit.submitting import results_of
-from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound, StoreError
 from leaderboard.store.records import Entry
 from leaderboard.submissions.doubts import doubts_of
@@ -38,7 +37,9 @@ QUEUES = {
     "others": ("rejected", "failed", "withdrawn", "superseded"),
 }
 """What a maintainer can look through, by the states of its entries."""
-REASON = "Say why: the submitter reads it."
+APPROVE, REJECT, WITHDRAW, REPLACE = "Approve", "Reject", "Withdraw", "Replace by it"
+DECISIONS = (APPROVE, REJECT, WITHDRAW, REPLACE)
+"""What a maintainer can decide: labels of the buttons."""
 WHICH = "Choose an entry first."
 NEWER = "Enter the number of the newer entry."
 MOST_REASON = 1000
@@ -102,60 +103,38 @@ class ReviewEvents:
         who = request, profile, key
         return self._answer(who, lambda _: (gr.skip(), *self._details(_number(entry))))
 
-    def approve(
-        self, request: gr.Request, profile: Profile, key: str, queue: str, entry: Any
-    ) -> Outputs:
-        """Put an entry on the board."""
-        who = request, profile, key
-        return self._decide(who, queue, entry, lambda store, id_, by: store.approve(id_, by))
-
-    def reject(
+    def decide(
         self,
         request: gr.Request,
         profile: Profile,
         key: str,
         queue: str,
         entry: Any,
-        reason: str,
-    ) -> Outputs:
-        """Keep an entry off the board; its submitter reads the reason."""
-
-        def act(store: Store, id_: int, by: str) -> None:
-            store.reject(id_, by, _reason(reason))
-
-        return self._decide((request, profile, key), queue, entry, act)
-
-    def withdraw(
-        self,
-        request: gr.Request,
-        profile: Profile,
-        key: str,
-        queue: str,
-        entry: Any,
-        reason: str,
-    ) -> Outputs:
-        """Take an entry off the board."""
-
-        def act(store: Store, id_: int, by: str) -> None:
-            store.withdraw_by_maintainer(id_, by, _reason(reason))
-
-        return self._decide((request, profile, key), queue, entry, act)
-
-    def supersede(
-        self,
-        request: gr.Request,
-        profile: Profile,
-        key: str,
-        queue: str,
-        entry: Any,
+        decision: Any,
+        reason: Any,
         newer: Any,
     ) -> Outputs:
-        """Let a newer entry take the place of an entry."""
+        """Bring an entry into another state. decision: a label of `DECISIONS`. reason: for its
+        submitter, where one is needed. newer: number of the entry that takes its place."""
 
-        def act(store: Store, id_: int, by: str) -> None:
-            store.supersede(id_, by, _newer(newer))
+        def decided(by: str) -> Outputs:
+            number, place = _number(entry), _number(newer)
+            if number is None:
+                raise SemcompError(WHICH)
+            store = self.context.store()
+            if decision == APPROVE:
+                store.approve(number, by)
+            elif decision == REJECT:
+                store.reject(number, by, _text(reason)[:MOST_REASON])
+            elif decision == WITHDRAW:
+                store.withdraw_by_maintainer(number, by, _text(reason)[:MOST_REASON])
+            elif decision == REPLACE and place is not None:
+                store.supersede(number, by, place)
+            else:
+                raise SemcompError(NEWER)
+            return self._choices(queue, number), *self._details(number)
 
-        return self._decide((request, profile, key), queue, entry, act)
+        return self._answer((request, profile, key), decided)
 
     def files(self, request: gr.Request, profile: Profile, key: str, entry: Any) -> Outputs:
         """Message, the file as it was sent, and the results if there are any."""
@@ -168,28 +147,12 @@ class ReviewEvents:
         except SemcompError as error:
             return words.says(str(error), "bad"), None
 
-    @property
-    def _store(self) -> Store:
-        return self.context.store()
-
     def _reviewer(self, request: gr.Request, profile: Profile, key: str) -> str:
         """Who acts. Raises AccessError for everybody who may not."""
         account = profile.username if profile is not None and from_this_page(request) else None
         return self.context.access.reviewer(
             _text(key), session=request.session_hash or "", account=account
         )
-
-    def _decide(
-        self, who: Caller, queue: str, entry: Any, act: Callable[[Store, int, str], object]
-    ) -> Outputs:
-        def decided(by: str) -> Outputs:
-            number = _number(entry)
-            if number is None:
-                raise SemcompError(WHICH)
-            act(self._store, number, by)
-            return self._choices(queue, number), *self._details(number)
-
-        return self._answer(who, decided)
 
     def _answer(self, who: Caller, made: Callable[[str], Outputs]) -> Outputs:
         """What `made` gives for the panel's entries and details, if the caller may review."""
@@ -241,11 +204,11 @@ class ReviewEvents:
     def _listed(self, queue: str, chosen: int | None) -> dict[str, Any]:
         """Choices and label for the entries of a queue and the one that is chosen."""
         states = QUEUES.get(queue, QUEUES["waiting"])
-        entries: list[Entry] = self._store.entries(states)
+        entries: list[Entry] = self.context.store().entries(states)
         choices = [(review.line(entry), entry.id) for entry in entries]
         ids = [entry.id for entry in entries]
         if chosen is not None and chosen not in ids:
-            choices.append((review.line(self._store.entry(chosen)), chosen))
+            choices.append((review.line(self.context.store().entry(chosen)), chosen))
         label = "Entries" if not entries else f"Entries ({len(entries)})"
         return {"choices": choices, "label": label}
 
@@ -253,7 +216,7 @@ class ReviewEvents:
         """Message, actions, reason, entry to replace it, files."""
         if entry_id is None:
             return "", gr.Column(visible=False), "", None, None
-        store = self._store
+        store = self.context.store()
         entry = store.entry(entry_id)
         results = results_of(store, entry_id)
         told = review.details_html(
@@ -266,7 +229,7 @@ class ReviewEvents:
         return told, gr.Column(visible=True), "", None, None
 
     def _files(self, entry_id: int) -> list[str]:
-        store = self._store
+        store = self.context.store()
         folder = private_folder()
         made = []
         results = results_of(store, entry_id)
@@ -285,25 +248,9 @@ class ReviewEvents:
         return made
 
 
-def _reason(value: Any) -> str:
-    """A reason. Raises SemcompError."""
-    text = _text(value)[:MOST_REASON]
-    if not text:
-        raise SemcompError(REASON)
-    return text
-
-
 def _text(value: Any) -> str:
     """A text without space around it; empty for what is none."""
     return value.strip() if isinstance(value, str) else ""
-
-
-def _newer(value: Any) -> int:
-    """The newer entry's number. Raises SemcompError."""
-    number = _number(value)
-    if number is None:
-        raise SemcompError(NEWER)
-    return number
 
 
 def _number(value: Any) -> int | None:

@@ -10,7 +10,16 @@ from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import words as submit_page_words
 
 from . import words
-from .events import MOST_REASON, QUEUES, ReviewEvents
+from .events import (
+    APPROVE,
+    DECISIONS,
+    MOST_REASON,
+    QUEUES,
+    REJECT,
+    REPLACE,
+    WITHDRAW,
+    ReviewEvents,
+)
 
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -55,10 +64,9 @@ def build_panel(page: gr.Blocks, context: BoardContext) -> None:
     queue.input(events.look_through, inputs[:2], outputs, **QUICK)
     for start in (entry.input, refresh.click(events.refresh, inputs, outputs, **QUICK).success):
         start(events.show, [key, entry], outputs, **QUICK)
-    buttons["approve"].click(events.approve, inputs, outputs, **QUICK)
-    buttons["reject"].click(events.reject, [*inputs, reason], outputs, **QUICK)
-    buttons["withdraw"].click(events.withdraw, [*inputs, reason], outputs, **QUICK)
-    buttons["supersede"].click(events.supersede, [*inputs, newer], outputs, **QUICK)
+    for decision in DECISIONS:
+        sent = [*inputs, buttons[decision], reason, newer]
+        buttons[decision].click(events.decide, sent, outputs, **QUICK)
     buttons["fetch"].click(events.files, [key, entry], [said, files], **QUICK)
     if access.hub:
         page.load(events.open, queue, outputs, **QUICK)
@@ -99,9 +107,9 @@ def _decisions() -> tuple[Any, ...]:
         )
         with gr.Row(elem_classes="tight"):
             buttons = {
-                "approve": _button("Approve", "review-approve", "primary"),
-                "reject": _button("Reject", "review-reject", "stop"),
-                "withdraw": _button("Withdraw", "review-withdraw", "stop"),
+                APPROVE: _button(APPROVE, "review-approve", "primary"),
+                REJECT: _button(REJECT, "review-reject", "stop"),
+                WITHDRAW: _button(WITHDRAW, "review-withdraw", "stop"),
                 "fetch": _button("Get its files", "review-fetch"),
             }
         files = gr.File(
@@ -115,7 +123,7 @@ def _decisions() -> tuple[Any, ...]:
                 None, label="Number of the newer entry", precision=0, elem_id="review-newer"
             )
             with gr.Row():
-                buttons["supersede"] = _button("Replace by it", "review-supersede")
+                buttons[REPLACE] = _button(REPLACE, "review-supersede")
     return actions, reason, newer, files, buttons
 
 

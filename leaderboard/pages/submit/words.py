@@ -90,7 +90,8 @@ def entry_html(entry: Entry, *, contact: str | None = None, heading: str = "") -
         lines += f"<p>Incomplete: {escape('; '.join(entry.incomplete[:8]))}.</p>"
     lines += f"<p>{badge(entry.kind)} <span>entry {entry.id}, {escape(entry.dataset)}</span></p>"
     parts = {
-        **_method(entry.method),
+        "Method": escape(entry.method.name),
+        **method_parts(entry.method),
         "Sent": _when(entry.submitted_at),
         "Decided": _when(entry.decided_at),
         "SHA-256": f"<code>{escape(entry.digest)}</code>",
@@ -102,6 +103,25 @@ def entry_html(entry: Entry, *, contact: str | None = None, heading: str = "") -
         parts["Replaced by"] = f"entry {entry.superseded_by}"
     told = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in parts.items() if value)
     return says(f"{heading or entry.method.name}: {state}", kind, f"{lines}<dl>{told}</dl>")
+
+
+def method_parts(method: Method) -> dict[str, str]:
+    """What a submitter says of a method, as HTML by heading; empty ones are for the caller."""
+    return {
+        "Authors": escape(method.authors),
+        "Link": link_html(method.link),
+        "Code": link_html(method.code),
+        "Licence": escape(method.licence),
+        "Side information": _size(method.side_information_bytes, " for each picture"),
+        "Model": _size(method.model_bytes),
+        "Notes": escape(method.notes).replace("\n", "<br>"),
+    }
+
+
+def _size(count: int | None, where: str = "") -> str:
+    if count is None:
+        return "not stated"
+    return f"{count:,} bytes{where}" if count else "none"
 
 
 def badge(kind: str) -> str:
@@ -138,23 +158,6 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -
         f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def _method(method: Method) -> dict[str, str]:
-    """A method's statements as HTML; empty ones are left out by the caller."""
-    sizes = {
-        "Side information": method.side_information_bytes,
-        "Model": method.model_bytes,
-    }
-    return {
-        "Method": escape(method.name),
-        "Authors": escape(method.authors),
-        "Link": link_html(method.link),
-        "Code": link_html(method.code),
-        "Licence": escape(method.licence),
-        "Notes": escape(method.notes),
-        **{name: "" if size is None else f"{size:,} bytes" for name, size in sizes.items()},
-    }
 
 
 def _when(moment: datetime | None) -> str:

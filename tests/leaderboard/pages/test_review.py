@@ -24,7 +24,7 @@ from leaderboard.pages import access
 from leaderboard.pages.access import Access, AccessError
 from leaderboard.pages.context import BoardContext, from_this_page
 from leaderboard.pages.review import words as review_page_words
-from leaderboard.pages.review.events import ReviewEvents
+from leaderboard.pages.review.events import APPROVE, DECISIONS, REJECT, ReviewEvents
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.store.database import Store, StoreError
 from leaderboard.store.models import SignInRow, WrongTokenRow
@@ -259,33 +259,30 @@ def ask(url: str, number: int, data: list[Any], session: str = "page") -> tuple[
         return error.code, error.read().decode()
 
 
-ARGUMENTS: dict[str, list[Any]] = {
-    "look_through": ["waiting"],
-    "refresh": ["waiting", 1],
-    "show": [1],
-    "approve": ["waiting", 1],
-    "reject": ["waiting", 1, "because"],
-    "withdraw": ["waiting", 1, "because"],
-    "supersede": ["waiting", 1, 1],
-    "files": [1],
-}
-"""What follows the key in each event that acts for a maintainer."""
+EVENTS: list[tuple[str, list[Any]]] = [
+    ("look_through", ["waiting"]),
+    ("refresh", ["waiting", 1]),
+    ("show", [1]),
+    *(("decide", ["waiting", 1, decision, "because", 1]) for decision in DECISIONS),
+    ("files", [1]),
+]
+"""Each event that acts for a maintainer, and what follows the key."""
 
 
 def test_every_event_of_the_panel_is_known_here(page: tuple[gr.Blocks, str]) -> None:
-    assert set(numbers(page[0])) == {*ARGUMENTS, "sign_in", "sign_out"}
+    assert set(numbers(page[0])) == {*dict(EVENTS), "sign_in", "sign_out"}
 
 
-@pytest.mark.parametrize("event", ARGUMENTS)
+@pytest.mark.parametrize(("event", "arguments"), EVENTS)
 def test_nobody_else_sees_or_does_anything(
-    page: tuple[gr.Blocks, str], board: Board, event: str
+    page: tuple[gr.Blocks, str], board: Board, event: str, arguments: list[Any]
 ) -> None:
     blocks, url = page
     elsewhere = board.context.access.sign_in(TOKEN, "", address="a", session="another page")
     keys = ["", "wrong", TOKEN, secrets.token_urlsafe(32), elsewhere, None, 7, {"key": 1}, ["x"]]
     before = board.store.entry(1)
     for key in keys:
-        _, said = ask(url, numbers(blocks)[event], [key, *ARGUMENTS[event]])
+        _, said = ask(url, numbers(blocks)[event], [key, *arguments])
         assert not [text for text in (*PRIVATE, "entry-1", ".csv") if text in said], (event, key)
         assert "Sign in as a maintainer" in said or "error" in said
     assert board.store.entry(1) == before and len(board.store.history(1)) == 1
@@ -310,10 +307,10 @@ def test_signed_in_over_http_and_hostile_text_is_escaped(
     assert len(key) > 40 and NAME in said and "&lt;b&gt;Ann" in said and "<b>Ann" not in said
     _, said = ask(url, number["show"], [key, 1], "mine")
     assert CONTACT in said and "onerror" in said and NOTES not in said and "<img" not in said
-    _, said = ask(url, number["reject"], [key, "waiting", 1, " "], "mine")
-    assert "Say why" in said and board.store.entry(1).state == "pending"
+    _, said = ask(url, number["decide"], [key, "waiting", 1, REJECT, " ", None], "mine")
+    assert "needs a reason" in said and board.store.entry(1).state == "pending"
     for strange in ("x", None, 10**30, [1], 99):
-        _, said = ask(url, number["approve"], [key, "waiting", strange], "mine")
+        _, said = ask(url, number["decide"], [key, "waiting", strange, APPROVE, "", None], "mine")
         assert '"data"' in said and board.store.entry(1).state == "pending"
     _, said = ask(url, number["files"], [key, 1], "mine")
     for file in json.loads(said)["data"][1]:
