@@ -35,7 +35,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Progress:
+class PointsDone:
     """So many points of so many are scored."""
 
     done: int
@@ -43,7 +43,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoringOutcome:
     """How it ended: with results, or with problems that the submitter can mend, or else with an
     error of this machine's own."""
 
@@ -74,16 +74,16 @@ class ScoringProcess:
         self._pipe = Connection(ours.detach())
         self._pipe.send(request)
 
-    def next(self, seconds: float) -> Progress | Outcome | None:
+    def next(self, seconds: float) -> PointsDone | ScoringOutcome | None:
         """What it says next, or None if it says nothing for so long."""
         try:
             if not self._pipe.poll(seconds):
                 return None
-            said: Progress | Outcome = self._pipe.recv()
+            said: PointsDone | ScoringOutcome = self._pipe.recv()
         except (EOFError, OSError):
             code = self._process.wait()
             end = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            return Outcome(error=f"the scoring process ended with {end}: out of memory?")
+            return ScoringOutcome(error=f"the scoring process ended with {end}: out of memory?")
         return said
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class ScoringProcess:
         self._pipe.close()
 
 
-def answer(request: Request, pipe: Connection) -> Outcome:
+def answer(request: Request, pipe: Connection) -> ScoringOutcome:
     """Score an upload, telling the pipe of every point."""
     from leaderboard.data.problems import Rejected
     from leaderboard.run.cache import CacheError
@@ -117,18 +117,18 @@ def answer(request: Request, pipe: Connection) -> Outcome:
             request.kept,
             jobs=request.jobs,
             ray=request.ray,
-            report=lambda done, total: pipe.send(Progress(done, total)),
+            report=lambda done, total: pipe.send(PointsDone(done, total)),
         )
         implausible = check_results(results, shape)
     except Rejected as error:
-        return Outcome(problems=tuple(str(each) for each in error.problems))
+        return ScoringOutcome(problems=tuple(str(each) for each in error.problems))
     except FilesRejected as error:
-        return Outcome(problems=error.problems)
+        return ScoringOutcome(problems=error.problems)
     except (CacheError, DatasetError, ScoringError, WorkerError, OSError) as error:
-        return Outcome(error=f"{type(error).__name__}: {error}")
+        return ScoringOutcome(error=f"{type(error).__name__}: {error}")
     if implausible:
-        return Outcome(problems=tuple(map(str, implausible)))
-    return Outcome(results)
+        return ScoringOutcome(problems=tuple(map(str, implausible)))
+    return ScoringOutcome(results)
 
 
 def main(descriptor: int) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,7 @@ from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, 
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, SEMC, IsolatedError
-from .submitted import (
-    SentFile,
-    SentPoint,
-    Submitted,
-    Upload,
-    UploadPoint,
-    close_decoders,
-)
+from .submitted import SentFile, SentPoint, Submitted, Upload, close_decoders
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
@@ -88,7 +82,7 @@ def rescore(
             else:
                 measured[point.image, point.quality] = stored
         if left:
-            codec = Submitted(upload.digest, upload.kind, [point.files for point in own])
+            codec = Submitted(upload.digest, upload.kind, own)
             tasks.append(Task(codec, picture, tuple(left), work))
     if report is not None:
         report(len(measured), len(points))
@@ -121,7 +115,7 @@ def rescore(
 def _results(
     upload: Upload,
     dataset: str,
-    wanted: list[tuple[Picture, list[UploadPoint]]],
+    wanted: list[tuple[Picture, list[SentPoint]]],
     measured: Mapping[tuple[str, Quality], dict[str, Any]],
     work: Mapping[str, Any],
 ) -> Results:
@@ -153,9 +147,9 @@ def _folder(kept: Path, digest: str) -> Path:
     return kept / digest[:32]
 
 
-def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[UploadPoint]]]:
+def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[SentPoint]]]:
     """Every picture of the data set that the upload has points of, with them."""
-    own: dict[str, list[UploadPoint]] = {}
+    own: dict[str, list[SentPoint]] = {}
     for point in upload.points:
         own.setdefault(point.image, []).append(point)
     strange = sorted(set(own) - {picture.name for picture in dataset.pictures})
@@ -168,55 +162,45 @@ def _carried(upload: Upload) -> Upload:
     """The upload with its files' bytes in it."""
 
     def carried(file: SentFile) -> SentFile:
-        return SentFile(file.name, _Bytes(file.read()))
+        return SentFile(file.name, partial(bytes, file.read()))
 
-    points = []
-    for point in upload.points:
-        picture = point.files.reconstruction
-        files = SentPoint(
-            carried(point.files.bitstream), None if picture is None else carried(picture)
+    points = (
+        replace(
+            point,
+            bitstream=carried(point.bitstream),
+            reconstruction=point.reconstruction and carried(point.reconstruction),
         )
-        points.append(replace(point, files=files))
+        for point in upload.points
+    )
     return replace(upload, points=tuple(points))
 
 
-@dataclass(frozen=True)
-class _Bytes:
-    """A file that travels with its task."""
-
-    data: bytes
-
-    def __call__(self) -> bytes:
-        """The bytes."""
-        return self.data
-
-
 def _key(
-    work: Mapping[str, Any], upload: Upload, picture: Picture, point: UploadPoint
+    work: Mapping[str, Any], upload: Upload, picture: Picture, point: SentPoint
 ) -> dict[str, Any]:
     """What decides the numbers of a point; the upload's hash stands for the bytes of its files."""
-    files = point.files
+    picture_file = point.reconstruction
     return {
         **work,
         "upload": upload.digest,
-        "bitstream": files.bitstream.name,
-        "reconstruction": None if files.reconstruction is None else files.reconstruction.name,
+        "bitstream": point.bitstream.name,
+        "reconstruction": picture_file and picture_file.name,
         "quality": point.quality,
         "picture": picture.sha256,
     }
 
 
-def _problem(outcome: Outcome, point: UploadPoint) -> str:
+def _problem(outcome: Outcome, point: SentPoint) -> str:
     """Why a file cannot be scored. Raises ScoringError where that is not the file's fault."""
     reason = outcome.problem or "no reason given"
     label = f"{IsolatedError.__name__}: "
     if not reason.startswith(label):
         raise ScoringError(f"{point.image} at quality {point.quality}: {reason}")
-    file = point.files.reconstruction or point.files.bitstream
+    file = point.reconstruction or point.bitstream
     return f"{file.name}: {reason.removeprefix(label)}"
 
 
-def _row(point: UploadPoint, measured: dict[str, Any], side_bytes: int, pixels: int) -> Row:
+def _row(point: SentPoint, measured: dict[str, Any], side_bytes: int, pixels: int) -> Row:
     """A point's row; times are left out, since nothing was coded here by the method itself."""
     size = measured["bytes"] + side_bytes
     times = dict.fromkeys(("encode_s", "decode_s", "encode_wall_s", "decode_wall_s"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -18,9 +19,8 @@ from leaderboard.codecs.base import CodecError, Seconds, read_pillow, write_pill
 from leaderboard.data.results import Quality
 from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import Inspected
-from leaderboard.submissions.shape import Limits as ArchiveLimits
 
-from .isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
+from .isolated import PICTURE, SEMC, Limits, Decoder, IsolatedError
 
 LIMITS = {
     PICTURE: Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0),
@@ -46,20 +46,16 @@ class SentFile:
 
 @dataclass(frozen=True)
 class SentPoint:
-    """One point. bitstream: whose length is the rate. reconstruction: a PNG; None where the
-    bitstream is a `.semc` file that is decoded here."""
+    """A point of an upload: which picture, at which quality, and its files.
 
-    bitstream: SentFile
-    reconstruction: SentFile | None
-
-
-@dataclass(frozen=True)
-class UploadPoint:
-    """A point of an upload: which picture, at which quality, and its files."""
+    bitstream: whose length is the rate. reconstruction: a PNG; None where the bitstream is a
+    `.semc` file that is decoded here.
+    """
 
     image: str
     quality: Quality
-    files: SentPoint
+    bitstream: SentFile
+    reconstruction: SentFile | None
 
 
 @dataclass(frozen=True)
@@ -73,21 +69,8 @@ class Upload:
     name: str
     digest: str
     kind: str
-    points: tuple[UploadPoint, ...]
+    points: tuple[SentPoint, ...]
     side_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class ArchiveMember:
-    """A file in an archive, read anew each time."""
-
-    path: Path
-    name: str
-
-    def __call__(self) -> bytes:
-        """Its bytes. Raises Rejected for a damaged archive, OSError where it is gone."""
-        with open_archive(self.path, ArchiveLimits()) as archive:
-            return read_member(archive, self.name, MEMBER_BYTES)
 
 
 def upload_of(path: Path, inspected: Inspected) -> Upload:
@@ -96,16 +79,28 @@ def upload_of(path: Path, inspected: Inspected) -> Upload:
     The side information that the submitter states belongs to every picture's rate; what is not
     stated counts as none, and the board shows that.
     """
-    points = []
-    for point in inspected.points:
-        picture = None
-        if point.reconstruction is not None:
-            picture = SentFile(point.reconstruction, ArchiveMember(path, point.reconstruction))
-        stream = SentFile(point.bitstream, ArchiveMember(path, point.bitstream))
-        points.append(UploadPoint(point.image, point.quality, SentPoint(stream, picture)))
-    kind = SEMC if all(p.reconstruction is None for p in inspected.points) else PICTURE
+
+    def sent(name: str) -> SentFile:
+        return SentFile(name, partial(_member, path, name))
+
+    points = [
+        SentPoint(
+            each.image,
+            each.quality,
+            sent(each.bitstream),
+            None if each.reconstruction is None else sent(each.reconstruction),
+        )
+        for each in inspected.points
+    ]
+    kind = SEMC if all(point.reconstruction is None for point in points) else PICTURE
     side_bytes = inspected.method.side_information_bytes or 0
     return Upload(inspected.method.name, inspected.digest, kind, tuple(points), side_bytes)
+
+
+def _member(path: Path, name: str) -> bytes:
+    """A file in an archive. Raises Rejected for a damaged archive, OSError where it is gone."""
+    with open_archive(path) as archive:
+        return read_member(archive, name, MEMBER_BYTES)
 
 
 class Submitted:
@@ -117,7 +112,11 @@ class Submitted:
     name = "submitted"
 
     def __init__(
-        self, digest: str, kind: str, points: Sequence[SentPoint], limits: Limits | None = None
+        self,
+        digest: str,
+        kind: str,
+        points: Sequence[SentPoint],
+        limits: Limits | None = None,
     ) -> None:
         self.digest, self.kind, self.points = digest, kind, tuple(points)
         self.limits = limits or LIMITS[kind]

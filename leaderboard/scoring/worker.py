@@ -22,7 +22,7 @@ from leaderboard.store.uploads import keep_days
 from semcomp.errors import DatasetError
 from semcomp.files import cache_folder
 
-from .process import Outcome, Progress, Request, ScoringProcess
+from .process import PointsDone, Request, ScoringOutcome, ScoringProcess
 from .rescore import forget
 
 LEASE_S = 120.0
@@ -172,13 +172,13 @@ def _do(work: _Work, job: Job) -> bool:
     return True
 
 
-def _watch(work: _Work, job: Job, process: ScoringProcess) -> Outcome | None:
+def _watch(work: _Work, job: Job, process: ScoringProcess) -> ScoringOutcome | None:
     """The outcome, or None if the worker has to stop first; notes progress, keeps the lease."""
-    progress, noted, told = Progress(0, 0), time.monotonic(), Progress(0, 0)
+    progress, noted, told = PointsDone(0, 0), time.monotonic(), PointsDone(0, 0)
     work.store.renew(job, 0, 0)
     while not work.stop.is_set():
         said = process.next(0.5)
-        if isinstance(said, Outcome):
+        if isinstance(said, ScoringOutcome):
             return said
         if said is not None:
             progress = said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from skimage import data
 
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.scoring.isolated import PICTURE, SEMC
-from leaderboard.scoring.submitted import SentFile, SentPoint, Upload, UploadPoint
+from leaderboard.scoring.submitted import SentFile, SentPoint, Upload
 from semcomp.pipeline import compress
 
 Pixels = NDArray[np.uint8]
@@ -50,20 +50,9 @@ def coarse(pixels: Pixels, step: int) -> Pixels:
     return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Here:
-    """Bytes as a file of an upload."""
-
-    data: bytes
-
-    def __call__(self) -> bytes:
-        """The bytes."""
-        return self.data
-
-
 def sent(name: str, data: bytes) -> SentFile:
     """A file of an upload that is in memory."""
-    return SentFile(name, Here(data))
+    return SentFile(name, partial(bytes, data))
 
 
 def pictures_sent(steps: tuple[int, ...] = (48, 16, 4), side_bytes: int = 0) -> Upload:
@@ -73,8 +62,8 @@ def pictures_sent(steps: tuple[int, ...] = (48, 16, 4), side_bytes: int = 0) -> 
         for step in steps:
             stream = name.encode() * (40000 // step // len(name))
             picture = sent(f"reconstructions/{step}/{name}.png", png(coarse(pixels, step)))
-            files = SentPoint(sent(f"bitstreams/{step}/{name}.bin", stream), picture)
-            points.append(UploadPoint(name, float(step), files))
+            file = sent(f"bitstreams/{step}/{name}.bin", stream)
+            points.append(SentPoint(name, float(step), file, picture))
     return _upload(PICTURE, points, side_bytes)
 
 
@@ -84,13 +73,13 @@ def semc_sent(levels: tuple[int, ...] = (1, 3)) -> Upload:
     for name, pixels in originals().items():
         for level in levels:
             file = sent(f"{level}/{name}.semc", compress(pixels, level, "uniform").data)
-            points.append(UploadPoint(name, level, SentPoint(file, None)))
+            points.append(SentPoint(name, level, file, None))
     return _upload(SEMC, points)
 
 
-def _upload(kind: str, points: list[UploadPoint], side_bytes: int = 0) -> Upload:
+def _upload(kind: str, points: list[SentPoint], side_bytes: int = 0) -> Upload:
     digest = hashlib.sha256()
     for point in points:
-        for file in (point.files.bitstream, point.files.reconstruction):
+        for file in (point.bitstream, point.reconstruction):
             digest.update(b"" if file is None else file.read())
     return Upload("A method", digest.hexdigest(), kind, tuple(points), side_bytes)

@@ -16,11 +16,11 @@ from leaderboard.analysis.bdrate import Comparison, Rank, compare, ranks
 from leaderboard.analysis.curves import NoCurve
 from leaderboard.data.results import METRICS, Results, to_frame
 from leaderboard.scoring.bd_rates import THIS, basis_of, bd_rate, bd_rates, comparison, update
-from leaderboard.scoring.synthetic import LIMITLESS
 from leaderboard.store.database import BdRate, Entry, Store, open_store
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 from tests.support.board_results import spread, without
+from tests.support.large_board import LIMITLESS
 from tests.support.store_samples import write_upload
 
 

@@ -22,12 +22,12 @@ from leaderboard.pages.board.boards import Boards, load_boards
 from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.ranking import matching, ranking
 from leaderboard.pages.board.view import MOST_SUBMITTED, PAGE, View, view_of
-from leaderboard.scoring.synthetic import LIMITLESS, fill_board, synthetic_results
 from leaderboard.store.database import Store, StoreError, open_store
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
 from tests.support.board_results import spread, without, write_folder
+from tests.support.large_board import LIMITLESS, fill_board, synthetic_results
 
 WIDE = {"here": "http://page/", "dark": False, "narrow": False}
 EVIL = '<img src=x onerror=alert(1)> =1+1, "codec"'

@@ -37,9 +37,9 @@ def with_reconstruction(upload: Upload, place: int, data: bytes) -> Upload:
     """The upload with other bytes for one picture, under another digest."""
     points = list(upload.points)
     point = points[place]
-    assert point.files.reconstruction is not None
-    file = sent(point.files.reconstruction.name, data)
-    points[place] = replace(point, files=replace(point.files, reconstruction=file))
+    assert point.reconstruction is not None
+    file = sent(point.reconstruction.name, data)
+    points[place] = replace(point, reconstruction=file)
     digest = hashlib.sha256(upload.digest.encode() + data).hexdigest()
     return replace(upload, points=tuple(points), digest=digest)
 
@@ -132,8 +132,8 @@ def test_what_is_this_machines_fault_is_not_the_submitters(
 ) -> None:
     upload = pictures_sent((16,))
     point = upload.points[0]
-    broken = replace(point.files, bitstream=replace(point.files.bitstream, read=Gone()))
-    upload = replace(upload, points=(replace(point, files=broken), *upload.points[1:]))
+    broken = replace(point, bitstream=replace(point.bitstream, read=Gone()))
+    upload = replace(upload, points=(broken, *upload.points[1:]))
     with pytest.raises(ScoringError, match="cannot read the upload: gone"):
         rescore(upload, dataset, tmp_path, jobs=0)
 

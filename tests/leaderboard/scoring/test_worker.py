@@ -14,7 +14,7 @@ import pytest
 
 from leaderboard.data.datasets import Dataset
 from leaderboard.scoring import worker
-from leaderboard.scoring.process import Outcome, Progress, ScoringProcess
+from leaderboard.scoring.process import PointsDone, ScoringOutcome, ScoringProcess
 from leaderboard.scoring.rescore import rescore
 from leaderboard.scoring.worker import run_worker, start_worker_thread
 from leaderboard.store.database import Entry, Job, Store, open_store
@@ -52,10 +52,10 @@ def archive(folder: Path, files: dict[str, bytes]) -> Path:
 def pictures_zip(folder: Path, steps: tuple[int, ...] = (64, 32, 16, 8)) -> Path:
     files = {}
     for point in pictures_sent(steps).points:
-        assert point.files.reconstruction is not None
+        assert point.reconstruction is not None
         name = f"{point.quality:g}/{point.image}"
-        files[f"reconstructions/{name}.png"] = point.files.reconstruction.read()
-        files[f"bitstreams/{name}.bin"] = point.files.bitstream.read()
+        files[f"reconstructions/{name}.png"] = point.reconstruction.read()
+        files[f"bitstreams/{name}.bin"] = point.bitstream.read()
     return archive(folder, files)
 
 
@@ -90,7 +90,7 @@ def test_pictures_and_semc_files_are_scored_and_wait_for_review(
     store: Store, dataset: Dataset, tmp_path: Path
 ) -> None:
     pictures = submit(store, dataset, pictures_zip(tmp_path))
-    semc = {p.files.bitstream.name: p.files.bitstream.read() for p in semc_sent((1, 2)).points}
+    semc = {p.bitstream.name: p.bitstream.read() for p in semc_sent((1, 2)).points}
     files = submit(store, dataset, archive(tmp_path, semc))
     assert {pictures.state, files.state} == {"scoring"}
     told = run(store, dataset, tmp_path)
@@ -230,7 +230,7 @@ def test_a_process_that_dies_is_reported_and_its_job_tried_again(
     store: Store, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Dying(ScoringProcess):
-        def next(self, seconds: float) -> Progress | Outcome | None:
+        def next(self, seconds: float) -> PointsDone | ScoringOutcome | None:
             self._process.kill()
             return super().next(seconds)
 
