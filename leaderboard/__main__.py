@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import typer
 
-from leaderboard.cli.bench_board import bench_board
 from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
@@ -42,7 +41,6 @@ app.add_typer(review, name="review")
 app.command()(submit)
 app.command()(submission)
 app.command()(worker)
-app.command()(bench_board)
 
 
 @app.callback()

@@ -15,7 +15,6 @@ from semcomp.cli.compress import compress, explain
 from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
 from semcomp.cli.options import use_one_blas_thread
-from semcomp.cli.tour import tour
 from semcomp.cli.train import train_app
 
 from .errors import SemcompError
@@ -33,7 +32,6 @@ app.command()(decompress)
 app.command()(info)
 app.command()(explain)
 app.command()(load)
-app.command()(tour)
 app.add_typer(train_app, name="train")
 
 

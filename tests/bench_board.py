@@ -1,4 +1,4 @@
-"""The command `python -m leaderboard bench-board`: how quickly a large board opens and filters."""
+"""How quickly a large board opens and filters: `python -m tests.bench_board`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import gradio as gr
 import typer
+from playwright.sync_api import Browser, sync_playwright
 
-if TYPE_CHECKING:
-    from leaderboard.store.database import Store
+from leaderboard.pages.board.boards import FOLDER, load_boards
+from leaderboard.pages.board.events import Events
+from leaderboard.pages.board.tab import CSS, build_tab
+from leaderboard.pages.board.view import TAB
+from leaderboard.scoring.bd_rates import update
+from leaderboard.store.database import Store, open_store
+from leaderboard.submissions.shape import DatasetShape
+from tests.conftest import CHROMIUM_ARGS, CHROMIUM_NAMES
+from tests.support.large_board import copy_bd_rates, fill_board
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FILTER = "group 13"
 REPEATS = 5
 COMPARED = 20
@@ -31,8 +39,6 @@ def bench_board(
     browser: Annotated[bool, typer.Option(help="measure in a browser too, if there is one")] = True,
 ) -> None:
     """Make a board of made-up methods on Kodak's 24 pictures and time what visitors wait for."""
-    from leaderboard.store.database import open_store
-
     with tempfile.TemporaryDirectory(prefix="semcomp-board-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,11 +55,6 @@ def bench_board(
 
 
 def _fill(folder: Path, methods: int, qualities: int) -> None:
-    from leaderboard.pages.board.boards import load_boards
-    from leaderboard.scoring.bd_rates import update
-    from leaderboard.scoring.synthetic import copy_bd_rates, fill_board
-    from leaderboard.submissions.shape import DatasetShape
-
     board = load_boards().boards["kodak"]
     anchors = [board.of(name) for name in board.anchors]
     started = time.perf_counter()
@@ -69,9 +70,6 @@ def _fill(folder: Path, methods: int, qualities: int) -> None:
 
 
 def _in_process(store: Store) -> None:
-    from leaderboard.pages.board.boards import FOLDER
-    from leaderboard.pages.board.events import Events
-
     events = Events(FOLDER, lambda: store)
     browser = {"here": "http://localhost/", "dark": False, "narrow": False}
     opened = _timed("open, nothing in memory", lambda: events.switch("", browser))
@@ -107,19 +105,10 @@ def _timed(label: str, work: Callable[[], Any], repeats: int = 1) -> Any:
 
 
 def _in_browser(store: Store) -> None:
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        executable = None
+    executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if executable is None:
-        print("in a browser: not measured (needs Chromium and the package playwright)")
+        print("in a browser: not measured (needs Chromium)")
         return
-    import gradio as gr
-
-    from leaderboard.pages.board.tab import CSS, FOLDER, build_tab
-    from leaderboard.pages.board.view import TAB
-
     with (
         gr.Blocks(analytics_enabled=False) as page,
         gr.Tabs() as tabs,
@@ -130,7 +119,7 @@ def _in_browser(store: Store) -> None:
     try:
         with sync_playwright() as playwright:
             opened = playwright.chromium.launch(
-                executable_path=executable, args=["--headless", "--no-sandbox", "--disable-gpu"]
+                executable_path=executable, args=list(CHROMIUM_ARGS)
             )
             _watch(opened, address)
             opened.close()
@@ -138,7 +127,7 @@ def _in_browser(store: Store) -> None:
         page.close()
 
 
-def _watch(browser: Any, address: str) -> None:
+def _watch(browser: Browser, address: str) -> None:
     """Time the page as a visitor sees it: a first visit, then more with the files in its cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
@@ -170,3 +159,7 @@ def _watch(browser: Any, address: str) -> None:
     for text in (FILTER, "self-reported", FILTER):
         _timed(f"browser, filter {text!r}", filtered(text))
     context.close()
+
+
+if __name__ == "__main__":
+    typer.run(bench_board)

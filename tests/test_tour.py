@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semcomp.__main__ import main
-from semcomp.cli import tour as tour_command
-from semcomp.cli.tour import LONG, STRIP, WIDTH, Film, captioned
-from tests import ROOT
+from tests import ROOT, tour
+from tests.tour import LONG, STRIP, WIDTH, Film, TourError, captioned
 
 
 def test_a_picture_gets_its_text_below() -> None:
@@ -38,12 +36,10 @@ def test_the_animation_keeps_pictures_and_times(tmp_path: Path) -> None:
             assert abs(made.convert("L").getpixel((10, 10)) - grey) < 8  # type: ignore[operator]
 
 
-def test_a_missing_browser_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(tour_command, "BROWSERS", ("no such browser",))
-    assert main(["tour", "http://127.0.0.1:9", "--out", str(tmp_path)]) == 1
-    assert "install Debian's `chromium`" in capsys.readouterr().err
+def test_a_missing_browser_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tour, "CHROMIUM_NAMES", ("no such browser",))
+    with pytest.raises(TourError, match="install Debian's `chromium`"):
+        tour.tour("http://127.0.0.1:9", tmp_path)
 
 
 def test_the_readme_opens_with_the_app_and_its_tour() -> None:

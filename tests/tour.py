@@ -1,4 +1,4 @@
-"""The command that photographs a running demo: tour.
+"""Photographs a running demo for the README: `python -m tests.tour URL`.
 
 It drives the page in Chromium as a visitor would and writes `app.png`, a result beside JPEG's, and
 `tour.webp`, an animation with a line of text under every picture. Nothing in them is drawn by hand:
@@ -12,15 +12,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Error, Page, sync_playwright
 
 from semcomp.errors import SemcompError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from playwright.sync_api import Page
+from tests.conftest import CHROMIUM_NAMES
 
 WINDOW = (1200, 860)
 """Pixels of the browser's window, width and height."""
@@ -30,7 +29,6 @@ LONG, SHORT = 2200, 140
 """Milliseconds a picture stands still, and one of a movement."""
 PATIENCE = 300_000
 """Milliseconds a result may take."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STRIP = 44
 """Pixels of the strip with the text."""
 
@@ -43,14 +41,12 @@ class TourError(SemcompError, OSError):
 class Film:
     """The pictures of the tour, each with its text and its time in milliseconds."""
 
-    frames: list[tuple[Image, str, int]] = field(default_factory=list)
+    frames: list[tuple[Image.Image, str, int]] = field(default_factory=list)
     cover: int = 0
     """Which of them `app.png` is."""
 
     def take(self, page: Page, text: str, milliseconds: int = LONG) -> None:
         """Add what the page shows now."""
-        from PIL import Image
-
         shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
         self.frames.append((shot, text, milliseconds))
 
@@ -78,13 +74,11 @@ def tour(
     quality: Annotated[int, typer.Option(min=1, max=100, help="of the animation")] = 70,
 ) -> None:
     """Photograph a running demo: a picture of a result and an animated tour."""
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError as error:
-        raise TourError("the tour needs Playwright: pip install 'semcomp[test]'") from error
-    browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    browser_path = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
     if browser_path is None:
-        raise TourError(f"no browser found ({', '.join(BROWSERS)}): install Debian's `chromium`")
+        raise TourError(
+            f"no browser found ({', '.join(CHROMIUM_NAMES)}): install Debian's `chromium`"
+        )
     out.mkdir(parents=True, exist_ok=True)
     film = Film()
     with sync_playwright() as playwright:
@@ -109,10 +103,8 @@ def tour(
         print(f"{out / name}: {(out / name).stat().st_size:,} bytes")
 
 
-def captioned(shot: Image, text: str) -> Image:
+def captioned(shot: Image.Image, text: str) -> Image.Image:
     """A picture reduced to the tour's width, with its text in a strip below."""
-    from PIL import Image, ImageDraw, ImageFont
-
     height = round(shot.height * WIDTH / shot.width)
     picture = Image.new("RGB", (WIDTH, height + STRIP), "#0f172a")
     picture.paste(shot.resize((WIDTH, height), Image.Resampling.LANCZOS))
@@ -253,3 +245,7 @@ def _still(page: Page) -> None:
         if now == before:
             return
         before = now
+
+
+if __name__ == "__main__":
+    typer.run(tour)

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,9 +96,7 @@ def show(
         entry = store.entry(id)
         data = _plain(entry)
         data["history"] = [
-            {"at": each.at.isoformat(), "by": each.by, "action": each.action}
-            | {"before": each.before, "after": each.after, "reason": each.reason}
-            for each in store.history(id)
+            {**asdict(each), "at": each.at.isoformat()} for each in store.history(id)
         ]
         scores = None
         with suppress(NotFound):  # still to be scored
@@ -183,22 +182,7 @@ def _tell(store: Store, id: int) -> None:
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
-    """An entry in JSON's types."""
-    return {
-        "id": entry.id,
-        "state": entry.state,
-        "kind": entry.kind,
-        "method": entry.method.to_json(),
-        "sha256": entry.digest,
-        "submitted_at": entry.submitted_at.isoformat(),
-        "decided_at": None if entry.decided_at is None else entry.decided_at.isoformat(),
-        "decided_by": entry.decided_by,
-        "reason": entry.reason,
-        "incomplete": list(entry.incomplete),
-        "progress": entry.progress,
-        "replaces": entry.replaces,
-        "superseded_by": entry.superseded_by,
-    }
+    return {**entry.to_json(), "decided_by": entry.decided_by}
 
 
 def _means(results: Results) -> list[dict[str, Any]]:
@@ -220,7 +204,7 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     """An entry as lines; what is not known is left out."""
     for name, value in data.items():
         if name == "method":
-            yield from _lines(value)
+            yield from _lines({key: value[key] for key in value if key != "dataset"})
         elif name == "history":
             yield "history:"
             for event in value:

@@ -101,7 +101,7 @@ def submission(
     except StoreError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    print(json.dumps(_record(entry), indent=1, ensure_ascii=False) if as_json else _lines(entry))
+    print(json.dumps(entry.to_json(), indent=1, ensure_ascii=False) if as_json else _lines(entry))
 
 
 def _shape(dataset: str) -> DatasetShape:
@@ -154,8 +154,8 @@ def _store(inspected: Inspected, file: Path, replaces: str | None, as_json: bool
             typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        state = receipt.entry.state
-        print(json.dumps({"receipt": receipt.token, "entry": receipt.entry.id, "state": state}))
+        answer = {"receipt": receipt.token, **receipt.entry.to_json()}
+        print(json.dumps(answer, indent=1, ensure_ascii=False))
         return
     _say(inspected, as_json)
     print(f"Entry {receipt.entry.id} is {receipt.entry.state}.")
@@ -178,13 +178,7 @@ def _tell(rejected: Rejected, as_json: bool) -> None:
 def _say(inspected: Inspected, as_json: bool) -> None:
     """What was found right."""
     if as_json:
-        data = {
-            "problems": [],
-            "kind": inspected.kind,
-            "method": inspected.method.to_json(),
-            "sha256": inspected.digest,
-            "incomplete": list(inspected.incomplete),
-        }
+        data = {"problems": [], **inspected.to_json()}
         print(json.dumps(data, indent=1, ensure_ascii=False))
         return
     points = inspected.points if inspected.results is None else inspected.results.rows
@@ -193,23 +187,6 @@ def _say(inspected: Inspected, as_json: bool) -> None:
         print(f"  incomplete: {line}")
     if inspected.incomplete:
         print("  It can be submitted, and stands on the board as incomplete, without a rank.")
-
-
-def _record(entry: Entry) -> dict[str, object]:
-    return {
-        "entry": entry.id,
-        "state": entry.state,
-        "kind": entry.kind,
-        "method": entry.method.to_json(),
-        "dataset": entry.dataset,
-        "sha256": entry.digest,
-        "submitted_at": entry.submitted_at.isoformat(),
-        "decided_at": None if entry.decided_at is None else entry.decided_at.isoformat(),
-        "reason": entry.reason,
-        "incomplete": list(entry.incomplete),
-        "progress": entry.progress,
-        "superseded_by": entry.superseded_by,
-    }
 
 
 def _lines(entry: Entry) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -96,8 +96,12 @@ class Entries(Database):
                 each.claim = None
             session.flush()  # before the new entry claims what may be the same file
             token = new_receipt()
-            row = _row(inspected, content, old)
-            row.submitter, row.receipt, row.submitted_at = submitter, receipt_hash(token), now
+            row = EntryRow(
+                **_columns(inspected, content, old),
+                submitter=submitter,
+                receipt=receipt_hash(token),
+                submitted_at=now,
+            )
             session.add(row)
             session.flush()
             session.add(ContactRow(entry_id=row.id, contact=inspected.method.contact))
@@ -109,7 +113,16 @@ class Entries(Database):
             store_upload(session, row.id, upload, inspected.digest)
             for each in given_up:
                 each.superseded_by = row.id
-                _replaced(session, each, now)
+                reason = "replaced by its submitter"
+                change(
+                    session,
+                    each,
+                    "superseded",
+                    at=now,
+                    by=SUBMITTER,
+                    action="replace",
+                    reason=reason,
+                )
             session.flush()
             return Receipt(token, read(session, row.id))
 
@@ -173,27 +186,22 @@ class Entries(Database):
             return purge_old(session, now - timedelta(days=days), now)
 
 
-def _replaced(session: Session, row: EntryRow, now: datetime) -> None:
-    reason = "replaced by its submitter"
-    change(session, row, "superseded", at=now, by=SUBMITTER, action="replace", reason=reason)
-
-
-def _row(inspected: Inspected, content: str, old: EntryRow | None) -> EntryRow:
+def _columns(inspected: Inspected, content: str, old: EntryRow | None) -> dict[str, Any]:
     """A new entry as the checks describe it. old: the one it replaces."""
     # One that waits to take the place of the same contents leaves the claim to it till then.
     waits = old is not None and old.claim in (content, inspected.digest)
-    return EntryRow(
-        state="pending" if inspected.kind == "self-reported" else "scoring",
-        kind=inspected.kind,
-        dataset=inspected.method.dataset,
-        method=inspected.method.to_json(contact=False),
-        digest=inspected.digest,
-        content=content,
-        claim=None if waits else content,
-        reason="",
-        incomplete=list(inspected.incomplete),
-        replaces=None if old is None else old.id,
-    )
+    return {
+        "state": "pending" if inspected.kind == "self-reported" else "scoring",
+        "kind": inspected.kind,
+        "dataset": inspected.method.dataset,
+        "method": inspected.method.to_json(contact=False),
+        "digest": inspected.digest,
+        "content": content,
+        "claim": None if waits else content,
+        "reason": "",
+        "incomplete": list(inspected.incomplete),
+        "replaces": None if old is None else old.id,
+    }
 
 
 def _replaceable(session: Session, receipt: str) -> EntryRow:
@@ -211,10 +219,10 @@ def _refuse_duplicate(session: Session, same: ColumnElement[bool], old: EntryRow
     query = select(EntryRow.id, EntryRow.state, EntryRow.replaces).where(
         same, EntryRow.state.in_(ACTIVE)
     )
-    for found in session.execute(query):
-        if old is not None and (found.id == old.id or found.replaces == old.id):
+    for twin in session.execute(query):
+        if old is not None and old.id in (twin.id, twin.replaces):
             continue
-        where = "on the board" if found.state == "approved" else "waiting for review"
+        where = "on the board" if twin.state == "approved" else "waiting for review"
         raise Duplicate(
             f"this very file is {where} already: send a changed file, or replace your own entry "
             "with its receipt"

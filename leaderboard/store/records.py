@@ -12,6 +12,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -50,6 +51,27 @@ class Entry:
     progress: tuple[int, int] | None
     superseded_by: int | None
     replaces: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What programs are told of it, in JSON's types; docs/submitting has its keys.
+
+        Who decided is for maintainers alone, and left out.
+        """
+        return {
+            "id": self.id,
+            "state": self.state,
+            "kind": self.kind,
+            "dataset": self.dataset,
+            "sha256": self.digest,
+            "method": self.method.to_json(),
+            "submitted_at": self.submitted_at.isoformat(),
+            "decided_at": self.decided_at and self.decided_at.isoformat(),
+            "reason": self.reason,
+            "incomplete": list(self.incomplete),
+            "progress": self.progress and list(self.progress),
+            "replaces": self.replaces,
+            "superseded_by": self.superseded_by,
+        }
 
 
 @dataclass(frozen=True)

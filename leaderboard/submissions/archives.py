@@ -21,7 +21,7 @@ from typing import IO
 
 from leaderboard.data.problems import Problem, Rejected, describe
 
-from .shape import Limits, megabytes
+from .shape import UploadLimits, megabytes
 
 __all__ = ["Archive", "Member", "open_archive", "read_member", "stream_member"]
 
@@ -72,7 +72,7 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path: Path, limits: Limits = Limits()) -> Iterator[Archive]:  # noqa: B008
+def open_archive(path: Path, limits: UploadLimits = UploadLimits()) -> Iterator[Archive]:  # noqa: B008
     """Open an archive and judge its directory. Raises Rejected with every problem of it."""
     with path.open("rb") as stream:
         count = _check_ends(stream, limits)
@@ -144,7 +144,7 @@ def too_large(name: str, image: str | None, size: int) -> Problem:
     return Problem(describe(name), image, f"more than {megabytes(size - 1)}", "a smaller file")
 
 
-def _check_ends(stream: IO[bytes], limits: Limits) -> int:
+def _check_ends(stream: IO[bytes], limits: UploadLimits) -> int:
     """Judge an archive by its size, its start and its end; gives the number of members.
 
     zipfile reads the whole directory into memory whatever it holds, so its size comes first.
@@ -191,7 +191,7 @@ def _check_ends(stream: IO[bytes], limits: Limits) -> int:
     return int(count)
 
 
-def _member_problems(member: zipfile.ZipInfo, limits: Limits) -> Iterator[Problem]:
+def _member_problems(member: zipfile.ZipInfo, limits: UploadLimits) -> Iterator[Problem]:
     name, original = member.filename, member.orig_filename
     where = describe(original)
     parts = name.removesuffix("/").split("/")

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.results import Results
@@ -24,15 +25,15 @@ from .layout import Layout, find_layout
 from .method import Method
 from .payloads import Payloads, check_payloads
 from .reading import read_records, read_text, to_results
-from .shape import DatasetShape, Limits
+from .shape import DatasetShape, UploadLimits
 
 __all__ = [
     "KINDS",
     "DatasetShape",
     "Inspected",
-    "Limits",
     "Method",
     "Point",
+    "UploadLimits",
     "carried_method",
     "inspect",
 ]
@@ -78,6 +79,15 @@ class Inspected:
     incomplete: tuple[str, ...] = ()
     content: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """What programs are told of it, in JSON's types, under the names of `Entry.to_json`."""
+        return {
+            "kind": self.kind,
+            "method": self.method.to_json(),
+            "sha256": self.digest,
+            "incomplete": list(self.incomplete),
+        }
+
 
 _TELLING = [name for name in COLUMNS if name not in ("encode_s", "decode_s")]
 """Columns that count for the content: the same results, timed again, are the same results."""
@@ -107,7 +117,7 @@ def inspect(
     path: Path,
     method: Method,
     dataset: DatasetShape,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: UploadLimits = UploadLimits(),  # noqa: B008
 ) -> Inspected:
     """Read and check a submission; what kind it is follows from its contents, not from its name.
 
@@ -143,7 +153,7 @@ def inspect(
 
 def carried_method(
     path: Path,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: UploadLimits = UploadLimits(),  # noqa: B008
 ) -> Method | None:
     """The description that a submission brings along, if it does.
 

@@ -24,7 +24,7 @@ from leaderboard.data.rows import (
 
 from .checks import row_problems
 from .method import Method
-from .shape import DatasetShape, Limits, megabytes
+from .shape import DatasetShape, UploadLimits, megabytes
 
 _LONGEST_S = 1e6
 _MEAN_ROUNDING = {
@@ -35,7 +35,7 @@ _MEAN_ROUNDING = {
 than those of the rows."""
 
 
-def read_text(path: Path, limits: Limits) -> str:
+def read_text(path: Path, limits: UploadLimits) -> str:
     """The text of a results file. Raises Rejected for one that is too large or no UTF-8."""
     size = path.stat().st_size
     if size > limits.results_bytes:
@@ -56,7 +56,7 @@ def read_text(path: Path, limits: Limits) -> str:
     return text
 
 
-def read_records(text: str, shape: DatasetShape, limits: Limits) -> Records:
+def read_records(text: str, shape: DatasetShape, limits: UploadLimits) -> Records:
     """The rows as they stand: JSON if the text starts so, else CSV. Raises Rejected."""
     most = len(shape.sizes) * limits.qualities
     json = text.lstrip()[:1] in ("{", "[")

@@ -63,7 +63,7 @@ class DatasetShape:
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     """What a submission may hold at most; checked before anything is unpacked or parsed.
 
     upload_bytes: of an archive. results_bytes: of a results file. members: files and folders in

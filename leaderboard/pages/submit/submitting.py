@@ -18,7 +18,7 @@ from leaderboard.data.results import Results
 from leaderboard.pages.context import BoardContext
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound
-from leaderboard.store.records import Entry, Receipt
+from leaderboard.store.records import Receipt
 from leaderboard.submissions.inspection import Inspected, carried_method, inspect
 from leaderboard.submissions.method import Method
 from semcomp.errors import SemcompError
@@ -119,15 +119,9 @@ class SubmitApi(Submitting):
         with _for_programs():
             if check_only:
                 self.count(file, request, profile)
-                inspected = self.inspect(file, method)
-                return {
-                    "stored": False,
-                    "kind": inspected.kind,
-                    "digest": inspected.digest,
-                    "incomplete": list(inspected.incomplete),
-                }
+                return {"stored": False, **self.inspect(file, method).to_json()}
             receipt = self.add(file, method, replaces, request, profile)
-            return {"stored": True, "receipt": receipt.token, **entry_record(receipt.entry)}
+            return {"stored": True, "receipt": receipt.token, **receipt.entry.to_json()}
 
     def submission(self, receipt: str) -> dict[str, Any]:
         """What became of results that were sent: state, progress, reason, and the scores if any.
@@ -140,7 +134,7 @@ class SubmitApi(Submitting):
             entry = store.lookup(_receipt(receipt))
             results = results_of(store, entry.id)
             scores = None if results is None else results.to_json()
-            return {**entry_record(entry), "results": scores}
+            return {**entry.to_json(), "results": scores}
 
     def withdraw(self, receipt: str) -> dict[str, Any]:
         """Take back results that were sent; the board shows them no more.
@@ -149,7 +143,7 @@ class SubmitApi(Submitting):
             receipt: as /submit gave it.
         """
         with _for_programs():
-            return entry_record(self.context.store().withdraw(_receipt(receipt)))
+            return self.context.store().withdraw(_receipt(receipt)).to_json()
 
 
 def results_of(store: Store, entry_id: int) -> Results | None:
@@ -159,24 +153,6 @@ def results_of(store: Store, entry_id: int) -> Results | None:
     except NotFound:
         store.entry(entry_id)  # if that is what is not there
         return None
-
-
-def entry_record(entry: Entry) -> dict[str, Any]:
-    """An entry in JSON's types, without its contact."""
-    return {
-        "id": entry.id,
-        "state": entry.state,
-        "kind": entry.kind,
-        "dataset": entry.dataset,
-        "digest": entry.digest,
-        "method": entry.method.to_json(),
-        "submitted_at": entry.submitted_at.isoformat(),
-        "decided_at": entry.decided_at.isoformat() if entry.decided_at else None,
-        "reason": entry.reason,
-        "incomplete": list(entry.incomplete),
-        "progress": list(entry.progress) if entry.progress else None,
-        "superseded_by": entry.superseded_by,
-    }
 
 
 def path_of(upload: Any) -> Path:

@@ -18,10 +18,10 @@ from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.tab import CSS, build_tab
 from leaderboard.pages.board.view import TAB
 from leaderboard.scoring.bd_rates import basis_of
-from leaderboard.scoring.synthetic import fill_board
 from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.shape import DatasetShape
 from tests.support.board_results import write_folder
+from tests.support.large_board import fill_board
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

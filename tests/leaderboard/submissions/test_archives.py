@@ -14,8 +14,8 @@ from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import (
     RE_DECODED,
     RECOMPUTED,
-    Limits,
     Method,
+    UploadLimits,
     carried_method,
     inspect,
 )
@@ -121,15 +121,18 @@ def test_carried_method(tmp_path):
 def test_limits_are_those_given(tmp_path):
     path = written(tmp_path, pairs())
     for limits, message in (
-        (Limits(upload_bytes=1000), "file: found .* bytes; expected at most 1,000 bytes"),
-        (Limits(members=3), "file: found 16 files and folders; expected at most 3"),
-        (Limits(unpacked_bytes=2000), "when unpacked; expected at most 2,000 bytes"),
-        (Limits(small_bytes=10, expansion=1), "when unpacked; expected at most 1 times its packed"),
+        (UploadLimits(upload_bytes=1000), "file: found .* bytes; expected at most 1,000 bytes"),
+        (UploadLimits(members=3), "file: found 16 files and folders; expected at most 3"),
+        (UploadLimits(unpacked_bytes=2000), "when unpacked; expected at most 2,000 bytes"),
+        (
+            UploadLimits(small_bytes=10, expansion=1),
+            "unpacked; expected at most 1 times its packed",
+        ),
     ):
         with pytest.raises(Rejected, match=message), open_archive(path, limits):
             pass
     with pytest.raises(Rejected, match="quality: found 4 of them; expected at most 3"):
-        inspect(path, Method.from_json(METHOD), KODAK, Limits(qualities=3))
+        inspect(path, Method.from_json(METHOD), KODAK, UploadLimits(qualities=3))
 
 
 def test_reading_is_bounded(tmp_path):
