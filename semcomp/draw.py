@@ -51,8 +51,8 @@ def overlay(
     height, width = image.shape[:2]
     factor = min(SHOWN_WIDTH / width, _TALLEST / height)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    shown = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
-    luma = np.asarray(shown.convert("L"), np.float32)[..., None]
+    small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    luma = np.asarray(small.convert("L"), np.float32)[..., None]
     colour = IMPORTANCE[upsample_grey(grey, size[1], size[0])].astype(np.float32)
     # The picture also modulates the colour, so that dark and bright parts stay apart in it.
     light = (1 - _MAP_SHARE) * luma + _MAP_SHARE * colour * (0.6 + 0.4 * luma / 255)

@@ -230,11 +230,7 @@ def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _places(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Place of every codec in every column of (codecs, draws): 1 + how many are better."""
-    draws = np.ascontiguousarray(values.T)
-    order = np.argsort(draws, axis=1)
-    ascending = np.take_along_axis(draws, order, 1)
-    first = np.zeros(draws.shape, np.int64)  # of those with the same value
-    first[:, 1:] = np.where(ascending[:, 1:] > ascending[:, :-1], np.arange(1, draws.shape[1]), 0)
-    places = np.empty_like(first)
-    np.put_along_axis(places, order, 1 + np.maximum.accumulate(first, axis=1), 1)
-    return places.T
+    from scipy.stats import rankdata
+
+    places: NDArray[np.int64] = rankdata(values, "min", axis=0).astype(np.int64)
+    return places

@@ -23,13 +23,13 @@ from semcomp.files import ROOT
 
 @dataclass(frozen=True)
 class Request:
-    """What to score. path: of the upload. kept: folder of finished points. jobs, ray: see
+    """What to score. path: of the upload. folder: of finished points. jobs, ray: see
     `rescore`."""
 
     path: Path
     method: Method
     dataset: Dataset
-    kept: Path
+    folder: Path
     jobs: int = 0
     ray: str | None = None
 
@@ -114,7 +114,7 @@ def answer(request: Request, pipe: Connection) -> ScoringOutcome:
         results = rescore(
             upload,
             request.dataset,
-            request.kept,
+            request.folder,
             jobs=request.jobs,
             ray=request.ray,
             report=lambda done, total: pipe.send(PointsDone(done, total)),

@@ -50,7 +50,7 @@ class ScoringError(SemcompError, RuntimeError):
 def rescore(
     upload: Upload,
     dataset: Dataset,
-    kept: Path,
+    folder: Path,
     *,
     jobs: int = 1,
     ray: str | None = None,
@@ -58,7 +58,7 @@ def rescore(
 ) -> Results:
     """Score all points of an upload.
 
-    dataset: the originals. kept: folder of finished points, see `forget`. jobs: processes on this
+    dataset: the originals. folder: of finished points, see `forget`. jobs: processes on this
     machine; 0 works in this one. ray: address of a Ray cluster in their place.
 
     Raises FilesRejected with every file that cannot be scored, at most `MOST_PROBLEMS`;
@@ -68,7 +68,7 @@ def rescore(
     if ray is not None:  # the upload's file is on this machine alone
         upload = _carried(upload)
     wanted = _wanted(upload, dataset)
-    cache = PointCache(_folder(kept, upload.digest))
+    cache = PointCache(_own_folder(folder, upload.digest))
     work = identity(Submitted(upload.digest, upload.kind, []))
     measured: dict[tuple[str, Quality], dict[str, Any]] = {}
     tasks, points = [], {}
@@ -124,8 +124,8 @@ def _results(
     for picture, own in wanted:
         height, width = picture.load().shape[:2]
         for point in own:
-            found = measured[point.image, point.quality]["point"]
-            rows.append(_row(point, found, upload.side_bytes, height * width))
+            score = measured[point.image, point.quality]["point"]
+            rows.append(_row(point, score, upload.side_bytes, height * width))
     provenance = {
         "kind": KINDS[upload.kind],
         "upload": upload.digest,
@@ -138,13 +138,13 @@ def _results(
         raise FilesRejected([str(error)]) from error
 
 
-def forget(digest: str, kept: Path) -> None:
+def forget(digest: str, folder: Path) -> None:
     """Remove the finished points of an upload whose results are stored elsewhere now."""
-    shutil.rmtree(_folder(kept, digest), ignore_errors=True)
+    shutil.rmtree(_own_folder(folder, digest), ignore_errors=True)
 
 
-def _folder(kept: Path, digest: str) -> Path:
-    return kept / digest[:32]
+def _own_folder(folder: Path, digest: str) -> Path:
+    return folder / digest[:32]
 
 
 def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[SentPoint]]]:

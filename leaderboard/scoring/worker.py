@@ -45,7 +45,7 @@ class _Work:
     store: Store
     stop: threading.Event
     datasets: Callable[[str], Dataset]
-    kept: Path
+    folder: Path
     jobs: int
     ray: str | None
     report: Callable[[str], object]
@@ -59,7 +59,7 @@ def run_worker(
     ray: str | None = None,
     report: Callable[[str], object] = print,
     datasets: Callable[[str], Dataset] = load_dataset,
-    kept: Path | None = None,
+    folder: Path | None = None,
     jobs: int = 0,
 ) -> int:
     """Score queued entries until `stop` is set; returns how many were decided.
@@ -67,14 +67,14 @@ def run_worker(
     once: return as soon as the queue is empty or a job cannot be done here. ray: address of a Ray
     cluster that does the work. jobs: processes per upload on this machine, 0 for the one that every
     upload gets anyway. report: told a line about every job. datasets: gives the originals of a data
-    set by its name. kept: folder of finished points; default `scoring` of the cache folder.
+    set by its name. folder: of finished points; default `scoring` of the cache folder.
 
     A job is finished, or failed with the problems that its submitter can mend. One that this
     machine cannot do (no originals, no memory) stays queued; the report says why.
     """
     stop = stop or threading.Event()
-    kept = kept or cache_folder() / "scoring"
-    work = _Work(store, stop, datasets, kept, jobs, ray, report)
+    folder = folder or cache_folder() / "scoring"
+    work = _Work(store, stop, datasets, folder, jobs, ray, report)
     name = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 100_000}"
     decided, purged = 0, -math.inf
     while not stop.is_set():
@@ -106,7 +106,7 @@ def start_worker_thread(
     ray: str | None = None,
     report: Callable[[str], object] = print,
     datasets: Callable[[str], Dataset] = load_dataset,
-    kept: Path | None = None,
+    folder: Path | None = None,
 ) -> threading.Event:
     """Score in the background of a page, in processes of their own, until the event is set.
 
@@ -115,7 +115,7 @@ def start_worker_thread(
     stop = threading.Event()
 
     def work() -> None:
-        run_worker(store, stop=stop, ray=ray, report=report, datasets=datasets, kept=kept)
+        run_worker(store, stop=stop, ray=ray, report=report, datasets=datasets, folder=folder)
 
     threading.Thread(target=work, name="scoring", daemon=True).start()
     return stop
@@ -141,7 +141,7 @@ def _do(work: _Work, job: Job) -> bool:
         work.report(f"{label} waits, the originals of {entry.dataset} are not here: {error}")
         return False
     with work.store.upload(entry.id) as path:
-        request = Request(path, entry.method, dataset, work.kept, work.jobs, work.ray)
+        request = Request(path, entry.method, dataset, work.folder, work.jobs, work.ray)
         try:
             process = ScoringProcess(request)
         except OSError as error:
@@ -163,11 +163,11 @@ def _do(work: _Work, job: Job) -> bool:
         return False
     if outcome.results is None:
         work.store.fail(job, outcome.problems)
-        forget(entry.digest, work.kept)
+        forget(entry.digest, work.folder)
         work.report(f"{label} has {len(outcome.problems)} problems")
         return True
     work.store.finish(job, outcome.results)
-    forget(entry.digest, work.kept)
+    forget(entry.digest, work.folder)
     work.report(f"{label} is scored")
     return True
 

@@ -160,10 +160,16 @@ def _copy(source: Connection, target: Connection, *, private: bool, salted: bool
     revision = BoardRow.revision + board.revision + 1
     salt = {"salt": board.salt} if salted else {}
     target.execute(update(BoardRow).values(revision=revision, **salt))
-    for name in (
-        *("entries", "contacts", "results", "uploads", "upload_chunks"),
-        *("jobs", "bd_rates", "history"),
-    ):
+    for name in [
+        "entries",
+        "contacts",
+        "results",
+        "uploads",
+        "upload_chunks",
+        "jobs",
+        "bd_rates",
+        "history",
+    ]:
         instead = ({} if private else _PUBLIC.get(name, {})) | (
             _UNCLAIMED if name == "jobs" else {}
         )

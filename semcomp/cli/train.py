@@ -5,6 +5,7 @@ Like those of `__main__.py` they import what they need themselves.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ say = partial(print, flush=True)
 
 @train_app.command("codec")
 def train_codec(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Option(help="folder of training pictures, or a data set such as cifar-100"),
@@ -85,26 +87,14 @@ def train_codec(
     import torch
 
     from semcomp.networks.codec import PRESETS
-    from semcomp.training.codec.options import options_from, parse_setting
+    from semcomp.training.codec.options import TrainOptions, options_from, parse_setting
     from semcomp.training.codec.parallel import training_device
     from semcomp.training.codec.run import train
 
     if preset is not None and preset not in PRESETS:
         raise typer.BadParameter(f"no preset {preset!r}: use {', '.join(PRESETS)}")
-    given = {
-        "preset": preset,
-        "data": data,
-        "minutes": minutes,
-        "lr": lr,
-        "decay": decay,
-        "seed": seed,
-        "precision": precision,
-        "compile": fuse,
-        "ssim_weight": ssim_weight,
-        "ms_ssim_weight": ms_ssim_weight,
-        "steps": steps,
-        "validate_minutes": validate_minutes,
-    }
+    typed = {**context.params, "compile": fuse}
+    given = {field.name: typed.get(field.name) for field in fields(TrainOptions)}
     try:
         others = dict(parse_setting(words) for words in settings or ())
         options = options_from(recipe, {**given, **others})
@@ -205,6 +195,7 @@ def train_entropy(
 
 @train_app.command("classifier")
 def train_classifier(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Option(
@@ -263,29 +254,14 @@ def train_classifier(
     """Train the paper's VGG16-like classifier, whose activation maps say what is important."""
     import torch
 
+    from semcomp.training.classifier.options import ClassifierOptions
     from semcomp.training.classifier.run import run
     from semcomp.weights import resolve_device
 
     if threads:
         torch.set_num_threads(threads)
-    given = {
-        "data": data,
-        "epochs": epochs,
-        "minutes": minutes,
-        "width": width,
-        "batch": batch,
-        "crop": crop,
-        "lr": lr,
-        "final_lr": final_lr,
-        "warmup": warmup,
-        "clip": clip,
-        "batch_norm": batch_norm,
-        "augment": augment,
-        "bf16": bf16,
-        "seed": seed,
-        "memory_gib": memory_gib,
-        "device": str(resolve_device(device)),
-    }
+    typed = {**context.params, "device": str(resolve_device(device))}
+    given = {field.name: typed.get(field.name) for field in fields(ClassifierOptions)}
     run(
         {name: value for name, value in given.items() if value is not None},
         out or (resume.parent if resume else Path("vgg16-gap")),

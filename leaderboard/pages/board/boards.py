@@ -167,11 +167,11 @@ def _with_entries(boards: Boards, store: Store, revision: int) -> Boards:
 
 @lru_cache(maxsize=4)
 def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
-    found = dict(boards.boards)
+    everything = dict(boards.boards)
     for dataset, board in boards.boards.items():
         entries = _listed(store, dataset, set(board.codecs))
-        found[dataset] = replace(board, entries=entries, store=store, own=board)
-    return replace(boards, boards=found)
+        everything[dataset] = replace(board, entries=entries, store=store, own=board)
+    return replace(boards, boards=everything)
 
 
 def _listed(store: Store, dataset: str, taken: Collection[str]) -> dict[str, Listed]:
@@ -215,21 +215,21 @@ def _frame_with(board: Board, names: tuple[str, ...]) -> pandas.DataFrame:
 
 
 def _stamps(files: Any) -> tuple[tuple[str, int, int], ...]:
-    found = []
+    stamps = []
     for path in sorted(files):
         try:
             state = path.stat()
         except OSError:  # gone since it was listed; reading says so
             continue
-        found.append((str(path), state.st_mtime_ns, state.st_size))
-    return tuple(found)
+        stamps.append((str(path), state.st_mtime_ns, state.st_size))
+    return tuple(stamps)
 
 
 @lru_cache(maxsize=4)
 def _load(
     folder: Path, published: Path, files: tuple[Path, ...], *_stamps: tuple[Any, ...]
 ) -> Boards:
-    found: dict[str, list[Results]] = {}
+    by_dataset: dict[str, list[Results]] = {}
     problems: list[str] = []
     for place in dict.fromkeys(path.parent for path in files):
         own = [path for path in files if path.parent == place]
@@ -241,18 +241,18 @@ def _load(
             except ResultsError as error:
                 problems.append(_without_folders(error, path))
                 continue
-            same = found.setdefault(results.dataset, [])
+            same = by_dataset.setdefault(results.dataset, [])
             if results.name in [each.name for each in same]:
                 problems.append(f"{path.name}: there are other results of {results.name}")
             else:
                 same.append(results)
-    if not found:
+    if not by_dataset:
         problems.append(
             "There are no results yet. Make some with: python -m leaderboard run "
             "--dataset kodak --out assets/results/kodak"
         )
     boards = {}
-    for dataset, measured in sorted(found.items()):
+    for dataset, measured in sorted(by_dataset.items()):
         count = len(pictures(to_frame(measured)))
         try:
             others = read_published(published, dataset, count)

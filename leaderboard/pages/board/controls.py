@@ -21,7 +21,7 @@ from .boards import Board, Boards, OpenStore, load_boards
 from .pictures import AT_FIRST, MOST, has_pixels, runnable
 from .view import View
 
-MOST_FOUND = 50
+MOST_LISTED = 50
 """Submissions that a list offers at a time."""
 
 
@@ -65,7 +65,7 @@ def submitted_of(
     board: Board | None, chosen: list[str], text: str = "", **changes: Any
 ) -> gr.Dropdown:
     """The list of submissions to draw. chosen: tokens. text: what is typed into it."""
-    choices = found(board, text, chosen) if board else []
+    choices = fitting(board, text, chosen) if board else []
     return gr.Dropdown(choices=choices, multiselect=True, **changes)
 
 
@@ -77,7 +77,7 @@ def methods_of(board: Board | None, chosen: str, text: str = "", **changes: Any)
         for name, label in _labels(board).items()
         if typed in label.casefold() or name == chosen
     ]
-    sent = found(board, text, [chosen] if chosen else []) if board else []
+    sent = fitting(board, text, [chosen] if chosen else []) if board else []
     return gr.Dropdown(choices=[*own, *sent], **changes)
 
 
@@ -104,20 +104,20 @@ class Choosing:
     def _large(self, dataset: Any) -> Board | None:
         """A board whose submissions are not all in the lists; None for others."""
         board = load_boards(self.folder, store=self.store).boards.get(text_of(dataset))
-        return board if board is not None and len(board.entries) > MOST_FOUND else None
+        return board if board is not None and len(board.entries) > MOST_LISTED else None
 
 
-def found(board: Board, text: str, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
+def fitting(board: Board, text: str, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
     """(name, token) of the submissions whose name contains a text, whatever its case.
 
-    At most `MOST_FOUND`, names that begin with it first; then the chosen ones (tokens) that are not
-    among them, without which a list could not show what it has.
+    At most `MOST_LISTED`, names that begin with it first; then the chosen ones (tokens) that are
+    not among them, without which a list could not show what it has.
     """
     wanted = text.strip().casefold()
     fits = (name for name in board.entries if wanted in name.casefold())
-    some = list(islice(fits, 20 * MOST_FOUND))
+    some = list(islice(fits, 20 * MOST_LISTED))
     some.sort(key=lambda name: not name.casefold().startswith(wanted))
-    names = some[:MOST_FOUND]
+    names = some[:MOST_LISTED]
     for held in map(board.named, chosen):
         if held is not None and held in board.entries and held not in names:
             names.append(held)

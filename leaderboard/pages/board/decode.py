@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
 
 from leaderboard.analysis.look import METRIC_NAMES, look_of
 from leaderboard.codecs import CodecError
-from leaderboard.pages.files import picture_file
+from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import on_gpu
 from semcomp.errors import DatasetError
+from semcomp.image import to_file
 
 from . import words
 from .boards import load_boards
@@ -34,9 +37,7 @@ def decode(
     try:
         pixels = find_picture(place, name or "")
         height, width = pixels.shape[:2]
-        gallery = [
-            (picture_file(f"{name}-original", pixels), f"Original, {width} × {height} pixels")
-        ]
+        gallery = [(_saved(f"{name}-original", pixels), f"Original, {width} × {height} pixels")]
         yield gallery, ""
         rate = target if target_of(target) is not None else float("nan")
         missing: list[str] = []
@@ -45,7 +46,7 @@ def decode(
             if made.decoded is None:
                 missing.append(f"{label}: {made.reason}.")
             else:
-                file = picture_file(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
+                file = _saved(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
                 gallery = [*gallery, (file, _caption(label, made, height * width))]
             yield gallery, words.notice(missing)
     except (CodecError, DatasetError) as error:
@@ -54,6 +55,10 @@ def decode(
 
 
 decode_on_gpu = on_gpu(decode)
+
+
+def _saved(stem: str, pixels: NDArray[np.uint8]) -> str:
+    return save(to_file(pixels, compress_level=3), stem, ".png")
 
 
 def _caption(label: str, made: Made, pixels: int) -> str:

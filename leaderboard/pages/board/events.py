@@ -16,8 +16,8 @@ import gradio as gr
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import NoCurve
 from leaderboard.data.results import dump, to_frame
-from leaderboard.pages.files import text_file
 from leaderboard.store.errors import StoreError
+from semcomp.demo.shared.downloads import save
 
 from . import words
 from .api import NO_ANCHOR
@@ -171,8 +171,8 @@ class Events:
         dark = _is(browser, "dark")
         made = words.ranking_html(rows, board, view.metric, view.anchor, dark, page)
         number = gr.Number(value=page, maximum=pages, label=f"Page, 1 to {pages}")
-        name = f"{view.dataset}-{view.metric}-against-{view.anchor}.csv"
-        csv = text_file(name, tables.csv(rows.drop(columns="text"))) if files else None
+        stem = f"{view.dataset}-{view.metric}-against-{view.anchor}"
+        csv = _saved(stem, ".csv", tables.csv(rows.drop(columns="text"))) if files else None
         return made, gr.Row(visible=pages > 1), number, csv, *saved
 
     def _files(self, view: View) -> Outputs:
@@ -186,8 +186,8 @@ class Events:
         except StoreError:  # the curves' notice says so
             return None, None
         return (
-            text_file(f"{view.dataset}-rows.csv", rows),
-            text_file(f"{view.dataset}-{view.metric}.json", whole),
+            _saved(f"{view.dataset}-rows", ".csv", rows),
+            _saved(f"{view.dataset}-{view.metric}", ".json", whole),
         )
 
     def _describe(self, view: View) -> Outputs:
@@ -201,8 +201,8 @@ class Events:
             return words.notice([str(error)]), *none
         stem = f"{view.dataset}-{view.method}"
         files = (
-            text_file(f"{stem}.json", dump(results)),
-            text_file(f"{stem}.csv", tables.csv(to_frame([results]))),
+            _saved(stem, ".json", dump(results)),
+            _saved(stem, ".csv", tables.csv(to_frame([results]))),
         )
         made = words.method_html(board, view.method)
         return made, *(gr.DownloadButton(value=file, visible=True) for file in files)
@@ -228,6 +228,10 @@ def _ranking(board: Board, view: View) -> tuple[Any, str]:
         return ranking(board, view.metric, view.anchor), ""
     except (NoCurve, StoreError) as error:
         return None, str(error)
+
+
+def _saved(stem: str, suffix: str, text: str) -> str:
+    return save(text.encode(), stem, suffix)
 
 
 def _link(view: View, browser: Browser) -> str:

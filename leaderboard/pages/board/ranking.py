@@ -37,7 +37,7 @@ PAUSE = 3.0
 
 
 @dataclass(frozen=True)
-class Point:
+class CodecAtRate:
     """A codec in one picture at a rate asked for.
 
     quality, bytes, bpp, scores: of the setting whose rate is nearest, as measured. at_rate: scores
@@ -93,8 +93,13 @@ def _entry_standings(board: Board, metric: str, anchor: str) -> list[tables.Stan
         # Times that others state come from other machines: no match for those measured here.
         standings.append(
             tables.Standing(
-                *(name, each.entry.kind, comparison(name, rate, theirs), rate.note),
-                *(math.nan, math.nan, rate.pictures),
+                codec=name,
+                kind=each.entry.kind,
+                comparison=comparison(name, rate, theirs),
+                note=rate.note,
+                encode_s=math.nan,
+                decode_s=math.nan,
+                images=rate.pictures,
             )
         )
     return standings
@@ -119,12 +124,12 @@ def matching(table: pandas.DataFrame, text: str) -> pandas.DataFrame:
 @lru_cache(maxsize=_CACHED)
 def points_at(
     board: Board, picture: str, bpp: float, names: tuple[str, ...] = ()
-) -> tuple[Point, ...]:
+) -> tuple[CodecAtRate, ...]:
     """Every codec that has the picture, at a rate; in the board's order, submissions last.
 
     names: of the submissions that are wanted. Raises StoreError.
     """
-    found = []
+    points = []
     frame = board.frame_with(names)
     for codec in [*board.codecs, *(name for name in names if name in board.entries)]:
         own = rows_of(frame, codec)
@@ -133,8 +138,8 @@ def points_at(
             continue
         rates = rows["bpp"].to_numpy(np.float64)
         nearest = rows.iloc[int(np.argmin(np.abs(np.log(rates / bpp))))]
-        found.append(
-            Point(
+        points.append(
+            CodecAtRate(
                 codec,
                 str(nearest["kind"]),
                 nearest["quality"],
@@ -146,7 +151,7 @@ def points_at(
                 float(rates.max()),
             )
         )
-    return tuple(found)
+    return tuple(points)
 
 
 def _at(rates: Any, scores: Any, bpp: float) -> float | None:
@@ -171,8 +176,8 @@ def rows_csv(board: Board, names: tuple[str, ...] = ()) -> str:
 
 def as_records(table: pandas.DataFrame) -> list[dict[str, Any]]:
     """A table in JSON's types; None where there is no number."""
-    shown = table.drop(columns="text", errors="ignore")
-    records: list[dict[str, Any]] = json.loads(shown.to_json(orient="records"))
+    plain = table.drop(columns="text", errors="ignore")
+    records: list[dict[str, Any]] = json.loads(plain.to_json(orient="records"))
     return records
 
 

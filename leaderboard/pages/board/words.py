@@ -15,7 +15,7 @@ from leaderboard.pages.submit.words import method_parts
 
 from .boards import HERE, Board, Listed
 from .figure import in_theme
-from .ranking import Point
+from .ranking import CodecAtRate
 
 if TYPE_CHECKING:
     import pandas
@@ -223,7 +223,9 @@ def _listed(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def points_html(points: Sequence[Point], picture: str, target: float, dark: bool = False) -> str:
+def points_html(
+    points: Sequence[CodecAtRate], picture: str, target: float, dark: bool = False
+) -> str:
     """Every codec in one picture at a rate: interpolated there, and its nearest real setting."""
     if not points:
         return '<p class="quiet" role="status">No codec has rows of this picture.</p>'

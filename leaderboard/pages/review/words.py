@@ -34,8 +34,8 @@ def details_html(
     """Everything a decision needs. doubts: of `leaderboard.submissions.doubts`."""
     means = "" if results is None else _means(results)
     heading = f"#{entry.id} {entry.method.name}"
-    shown = entry_html(entry, contact=contact, heading=heading)
-    return shown + _doubts(doubts) + means + _history(history)
+    summary = entry_html(entry, contact=contact, heading=heading)
+    return summary + _doubts(doubts) + means + _history(history)
 
 
 def _doubts(doubts: Sequence[str]) -> str:

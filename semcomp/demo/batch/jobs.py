@@ -19,10 +19,23 @@ from semcomp.image import to_file
 
 MOST = 24
 """Pictures in one batch."""
-COLUMNS = (
-    *("picture", "width", "height", "bytes", "bits_per_pixel", "upload_bytes", "psnr_db"),
-    *("ms_ssim", "si_ssim", "class", "probability", "level", "allocation", "model", "problem"),
-)
+COLUMNS = [
+    "picture",
+    "width",
+    "height",
+    "bytes",
+    "bits_per_pixel",
+    "upload_bytes",
+    "psnr_db",
+    "ms_ssim",
+    "si_ssim",
+    "class",
+    "probability",
+    "level",
+    "allocation",
+    "model",
+    "problem",
+]
 """Of `summary.csv`."""
 
 _OF_ONE_PICTURE = (ImageError, SemanticError, BitstreamError, MemoryError)
@@ -152,10 +165,10 @@ def name_of(upload: Any) -> str:
 def _unused(name: str, taken: set[str]) -> str:
     """The name, or the name with the first number that is free; letter case does not count."""
     lower = {each.casefold() for each in taken} | {"summary"}
-    found, number = name, 2
-    while found.casefold() in lower:
-        found, number = f"{name}-{number}", number + 1
-    return found
+    free, number = name, 2
+    while free.casefold() in lower:
+        free, number = f"{name}-{number}", number + 1
+    return free
 
 
 def _scores(scores: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,16 @@ def layer(url: str, kind: str = "") -> str:
     return f'<img src="{url}" alt="" class="{kind}">'
 
 
+def photo(shape: tuple[int, ...], alt: str, pixels: Pixels) -> str:
+    """A stage with a photograph, uint8 (H, W, 3)."""
+    return stage(shape, alt, layer(photo_url(pixels)))
+
+
+def over(shape: tuple[int, ...], alt: str, pixels: Pixels, kind: str = "sharp mixed") -> str:
+    """A stage with colours, uint8 (h, w, 3) or (h, w, 4), over the book's base. kind: a layer's."""
+    return stage(shape, alt, layer(data_url(pixels), kind), kind="based")
+
+
 def heat(values: NDArray[Any], low: float, high: float, table: Pixels = IMPORTANCE) -> Pixels:
     """Values (h, w) in colours of a table (256, 3), low..high stretched over it, clipped."""
     place = np.clip((values.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1)

@@ -13,15 +13,15 @@ from semcomp.metrics import psnr
 from . import pictures
 from .book import Book, Frame
 from .charts import Axis, Bar, Line, columns, lines, stacked
-from .pictures import layer, photo_url, stage
+from .pictures import layer, over, photo, stage
 from .step import Step, plural
-from .study import LATEST, Study
+from .study import LATEST, PictureStudy
 
 STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 """Iterations that step 5 shows."""
 
 
-def iterations(study: Study) -> Step:
+def iterations(study: PictureStudy) -> Step:
     """Step 5: one iteration's bits, the picture after it, what is still missing."""
     history = study.history
     decibels = [psnr(study.picture, decoded) for decoded in history]
@@ -61,11 +61,7 @@ def iterations(study: Study) -> Step:
         frames.append(
             Frame(
                 f"{plural(k, 'iteration')}",
-                stage(
-                    study.size,
-                    f"The picture after {plural(k, 'iteration')}",
-                    layer(photo_url(decoded)),
-                ),
+                photo(study.size, f"The picture after {plural(k, 'iteration')}", decoded),
                 side + chart,
                 f"Iteration {k} sent {plural(plain, 'byte')} of bits in "
                 f"<b>{plural(sizes[k - 1], 'byte')}</b>. The picture is now at {quality}.",
@@ -97,7 +93,7 @@ def iterations(study: Study) -> Step:
     )
 
 
-def spent(study: Study) -> Step:
+def spent(study: PictureStudy) -> Step:
     """Step 6: header, map, codes and checks; which blocks the bits went to."""
     height, width = study.size
     rows, wide = study.inside
@@ -132,12 +128,7 @@ def spent(study: Study) -> Step:
         frames.append(
             Frame(
                 "header and map" if k == 0 else f"{plural(k, 'iteration')}",
-                stage(
-                    (8 * rows, 8 * wide),
-                    f"Bits spent on every block after {k} iterations",
-                    layer(data_url(grid), "sharp mixed"),
-                    kind="based",
-                ),
+                over((8 * rows, 8 * wide), f"Bits spent on every block after {k} iterations", grid),
                 chart + scale + per,
                 f"<b>{now:,} bytes</b> so far"
                 + (
@@ -176,7 +167,7 @@ def spent(study: Study) -> Step:
     )
 
 
-def _same_level(study: Study, bits: NDArray[np.float64]) -> tuple[float, float, int, int]:
+def _same_level(study: PictureStudy, bits: NDArray[np.float64]) -> tuple[float, float, int, int]:
     """The level most blocks have: its cheapest and dearest cost in bits, the level, how many."""
     levels = study.semantic.plan.levels
     common = int(np.argmax(np.bincount(levels.ravel())))

@@ -13,15 +13,15 @@ from semcomp.image import data_url
 from . import pictures
 from .book import Book, Frame, table
 from .charts import Axis, Line, lines
-from .pictures import layer, photo_url, stage
+from .pictures import over, photo
 from .step import Step
-from .study import SECOND_CLASSIFIER, Score, Study, Version
+from .study import SECOND_CLASSIFIER, PictureStudy, Score, Version
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much importance counts, from SSIM (0) to SI-SSIM (1)."""
 
 
-def judging(study: Study, more: str = "") -> Step:
+def judging(study: PictureStudy, more: str = "") -> Step:
     """Step 7: SSIM against SI-SSIM. more: HTML that follows the step, such as the gallery."""
     same, ours = study.uniform, study.matched
     first, second = study.score(same.decoded), study.score(ours.decoded)
@@ -29,7 +29,7 @@ def judging(study: Study, more: str = "") -> Step:
     frames = [
         Frame(
             "original",
-            stage(study.size, "The original picture", layer(photo_url(study.picture))),
+            photo(study.size, "The original picture", study.picture),
             listed,
             "The original. Next: two files of it, equally large.",
         )
@@ -38,7 +38,7 @@ def judging(study: Study, more: str = "") -> Step:
         frames.append(
             Frame(
                 version.name.lower(),
-                stage(study.size, f"{version.name}, decoded", layer(photo_url(version.decoded))),
+                photo(study.size, f"{version.name}, decoded", version.decoded),
                 listed,
                 f"<b>{version.name}: {len(version.data):,} bytes.</b> Shown this, the classifier "
                 f"says {escape(score.saw)} ({percent(score.probability)}).",
@@ -76,7 +76,7 @@ def judging(study: Study, more: str = "") -> Step:
     )
 
 
-def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
+def _weighed(study: PictureStudy, first: Score, second: Score) -> list[Frame]:
     """Where the two files differ, block by block, as importance counts more and more."""
     change = study.similarity(study.matched.decoded) - study.similarity(study.uniform.decoded)
     height, width = study.size
@@ -99,7 +99,7 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
     for part in WEIGHTS:
         scores = [(1 - part) * a + part * b for a, b in ends]
         shares = (1 - part) + part * padded_weight
-        over = pictures.differences(block_means(padded_change * shares), most)
+        changes = pictures.differences(block_means(padded_change * shares), most)
         marks = [(part, s, c) for s, c in zip(scores, colours, strict=True)]
         chart = lines("Scores of the two files", drawn, x, y, marks=marks, height=130)
         names = ("same for all", "by importance")
@@ -108,11 +108,11 @@ def _weighed(study: Study, first: Score, second: Score) -> list[Frame]:
         frames.append(
             Frame(
                 f"importance {part:.0%}",
-                stage(
+                over(
                     (rows * BLOCK, columns * BLOCK),
                     "Teal where sharing by importance is better, orange where it is worse",
-                    layer(data_url(over), "sharp"),
-                    kind="based",
+                    changes,
+                    "sharp",
                 ),
                 '<p class="name">Grey line: same for all. Coloured line: by importance.</p>'
                 + chart,

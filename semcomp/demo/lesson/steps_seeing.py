@@ -15,9 +15,9 @@ from semcomp.semantics.activation import SIDES, to_grey, upsample_grey
 from . import pictures
 from .book import Book, Frame
 from .charts import Axis, Bar, Line, bars, lines
-from .pictures import layer, photo_url, stage
+from .pictures import layer, over, photo, photo_url, stage
 from .step import Step, plural, times
-from .study import Study
+from .study import PictureStudy
 
 Floats = NDArray[np.float64]
 LINE_SPEED = 1_000_000
@@ -26,7 +26,7 @@ SPOTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 """Shares of the blocks that step 3 lights up."""
 
 
-def cost(study: Study) -> Step:
+def cost(study: PictureStudy) -> Step:
     """Step 1: a picture is numbers; three bytes for every pixel."""
     height, width = study.size
     raw, lossless = study.picture.nbytes, len(to_file(study.picture, "PNG", optimize=True))
@@ -50,9 +50,7 @@ def cost(study: Study) -> Step:
     frames.append(
         Frame(
             "whole picture",
-            stage(
-                study.size, "The picture, its most important block framed", layer(photo_url(whole))
-            ),
+            photo(study.size, "The picture, its most important block framed", whole),
             chart,
             f"{width} × {height} pixels, {plural(study.blocks, 'block')} of 8 × 8. The small frame "
             "is where we go.",
@@ -94,7 +92,7 @@ def cost(study: Study) -> Step:
     )
 
 
-def looking(study: Study) -> Step:
+def looking(study: PictureStudy) -> Step:
     """Step 2: the class activation map, feature by feature."""
     bias = float(study.seen.bias[study.class_index])
     name = study.semantic_map.chosen[0].name
@@ -127,7 +125,7 @@ def looking(study: Study) -> Step:
     )
 
 
-def _sums(study: Study) -> Iterator[Frame]:
+def _sums(study: PictureStudy) -> Iterator[Frame]:
     """The map as a sum of ever more features, strongest first, and the score they make."""
     features, c = study.seen, study.class_index
     name = study.semantic_map.chosen[0].name
@@ -153,7 +151,7 @@ def _sums(study: Study) -> Iterator[Frame]:
         )
         done = n
         newest = int(order[n - 1])
-        over = IMPORTANCE[upsample_grey(to_grey(partial), *small)]
+        sums = IMPORTANCE[upsample_grey(to_grey(partial), *small)]
         own = features.maps[newest]
         mini = pictures.heat(own, 0.0, float(own.max()) or 1.0)
         weight = f"{alpha[newest]:+.3f}".replace("-", "−")
@@ -173,12 +171,7 @@ def _sums(study: Study) -> Iterator[Frame]:
         )
         yield Frame(
             f"{plural(n, 'feature')}",
-            stage(
-                study.size,
-                f"Sum of {n} features over the picture",
-                layer(data_url(over), "mixed"),
-                kind="based",
-            ),
+            over(study.size, f"Sum of {n} features over the picture", sums, "mixed"),
             side,
             f"{n:,} of {count:,} features added. The score for <b>{escape(name)}</b> is "
             f"{running[n - 1]:.1f}"
@@ -206,7 +199,7 @@ def _sums(study: Study) -> Iterator[Frame]:
     )
 
 
-def importance(study: Study) -> Step:
+def importance(study: PictureStudy) -> Step:
     """Step 3: from map to blocks, and how unevenly importance is spread."""
     rows, columns = study.known_grey.shape
     block_rows, block_columns = study.shape
@@ -239,35 +232,20 @@ def importance(study: Study) -> Step:
     frames = [
         Frame(
             "the map",
-            stage(
-                study.size,
-                "The map's own values over the picture",
-                layer(data_url(IMPORTANCE[study.known_grey]), "sharp mixed"),
-                kind="based",
-            ),
+            over(study.size, "The map's own values over the picture", IMPORTANCE[study.known_grey]),
             scale + chart(None),
             f"{rows} × {columns} values, rounded to 16 steps: the file carries exactly these, so "
             "that the decoder knows them too.",
         ),
         Frame(
             "stretched",
-            stage(
-                study.size,
-                "The map stretched over the picture",
-                layer(data_url(IMPORTANCE[stretched]), "mixed"),
-                kind="based",
-            ),
+            over(study.size, "The map stretched over the picture", IMPORTANCE[stretched], "mixed"),
             scale + chart(None),
             "Stretched over the picture: every pixel has a grey value from 0 to 255.",
         ),
         Frame(
             "block by block",
-            stage(
-                (8 * inside[0], 8 * inside[1]),
-                "Importance of every block",
-                layer(data_url(grid), "sharp mixed"),
-                kind="based",
-            ),
+            over((8 * inside[0], 8 * inside[1]), "Importance of every block", grid),
             scale + chart(None),
             f"Added up in each of {block_rows} × {block_columns} = {study.blocks:,} blocks. The "
             f"most important one counts {times(top)} times the average, the least "
@@ -299,7 +277,7 @@ def importance(study: Study) -> Step:
 
 
 def _spots(
-    study: Study, at: Floats, share: Floats, chart: Callable[[float | None], str]
+    study: PictureStudy, at: Floats, share: Floats, chart: Callable[[float | None], str]
 ) -> Iterator[Frame]:
     """The most important blocks alone. at, share: part of the blocks and what it holds, 0..1."""
     rows, columns = study.inside
@@ -312,11 +290,11 @@ def _spots(
         held = float(np.interp(part, at, share))
         yield Frame(
             f"top {part:.0%}",
-            stage(
+            over(
                 (8 * rows, 8 * columns),
                 f"The most important {part:.0%} of the blocks; the others are dark",
-                layer(data_url(pictures.spotlight(mask)), "sharp"),
-                kind="based",
+                pictures.spotlight(mask),
+                "sharp",
             ),
             chart(part),
             f"The most important {part:.0%} of the blocks hold <b>{held:.0%}</b> of all "

@@ -17,13 +17,13 @@ from .book import Book, Frame, table
 from .charts import columns
 from .pictures import layer, stage
 from .step import Step, plural, times
-from .study import Study
+from .study import PictureStudy
 
 BEYOND = 36
 """Levels beyond this share the last column of the chart."""
 
 
-def sharing(study: Study) -> Step:
+def sharing(study: PictureStudy) -> Step:
     """Step 4: Algorithm 1, round by round, with its numbers."""
     walk, first = study.walk, study.walk.rounds[0]
     empty = int((walk.levels == 0).sum())
@@ -49,7 +49,7 @@ def sharing(study: Study) -> Step:
     )
 
 
-def _frames(study: Study) -> Iterator[Frame]:
+def _frames(study: PictureStudy) -> Iterator[Frame]:
     """The budget, the shares, every round of the cap, the last ones, and our floor."""
     walk, budget, level, n = study.walk, study.walk.trace.budget, study.level, study.blocks
     frame = partial(_frame, study)
@@ -110,7 +110,7 @@ def _frames(study: Study) -> Iterator[Frame]:
 
 
 def _frame(
-    study: Study, label: str, levels: NDArray[np.int64], caption: str, key: bool = False
+    study: PictureStudy, label: str, levels: NDArray[np.int64], caption: str, key: bool = False
 ) -> Frame:
     """A page of the book: levels int64 (hb, wb) as a picture, how many there are, three blocks."""
     rows, wide = study.inside
@@ -141,7 +141,7 @@ def _frame(
     return Frame(label, picture, scale + chart + listed, caption, key)
 
 
-def _followed(study: Study) -> list[tuple[str, tuple[int, int]]]:
+def _followed(study: PictureStudy) -> list[tuple[str, tuple[int, int]]]:
     """Three blocks to follow by name: the most important, the middle, the least important one."""
     rows, columns = study.inside
     relative = study.relative[:rows, :columns]
@@ -154,6 +154,6 @@ def _followed(study: Study) -> list[tuple[str, tuple[int, int]]]:
     ]
 
 
-def _first_capped(study: Study) -> float:
+def _first_capped(study: PictureStudy) -> float:
     """Least average level, in tenths, at which a block's share passes 24."""
     return math.ceil(10 * (ITERATIONS + 1) / float(study.relative.max())) / 10

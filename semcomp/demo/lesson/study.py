@@ -72,7 +72,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class PictureStudy:
     """A picture under the lesson's lens.
 
     encoder: the picture's maps, codes and files. level: average level, 0.1..24. semantic_map: of
@@ -268,7 +268,7 @@ def study(
     side: int = SIDE,
     model: str = "small",
     device: str | None = None,
-) -> Study:
+) -> PictureStudy:
     """Look at a picture, uint8 (H, W, 3): reduced to `side` pixels first, then classified.
 
     level: average level, 0.1..24. class_name: whose map it is, None for the most probable class.
@@ -276,4 +276,4 @@ def study(
     """
     level_to_centi(level)
     encoder = PictureEncoder(limit_side(picture, side), load_model(model, device))
-    return Study(encoder, level, encoder.semantic_map(class_name))
+    return PictureStudy(encoder, level, encoder.semantic_map(class_name))

@@ -26,7 +26,7 @@ from .steps_coding import iterations, spent
 from .steps_judging import judging
 from .steps_seeing import cost, importance, looking
 from .steps_sharing import sharing
-from .study import Study, study
+from .study import PictureStudy, study
 
 FOLDER = ASSETS / "lesson"
 """Teacher's page and notebook."""
@@ -171,12 +171,12 @@ def lesson(
                 _cache.popitem(last=False)
 
 
-def course(study: Study, curves: Sequence[Curve] = ()) -> Iterator[Step]:
+def course(study: PictureStudy, curves: Sequence[Curve] = ()) -> Iterator[Step]:
     """Steps 1 to 8 in the order of what they take: first those that are there at once.
 
     curves: of step 8.
     """
-    quick: tuple[Callable[[Study], Step], ...] = (cost, looking, importance, sharing)
+    quick: tuple[Callable[[PictureStudy], Step], ...] = (cost, looking, importance, sharing)
     for make in quick:
         yield make(study)
     yield results(curves)

@@ -1,5 +1,6 @@
 """Files made for a visitor to download: in the folder that is swept, under plain names."""
 
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -15,13 +16,15 @@ LONGEST = 80
 def save(data: bytes, stem: str, suffix: str) -> str:
     """Write a file where Gradio serves it from and sweeps it; returns its path.
 
-    Two visitors who make the same file share it, and one may be fetching it while the other's is
-    written: it is replaced whole.
+    Two visitors who make the same file share it.
     """
     folder = Path(get_upload_folder()) / sha256(data).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plain(stem)}{suffix}"
-    write_file(path, data)
+    try:
+        os.utime(path)  # the sweeper goes by age
+    except FileNotFoundError:
+        write_file(path, data)
     return str(path)
 
 

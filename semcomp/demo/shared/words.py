@@ -77,8 +77,8 @@ def focus_text(semantic_map: SemanticMap) -> str:
 
 def people_choice(semantic_map: SemanticMap) -> str:
     """The choice of all that people look at, with what was found of it."""
-    found = captions(replace(semantic_map, subjects=semantic_map.subjects[:-1]))
-    return f"People and things · {', '.join(found[:4]) or 'none found'}"
+    labels = captions(replace(semantic_map, subjects=semantic_map.subjects[:-1]))
+    return f"People and things · {', '.join(labels[:4]) or 'none found'}"
 
 
 def captions(semantic_map: SemanticMap) -> list[str]:

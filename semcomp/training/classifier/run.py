@@ -91,7 +91,7 @@ def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = pri
     cut_rows(log, trainer.step)
     options, epoch_steps = trainer.options, len(trainer.batches)
     start, earlier, first_step = time.monotonic(), trainer.seconds, trainer.step
-    saved = shown = start
+    last_save = last_report = start
     end = start + options.minutes * 60
 
     def left() -> str:
@@ -108,16 +108,16 @@ def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = pri
                 if now >= end:
                     break
                 # the last step's checkpoint is written with the epoch's row below, not before it
-                if now - saved > CHECKPOINT_SECONDS and trainer.step % epoch_steps:
+                if now - last_save > CHECKPOINT_SECONDS and trainer.step % epoch_steps:
                     trainer.save(out / CHECKPOINT)
-                    saved = now
-                if now - shown > 30:
-                    shown = now
+                    last_save = now
+                if now - last_report > 30:
+                    last_report = now
                     report(f"epoch {epoch + 1}, step {trainer.step % epoch_steps}, {left()}")
             if trainer.step % epoch_steps == 0 and trainer.step:
                 row = _end_of_epoch(trainer, log)
                 trainer.save(out / CHECKPOINT)
-                saved = shown = time.monotonic()
+                last_save = last_report = time.monotonic()
                 report(
                     f"epoch {epoch + 1}/{options.epochs}: loss {row['loss']:.3f}, training top-1 "
                     f"{row['train_top1']:.1%}, {_accuracy(trainer.accuracy)}, {left()}"

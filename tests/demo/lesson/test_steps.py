@@ -22,7 +22,7 @@ from semcomp.demo.lesson import (
     steps_sharing,
 )
 from semcomp.demo.lesson.step import SHORT, TITLES, Step
-from semcomp.demo.lesson.study import LATEST, Study, study
+from semcomp.demo.lesson.study import LATEST, PictureStudy, study
 from semcomp.errors import AllocationError
 from semcomp.metrics import si_ssim, ssim
 from semcomp.semantics.activation import analyse, scores
@@ -31,7 +31,7 @@ LEVEL = 4
 
 
 @cache
-def look() -> Study:
+def look() -> PictureStudy:
     """A crop of a sample, 120 × 184 pixels: neither side is a multiple of 16."""
     return study(skimage.data.coffee()[60:180, 190:374], LEVEL)
 

@@ -13,7 +13,7 @@ import pytest
 
 from leaderboard.pages.board import ranking as page_ranking
 from leaderboard.pages.board.boards import Board, load_boards
-from leaderboard.pages.board.controls import MOST_FOUND, Choosing, found
+from leaderboard.pages.board.controls import MOST_LISTED, Choosing, fitting
 from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.tab import CSS, build_tab
 from leaderboard.pages.board.view import TAB
@@ -26,7 +26,7 @@ from tests.support.large_board import fill_board
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-COUNT = MOST_FOUND + 12
+COUNT = MOST_LISTED + 12
 BROWSER = {"here": "http://page/", "dark": False, "narrow": False}
 
 
@@ -67,25 +67,25 @@ def controls(whole: tuple[Any, ...]) -> list[Any]:
 
 def test_what_is_typed_finds_submissions_wherever_they_stand(board: Board) -> None:
     last = f"method {COUNT - 1:04}"
-    assert len(found(board, "")) == MOST_FOUND
-    assert last not in dict(found(board, ""))
-    assert found(board, " METHOD 0061 ") == [(last, board.token(last))]
-    assert found(board, "nothing like it") == []
+    assert len(fitting(board, "")) == MOST_LISTED
+    assert last not in dict(fitting(board, ""))
+    assert fitting(board, " METHOD 0061 ") == [(last, board.token(last))]
+    assert fitting(board, "nothing like it") == []
     token = board.token(last)
-    assert found(board, "0003", [token, "entry-99999", "bpg"]) == [
+    assert fitting(board, "0003", [token, "entry-99999", "bpg"]) == [
         ("method 0003", board.token("method 0003")),
         (last, token),
     ]
-    numbers = [name for name, _ in found(board, "00")]
-    assert len(numbers) == MOST_FOUND and numbers == sorted(numbers)
+    numbers = [name for name, _ in fitting(board, "00")]
+    assert len(numbers) == MOST_LISTED and numbers == sorted(numbers)
 
 
 def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: Store) -> None:
     events, choosing = Events(folder, lambda: store), Choosing(folder, lambda: store)
     whole = events.switch("", BROWSER)
     curves, method = whole[11], whole[12]
-    assert len(curves.choices) == MOST_FOUND and curves.visible
-    own = len(method.choices) - MOST_FOUND
+    assert len(curves.choices) == MOST_LISTED and curves.visible
+    own = len(method.choices) - MOST_LISTED
     assert own == len(load_boards(folder).boards["kodak"].codecs)
     ((_, token),) = choosing.curves("kodak", [], "0061").choices
     assert [value for _, value in choosing.curves("kodak", [token], "0003").choices][-1] == token
@@ -95,10 +95,10 @@ def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: S
         ("BPG 4:2:0", "bpg"),
         ("JPEG", "jpeg"),
     ]
-    assert len(choosing.curves("kodak", [token]).choices) == MOST_FOUND + 1
+    assert len(choosing.curves("kodak", [token]).choices) == MOST_LISTED + 1
     for typed in ("", "method 0061"):  # the box has the chosen one's name, nothing typed
-        assert len(choosing.method("kodak", token, typed).choices) == own + MOST_FOUND + 1
-    assert len(choosing.method("kodak", None).choices) == own + MOST_FOUND
+        assert len(choosing.method("kodak", token, typed).choices) == own + MOST_LISTED + 1
+    assert len(choosing.method("kodak", None).choices) == own + MOST_LISTED
     for dataset, chosen in ((None, 7), ({}, {"a": 1}), ("nowhere", [])):
         assert choosing.curves(dataset, chosen, "x") == gr.skip()
     assert choosing.method("kodak", 7, {"a": 1}).choices

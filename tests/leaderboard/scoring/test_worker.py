@@ -80,7 +80,7 @@ def run(store: Store, dataset: Dataset, folder: Path, **options: object) -> list
         once=True,
         report=told.append,
         datasets=lambda name: dataset,
-        kept=folder / "kept",
+        folder=folder / "kept",
         **options,  # type: ignore[arg-type]
     )
     return told
@@ -150,7 +150,7 @@ def test_without_the_originals_a_job_waits(store: Store, dataset: Dataset, tmp_p
 
     told: list[str] = []
     for _ in range(5):  # more than the attempts a job has
-        run_worker(store, once=True, report=told.append, datasets=missing, kept=tmp_path / "kept")
+        run_worker(store, once=True, report=told.append, datasets=missing, folder=tmp_path / "kept")
     assert all("the originals of tiny are not here: set SEMCOMP_KODAK_DIR" in t for t in told)
     assert len(told) == 5 and store.entry(entry.id).state == "scoring"
 
@@ -169,7 +169,9 @@ def test_a_stopped_worker_gives_its_job_back_and_the_next_goes_on(
     entry = submit(store, dataset, pictures_zip(tmp_path, (64, 48, 32, 24, 16, 8)))
     told: list[str] = []
     kept = tmp_path / "kept"
-    stop = start_worker_thread(store, report=told.append, datasets=lambda name: dataset, kept=kept)
+    stop = start_worker_thread(
+        store, report=told.append, datasets=lambda name: dataset, folder=kept
+    )
     until(lambda: len(list(kept.glob("*/points/*/*.json"))) >= 2)
     progress = store.entry(entry.id).progress
     stop.set()
@@ -247,4 +249,4 @@ def test_a_process_that_dies_is_reported_and_its_job_tried_again(
 def test_workers_stop_when_told(store: Store, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    assert run_worker(store, stop=stop, kept=tmp_path) == 0
+    assert run_worker(store, stop=stop, folder=tmp_path) == 0

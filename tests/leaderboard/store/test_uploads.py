@@ -124,9 +124,9 @@ def test_the_worker_lets_them_go(
     rejected = send(store, tmp_path, b"rejected").entry.id
     store.reject(rejected, "me", "a test")
     said: list[str] = []
-    run_worker(store, once=True, report=said.append, kept=tmp_path / "kept")
+    run_worker(store, once=True, report=said.append, folder=tmp_path / "kept")
     assert is_here(store, rejected) and not said
     clock.now += 3 * DAY
-    run_worker(store, once=True, report=said.append, kept=tmp_path / "kept")
+    run_worker(store, once=True, report=said.append, folder=tmp_path / "kept")
     assert not is_here(store, rejected)
     assert said == ["1 file removed, decided against more than 3 days ago"]
