@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from leaderboard.store.database import Store
+
 DatasetName = Annotated[str, typer.Option(help="kodak, or a folder of pictures")]
 Images = Annotated[str | None, typer.Option(help="only these pictures, separated by commas")]
+
+
+@contextmanager
+def opened_board() -> Iterator[Store]:
+    """The board of submissions that the environment names. Raises StoreError."""
+    from leaderboard.store.database import open_store
+
+    store = open_store()
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def split_names(text: str) -> list[str]:

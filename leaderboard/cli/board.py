@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from .arguments import opened_board
+
 PATTERN = "board-*.zip"
 
 
@@ -30,41 +32,37 @@ def worker(
     Files of entries that were rejected or failed are let go after SEMCOMP_UPLOAD_DAYS days (30).
     """
     from leaderboard.scoring.worker import run_worker
-    from leaderboard.store.database import open_store
 
     if ray is not None and jobs != 1:
         raise typer.BadParameter("give either --jobs or --ray")
-    store, stop = open_store(), threading.Event()
+    stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        print(f"scoring what is queued in {store!r}", flush=True)
-        decided = run_worker(
-            store,
-            stop=stop,
-            once=once,
-            ray=ray,
-            jobs=0 if jobs == 1 else jobs,
-            report=lambda line: print(line, flush=True),
-        )
+        with opened_board() as store:
+            print(f"scoring what is queued in {store!r}", flush=True)
+            decided = run_worker(
+                store,
+                stop=stop,
+                once=once,
+                ray=ray,
+                jobs=0 if jobs == 1 else jobs,
+                report=lambda line: print(line, flush=True),
+            )
         print(f"{decided} submissions decided")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        store.close()
 
 
 def export(
     file: Annotated[Path, typer.Argument(help="ZIP to write", metavar="FILE", show_default=False)],
 ) -> None:
     """Write the whole board of submissions, without contacts, into a file that `import` reads."""
-    from leaderboard.store.database import open_store
-
-    store = open_store()
-    count = store.export_board(file)
-    store.close()
+    with opened_board() as store:
+        count = store.export_board(file)
     print(f"{file}: {count} entries, without contacts; still to be decided ones are in it")
 
 
@@ -74,12 +72,8 @@ def import_(
     ],
 ) -> None:
     """Fill a new board of submissions from a file; all of it is stored, or nothing."""
-    from leaderboard.store.database import open_store
-
-    store = open_store()
-    count = store.import_board(file)
-    print(f"{store!r}: {count} entries from {file}")
-    store.close()
+    with opened_board() as store:
+        print(f"{store!r}: {store.import_board(file)} entries from {file}")
 
 
 def backup(
@@ -99,16 +93,13 @@ def backup(
     ] = None,
 ) -> None:
     """Write the whole board of submissions, contacts too, while it runs; `import` reads it."""
-    from leaderboard.store.database import open_store
-
     folder = path if path.is_dir() else None
     if keep is not None and folder is None:
         raise typer.BadParameter(f"--keep needs a folder, and {path} is none")
     if folder is not None:
         path = folder / f"board-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
-    store = open_store()
-    count = store.backup(path)
-    store.close()
+    with opened_board() as store:
+        count = store.backup(path)
     print(f"{path}: {count} entries with their contacts, for maintainers only")
     if folder is not None and keep is not None:
         for old in sorted(folder.glob(PATTERN))[:-keep]:

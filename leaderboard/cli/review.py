@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ import typer
 
 from leaderboard.data.rows import METRICS
 
-from .arguments import split_names
+from .arguments import opened_board, split_names
 
 if TYPE_CHECKING:
     from leaderboard.data.results import Results
@@ -58,7 +58,7 @@ def list_(
         raise typer.BadParameter(
             f"no state {', '.join(unknown) or 'named'}: use some of {', '.join(STATES)}, or all"
         )
-    with _store() as store:
+    with opened_board() as store:
         entries = store.entries(states, dataset)
     if as_json:
         print(json.dumps([_plain(entry) for entry in entries], indent=1))
@@ -92,7 +92,7 @@ def show(
     from leaderboard.store.database import NotFound
     from leaderboard.submissions.doubts import doubts_of
 
-    with _store() as store:
+    with opened_board() as store:
         entry = store.entry(id)
         data = _plain(entry)
         data["history"] = [
@@ -115,7 +115,7 @@ def show(
 @review.command()
 def approve(id: Id, by: By = None) -> None:
     """Put an entry on the board; one that it was sent to replace leaves it."""
-    with _store() as store:
+    with opened_board() as store:
         store.approve(id, _who(by))
         _tell(store, id)
 
@@ -123,7 +123,7 @@ def approve(id: Id, by: By = None) -> None:
 @review.command()
 def reject(id: Id, reason: Reason, by: By = None) -> None:
     """Refuse an entry that waits."""
-    with _store() as store:
+    with opened_board() as store:
         store.reject(id, _who(by), reason)
         _tell(store, id)
 
@@ -131,7 +131,7 @@ def reject(id: Id, reason: Reason, by: By = None) -> None:
 @review.command()
 def withdraw(id: Id, reason: Reason, by: By = None) -> None:
     """Take an entry off the board, or out of review."""
-    with _store() as store:
+    with opened_board() as store:
         store.withdraw_by_maintainer(id, _who(by), reason)
         _tell(store, id)
 
@@ -145,7 +145,7 @@ def supersede(
     by: By = None,
 ) -> None:
     """Let one approved entry take the place of another."""
-    with _store() as store:
+    with opened_board() as store:
         store.supersede(id, _who(by), new)
         _tell(store, id)
 
@@ -153,17 +153,6 @@ def supersede(
 def printable(text: str) -> str:
     """Text on one line with nothing in it that a terminal would act on."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from leaderboard.store.database import open_store
-
-    store = open_store()
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _who(by: str | None) -> str:

@@ -53,8 +53,9 @@ def upgrade(engine: Engine, revision: str = HEAD) -> None:
         try:
             command.upgrade(config, revision)
         except DBAPIError as error:
+            said = str(error.orig).strip().split("\n")[0]
             raise StoreError(
-                f"cannot make the board's tables in {where(engine.url)} ({_first_line(error)}): "
+                f"cannot make the board's tables in {where(engine.url)} ({said}): "
                 "let this user own the database, or name another one; nothing was changed"
             ) from error
 
@@ -65,10 +66,6 @@ def schema_version(connection: Connection) -> str | None:
         return None
     version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if version is None else str(version)
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n")[0]
 
 
 def _config() -> Config:

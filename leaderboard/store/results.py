@@ -81,7 +81,21 @@ class StoredResults(Database):
             .where(BdRateRow.basis == basis)
         )
         with self._reading() as session:
-            return {row.entry_id: _bd_rate(row) for row in session.scalars(query)}
+            return {
+                row.entry_id: BdRate(
+                    anchor=row.anchor,
+                    metric=row.metric,
+                    basis=row.basis,
+                    pictures=row.pictures,
+                    percent=row.percent,
+                    low=row.low,
+                    high=row.high,
+                    overlap=row.overlap,
+                    images=tuple(row.images),
+                    note=row.note,
+                )
+                for row in session.scalars(query)
+            }
 
     def without_bd_rates(self, dataset: str, count: int, bases: Collection[str]) -> list[int]:
         """Entries on the public board with fewer than `count` BD-rates of these bases."""
@@ -151,8 +165,3 @@ def unpack(packed: bytes) -> Results:
 
 def _plain(value: Any) -> Any:
     return _INFINITE if value == math.inf else value
-
-
-def _bd_rate(row: BdRateRow) -> BdRate:
-    values = {name: getattr(row, name) for name in BdRate.__dataclass_fields__}
-    return BdRate(**{**values, "images": tuple(row.images)})

@@ -127,7 +127,8 @@ def stream_member(archive: Archive, name: str, limit: int) -> Iterator[bytes]:
             while piece := stream.read(_CHUNK):
                 count += len(piece)
                 if count > limit:
-                    raise Rejected([too_large(name, None, count)])
+                    value = f"more than {megabytes(count - 1)}"
+                    raise Rejected([Problem(describe(name), None, value, "a smaller file")])
                 yield piece
     except KeyError:
         raise Rejected(
@@ -137,11 +138,6 @@ def stream_member(archive: Archive, name: str, limit: int) -> Iterator[bytes]:
         raise
     except _DAMAGE as error:
         raise _damaged(describe(name), error) from error
-
-
-def too_large(name: str, image: str | None, size: int) -> Problem:
-    """The problem of a member that is larger than anything it could be."""
-    return Problem(describe(name), image, f"more than {megabytes(size - 1)}", "a smaller file")
 
 
 def _check_ends(stream: IO[bytes], limits: UploadLimits) -> int:

@@ -42,7 +42,7 @@ A picture that is missing makes the entry incomplete: it is shown, but not ranke
 
 def template_files(format: str, shape: DatasetShape) -> dict[str, bytes]:
     """Files to fill in, by name. format: one of `FORMATS`. Raises Rejected for another."""
-    method = method_template(shape)
+    method = Method("", dataset=shape.name).to_json(contact=True)  # nothing said but the pictures
     if format == "csv":
         return {"results.csv": _csv(shape), METHOD_FILE: _json(method)}
     if format == "json":
@@ -76,11 +76,6 @@ def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]
             [Problem("template", None, value, "a folder that can be written")]
         ) from error
     return [folder / name for name in files]
-
-
-def method_template(shape: DatasetShape) -> dict[str, Any]:
-    """A description with nothing said but the data set."""
-    return Method("", dataset=shape.name).to_json(contact=True)
 
 
 def _row(image: str) -> dict[str, Any]:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from leaderboard.data.kodak import PIXELS
 from leaderboard.data.results import Results, Row, write_results
+from leaderboard.pages.board.view import View
 from tests.support.anchor_curves import KODAK
 
 SIZE = 768 * 512
+WIDE = {"here": "http://page/", "dark": False, "narrow": False}
+"""What the browser says of itself."""
+
+
+def controls(view: View, submitted: Sequence[str] = (), method: str | None = None) -> list[Any]:
+    """What the page sends for a view."""
+    return [
+        *(view.dataset, view.metric, view.scale, list(view.codecs), view.anchor),
+        *(view.low, view.high, view.text, view.picture, view.target),
+        *(view.page, list(submitted), method, WIDE),
+    ]
 
 
 def spread(name: str, cost: float = 1.0, source: str | None = None) -> Results:

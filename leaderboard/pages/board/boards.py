@@ -134,6 +134,10 @@ class Boards:
     problems: tuple[str, ...] = ()
 
 
+_reading = threading.Lock()
+"""Visitors who arrive while a large board is read wait for it instead of reading it too."""
+
+
 def load_boards(
     folder: Path = FOLDER, published: Path = PUBLISHED_FOLDER, store: OpenStore | None = None
 ) -> Boards:
@@ -150,19 +154,11 @@ def load_boards(
 
     try:
         opened = store()
-        return _with_entries(boards, opened, opened.revision())
+        with _reading:
+            return _read_entries(boards, opened, opened.revision())
     except StoreError as error:
         told = f"Submissions cannot be shown now: {error}"
         return replace(boards, problems=(*boards.problems, told))
-
-
-_reading = threading.Lock()
-"""Visitors who arrive while a large board is read wait for it instead of reading it too."""
-
-
-def _with_entries(boards: Boards, store: Store, revision: int) -> Boards:
-    with _reading:
-        return _read_entries(boards, store, revision)
 
 
 @lru_cache(maxsize=4)

@@ -81,13 +81,9 @@ class _Source:
         self.nodes = np.zeros((COEFFICIENTS, self.grid.rows * self.grid.columns), np.int64)
         self.before = Values.start(self.grid)
 
-    def pass_by(self, k: int, part: int) -> None:
-        """Walk through a round that needs no features; see `round`."""
-        self._walk(k, part)
-
     def round(self, k: int, part: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(features, nodes, bits) of the eight slots of a round, the `part`-th of iteration k."""
-        number, bits, states, at = self._walk(k, part)
+        number, bits, states, at = self.walk(k, part)
         result = []
         for i in range(BITS):
             sent = np.flatnonzero(bits[i])
@@ -105,7 +101,7 @@ class _Source:
             result.append((features, at[i, sent], bits[i, sent] > 0))
         return result
 
-    def _walk(self, k: int, part: int) -> tuple[int, np.ndarray, list[Values], np.ndarray]:
+    def walk(self, k: int, part: int) -> tuple[int, np.ndarray, list[Values], np.ndarray]:
         """Move past a round: its number and bits, and what `round_states` says of them."""
         bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
         number = self.slots.rounds(k)[part]
@@ -189,7 +185,7 @@ def fit_contexts(
         for part, number in enumerate(slots.rounds(k)):
             if BITS * number < len(fitted):
                 for source in sources:
-                    source.pass_by(k, part)
+                    source.walk(k, part)
                 continue
             samples = [source.round(k, part) for source in sources]
             for i in range(BITS):

@@ -144,8 +144,3 @@ def use_compiled_cells(device: torch.device, dtype: torch.dtype, report: Report)
         return False
     Cells.forward, Cells.backward = forward, backward
     return True
-
-
-def use_plain_cells() -> None:
-    """Undo `use_compiled_cells`."""
-    Cells.forward, Cells.backward = forward_cell, backward_cell

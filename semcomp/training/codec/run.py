@@ -95,7 +95,7 @@ def train(
     device = processes.device(torch.device(options.device))
     options = dataclasses.replace(options, device=str(device))
     processes.open(device)
-    say = report if processes.first else _silent
+    say = report if processes.first else lambda line: None
     pictures, validation = training_pictures(options.data, options.crop, say)
     validation = validation.to(device)
     pool = PicturePool(pictures, device, options.scales, options.crop)
@@ -178,10 +178,6 @@ def _train(
         text = f"{trainer.step} steps, {rate:.2f} per second{_left(left)}"
         bar.set_description_str(text, refresh=False)
         bar.update(done - bar.n)
-
-
-def _silent(line: str) -> None:
-    """What a process says that is not the first."""
 
 
 def write_progress(trainer: Trainer, out: Path, loss: float, report: Report, left: float) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 import gradio as gr
@@ -31,18 +30,9 @@ from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.view import View, view_of
 from semcomp.demo.shared import work
 from semcomp.errors import DatasetError
-from tests.support.board_results import SIZE, spread, write_folder
+from tests.support.board_results import SIZE, WIDE, controls, spread, write_folder
 
 SAMPLES = work.samples
-WIDE = {"here": "http://page/", "dark": False, "narrow": False}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of five codecs under Kodak's names; WebP lacks a picture."""
-    root = tmp_path_factory.mktemp("results")
-    write_folder(root / "kodak")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +45,6 @@ def kept_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads go where the test's files go, unless a server has its own folder."""
     if "GRADIO_TEMP_DIR" not in os.environ:
         monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-
-
-def controls(view: View) -> list[Any]:
-    """What the page sends for a view."""
-    return [
-        *(view.dataset, view.metric, view.scale, list(view.codecs), view.anchor),
-        *(view.low, view.high, view.text, view.picture, view.target, view.page, [], None, WIDE),
-    ]
 
 
 def view(folder: Path, **query: str) -> View:

@@ -20,21 +20,13 @@ from leaderboard.pages.board.view import TAB
 from leaderboard.scoring.bd_rates import basis_of
 from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.shape import DatasetShape
-from tests.support.board_results import write_folder
+from tests.support.board_results import WIDE
 from tests.support.large_board import fill_board
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 COUNT = MOST_LISTED + 12
-BROWSER = {"here": "http://page/", "dark": False, "narrow": False}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("results")
-    write_folder(root / "kodak")
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +54,7 @@ def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 
 def controls(whole: tuple[Any, ...]) -> list[Any]:
     """What the page sends back of what it was given."""
-    return [*(getattr(each, "value", each) for each in whole[:13]), BROWSER]
+    return [*(getattr(each, "value", each) for each in whole[:13]), WIDE]
 
 
 def test_what_is_typed_finds_submissions_wherever_they_stand(board: Board) -> None:
@@ -82,7 +74,7 @@ def test_what_is_typed_finds_submissions_wherever_they_stand(board: Board) -> No
 
 def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: Store) -> None:
     events, choosing = Events(folder, lambda: store), Choosing(folder, lambda: store)
-    whole = events.switch("", BROWSER)
+    whole = events.switch("", WIDE)
     curves, method = whole[11], whole[12]
     assert len(curves.choices) == MOST_LISTED and curves.visible
     own = len(method.choices) - MOST_LISTED
@@ -108,7 +100,7 @@ def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: S
 def test_controls_that_nobody_could_have_sent_fall_back(folder: Path, store: Store) -> None:
     """The events take what comes over HTTP as it is, since the lists' choices change."""
     events = Events(folder, lambda: store)
-    values = controls(events.switch("", BROWSER))
+    values = controls(events.switch("", WIDE))
     usual = events.rank(*values)[0]
     wrong: Any
     for place in (0, 1, 2, 3, 4, 7, 8, 11, 12):
@@ -128,7 +120,7 @@ def test_controls_that_nobody_could_have_sent_fall_back(folder: Path, store: Sto
 
 def test_the_same_filter_again_sends_nothing(folder: Path, store: Store) -> None:
     events = Events(folder, lambda: store)
-    values = controls(events.switch("", BROWSER))
+    values = controls(events.switch("", WIDE))
     link = events.share(*values)
     assert events.narrow(link, *values) == (gr.skip(),) * 7
     values[7] = "group 13"

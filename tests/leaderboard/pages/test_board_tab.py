@@ -18,20 +18,11 @@ from leaderboard.pages.board import controls as page_controls
 from leaderboard.pages.board import pictures as page_pictures
 from leaderboard.pages.board.boards import load_boards
 from semcomp.demo.shared import work
-from tests.support.board_results import write_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SAMPLES = work.samples
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of five codecs under Kodak's names; WebP lacks a picture."""
-    root = tmp_path_factory.mktemp("results")
-    write_folder(root / "kodak")
-    return root
 
 
 @pytest.fixture(scope="module")

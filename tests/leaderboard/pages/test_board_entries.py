@@ -26,19 +26,10 @@ from leaderboard.store.database import Store, StoreError, open_store
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
-from tests.support.board_results import spread, without, write_folder
+from tests.support.board_results import controls, spread, without
 from tests.support.large_board import LIMITLESS, fill_board, synthetic_results
 
-WIDE = {"here": "http://page/", "dark": False, "narrow": False}
 EVIL = '<img src=x onerror=alert(1)> =1+1, "codec"'
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of five codecs under Kodak's names; WebP lacks a picture."""
-    root = tmp_path_factory.mktemp("results")
-    write_folder(root / "kodak")
-    return root
 
 
 @pytest.fixture
@@ -67,14 +58,6 @@ def submit(
 
 def boards(folder: Path, store: Store) -> Boards:
     return load_boards(folder, store=lambda: store)
-
-
-def controls(view: View, submitted: list[str] | None = None, method: str | None = None) -> Any:
-    return [
-        *(view.dataset, view.metric, view.scale, list(view.codecs), view.anchor),
-        *(view.low, view.high, view.text, view.picture, view.target),
-        *(view.page, submitted or [], method, WIDE),
-    ]
 
 
 def view(folder: Path, store: Store, **query: str) -> View:
