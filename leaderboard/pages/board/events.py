@@ -1,7 +1,7 @@
 """What happens on the leaderboard's tab: choices in, figure, tables and files out.
 
 They only read results, most of them kept in memory, and leave the queue alone; decoding pictures is
-in `decode`.
+in `pictures`.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from . import words
 from .api import Api
 from .boards import FOLDER, OpenStore
 from .controls import Choosing
-from .decode import decode_on_gpu
 from .events import Events
+from .pictures import decode_on_gpu
 from .view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS
 
 __all__ = ["CSS", "FOLDER", "build_tab"]

@@ -6,16 +6,18 @@ for looks alone. Files for maintainers lie under random names, which nobody else
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from leaderboard.data.results import dump
 from leaderboard.pages.access import AccessError
 from leaderboard.pages.context import BoardContext, from_this_page
-from leaderboard.pages.files import private_folder
 from leaderboard.pages.submit import words
 from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.errors import NotFound, StoreError
@@ -230,7 +232,9 @@ class ReviewEvents:
 
     def _files(self, entry_id: int) -> list[str]:
         store = self.context.store()
-        folder = private_folder()
+        # Under a name that nobody else can know.
+        folder = Path(get_upload_folder()) / secrets.token_hex(32)
+        folder.mkdir(parents=True)
         made = []
         results = results_of(store, entry_id)
         try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from leaderboard.pages.context import BoardContext
-from leaderboard.pages.files import TEMPLATES, template
 from leaderboard.pages.review import tab as review_page
+from leaderboard.submissions.template import template_files
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.shared.static import static
+from semcomp.files import write_file
 
 from . import words
 from .events import FIELDS, SubmitEvents
@@ -30,6 +35,12 @@ CHECKING: dict[str, Any] = {
     "preprocess": False,
 }
 """Events that read an upload; they never wait for a network, nor a network for them."""
+TEMPLATES = {
+    "csv": "Template: results (CSV)",
+    "json": "Template: results (JSON)",
+    "zip": "Template: ZIP, with a how-to",
+}
+"""Formats of the files to fill in, and their buttons."""
 AGAIN = 2.0
 """Seconds between looks at an entry that is being scored."""
 
@@ -56,8 +67,7 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
             for form, label in TEMPLATES.items()
         ]
     # Made anew for every visitor, because files handed out are swept by their age.
-    shape = next(iter(events.context.shapes.values()))
-    page.load(lambda: tuple(template(form, shape) for form in TEMPLATES), None, templates, **QUICK)
+    page.load(partial(_templates, events.context), None, templates, **QUICK)
     upload = gr.File(
         label=f"File: JSON, CSV or ZIP, at most {Settings.read().submission_mb} MB",
         file_types=[".json", ".csv", ".zip"],
@@ -94,6 +104,21 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
         **PRIVATE,
     )
     return form, [fold, replaces]
+
+
+def _templates(context: BoardContext) -> list[str]:
+    """Paths of the files to fill in, for the first data set."""
+    shape = next(iter(context.shapes.values()))
+    paths = []
+    for form in TEMPLATES:
+        # The first file: the page's form takes the place of method.json.
+        name, data = next(iter(template_files(form, shape).items()))
+        # Archives differ by their time, so the folder is named by what is in them.
+        folder = Path(get_upload_folder()) / sha256(f"{form} {shape.name}".encode()).hexdigest()
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / name, data)
+        paths.append(str(folder / name))
+    return paths
 
 
 def _form(datasets: list[str]) -> list[Any]:

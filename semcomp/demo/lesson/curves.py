@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .book import Book, Frame
+from .book import Book, Frame, Step
 from .charts import Axis, Line, lines
-from .step import Step
 
 RATES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Rates in bits per pixel at which the curves are read."""

@@ -27,9 +27,8 @@ from semcomp.image import data_url, limit_side, load_image
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 from semcomp.semantics.classifiers import Classifier
 
-from .book import fold
+from .book import fold, times
 from .pictures import Pixels, layer, marked, photo_url, stage
-from .step import times
 
 SIDE = 320
 """Longest side of a case's picture."""

@@ -11,10 +11,9 @@ from semcomp.image import data_url
 from semcomp.metrics import psnr
 
 from . import pictures
-from .book import Book, Frame
+from .book import Book, Frame, Step, plural
 from .charts import Axis, Bar, Line, columns, lines, stacked
 from .pictures import layer, over, photo, stage
-from .step import Step, plural
 from .study import LATEST, PictureStudy
 
 STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12)

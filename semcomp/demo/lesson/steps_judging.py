@@ -11,10 +11,9 @@ from semcomp.geometry import BLOCK
 from semcomp.image import data_url
 
 from . import pictures
-from .book import Book, Frame, table
+from .book import Book, Frame, Step, table
 from .charts import Axis, Line, lines
 from .pictures import over, photo
-from .step import Step
 from .study import SECOND_CLASSIFIER, PictureStudy, Score, Version
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)

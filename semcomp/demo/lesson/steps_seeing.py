@@ -13,10 +13,9 @@ from semcomp.image import data_url, to_file
 from semcomp.semantics.activation import SIDES, to_grey, upsample_grey
 
 from . import pictures
-from .book import Book, Frame
+from .book import Book, Frame, Step, plural, times
 from .charts import Axis, Bar, Line, bars, lines
 from .pictures import layer, over, photo, photo_url, stage
-from .step import Step, plural, times
 from .study import PictureStudy
 
 Floats = NDArray[np.float64]

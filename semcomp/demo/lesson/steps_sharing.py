@@ -13,10 +13,9 @@ from semcomp.geometry import ITERATIONS
 from semcomp.image import data_url
 
 from . import pictures
-from .book import Book, Frame, table
+from .book import Book, Frame, Step, plural, table, times
 from .charts import columns
 from .pictures import layer, stage
-from .step import Step, plural, times
 from .study import PictureStudy
 
 BEYOND = 36

@@ -19,9 +19,9 @@ from semcomp.demo.shared.words import FOCUS
 from semcomp.files import ASSETS
 
 from . import book
+from .book import SHORT, TITLES, Step, waiting
 from .curves import Curve, results
 from .failures import gallery, verdicts
-from .step import SHORT, TITLES, Step, waiting
 from .steps_coding import iterations, spent
 from .steps_judging import judging
 from .steps_seeing import cost, importance, looking

@@ -196,9 +196,9 @@ def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
         from semcomp.demo.hosting import endpoints
         from semcomp.demo.inspect import score
         from semcomp.demo.shared import events
-        from leaderboard.pages.board import decode as page_decode
+        from leaderboard.pages.board import pictures
         borrowing = (
-            events.decode_on_gpu, page_decode.decode_on_gpu, score.compare,
+            events.decode_on_gpu, pictures.decode_on_gpu, score.compare,
             endpoints.compress, endpoints.decompress, endpoints.explain, endpoints.score,
         )
         print("bare:", *(f.__name__ for f in borrowing if not hasattr(f, "__wrapped__")))

@@ -16,9 +16,8 @@ from PIL import Image
 from semcomp.allocation.levels import proportional_levels
 from semcomp.demo.lesson import charts, pictures
 from semcomp.demo.lesson.algorithm import walk
-from semcomp.demo.lesson.book import Book, Frame, table
+from semcomp.demo.lesson.book import Book, Frame, Step, plural, table, times
 from semcomp.demo.lesson.curves import RATES, Curve, results
-from semcomp.demo.lesson.step import Step, plural, times
 from semcomp.image import data_url, to_file
 
 PHOTO = np.random.default_rng(3).integers(0, 256, (48, 72, 3), np.uint8)

@@ -21,7 +21,7 @@ from semcomp.demo.lesson import (
     steps_seeing,
     steps_sharing,
 )
-from semcomp.demo.lesson.step import SHORT, TITLES, Step
+from semcomp.demo.lesson.book import SHORT, TITLES, Step
 from semcomp.demo.lesson.study import LATEST, PictureStudy, study
 from semcomp.errors import AllocationError
 from semcomp.metrics import si_ssim, ssim

@@ -14,7 +14,7 @@ from PIL import Image
 
 from semcomp.demo.lesson import failures
 from semcomp.demo.lesson import tab as lesson
-from semcomp.demo.lesson.step import TITLES
+from semcomp.demo.lesson.book import TITLES
 from semcomp.demo.shared import look, work
 from tests.demo.lesson.test_parts import curve
 from tests.support.browsing import WIDTHS, visiting

@@ -21,7 +21,6 @@ from leaderboard.codecs import CODECS, CodecError
 from leaderboard.data.results import Results, write_results
 from leaderboard.pages.board import boards as page_board
 from leaderboard.pages.board import controls as page_controls
-from leaderboard.pages.board import decode as page_decode
 from leaderboard.pages.board import pictures as page_pictures
 from leaderboard.pages.board import ranking as page_ranking
 from leaderboard.pages.board import view as page_view
@@ -320,12 +319,12 @@ def test_samples_stand_in_for_kodak(
 ) -> None:
     monkeypatch.setenv("SEMCOMP_KODAK_DIR", str(tmp_path))
     assert not page_pictures.has_pixels("kodak")
-    *_, (shown, missing) = page_decode.decode(folder, "kodak", "kodim03", 0.8, "cat", ["jpeg"])
+    *_, (shown, missing) = page_pictures.decode(folder, "kodak", "kodim03", 0.8, "cat", ["jpeg"])
     original, jpeg = (np.asarray(Image.open(path)) for path, _ in shown)
     assert (original == small_samples["cat"]).all() and jpeg.shape == original.shape
     assert "JPEG" in shown[1][1] and "bytes" in shown[1][1] and missing == ""
     with pytest.raises(gr.Error, match="No sample picture"):
-        list(page_decode.decode(folder, "kodak", "kodim03", 0.8, "", ["jpeg"]))
+        list(page_pictures.decode(folder, "kodak", "kodim03", 0.8, "", ["jpeg"]))
 
 
 def test_kodak_is_decoded_where_it_is(
