@@ -46,7 +46,7 @@ PREFIX = "entry-"
 
 
 @dataclass(frozen=True, eq=False)
-class Listed:
+class BoardEntry:
     """An approved entry on a board. name: unlike any other's there."""
 
     name: str
@@ -70,7 +70,7 @@ class Board:
     name: str
     results: tuple[Results, ...]
     frame: pandas.DataFrame
-    entries: Mapping[str, Listed] = field(default_factory=dict)
+    entries: Mapping[str, BoardEntry] = field(default_factory=dict)
     store: Store | None = None
     own: Board | None = None
 
@@ -170,22 +170,22 @@ def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
     return replace(boards, boards=everything)
 
 
-def _listed(store: Store, dataset: str, taken: Collection[str]) -> dict[str, Listed]:
+def _listed(store: Store, dataset: str, taken: Collection[str]) -> dict[str, BoardEntry]:
     """The approved entries of a data set by their names on the board, oldest first.
 
     taken: names of codecs that are on the board already. Raises StoreError.
     """
-    named: dict[str, Listed] = {}
+    named: dict[str, BoardEntry] = {}
     for entry in store.entries(["approved"], dataset):
         name = entry.method.name
         if name in taken or name in named:
             name = f"{name} (#{entry.id})"
-        named[name] = Listed(name, entry)
+        named[name] = BoardEntry(name, entry)
     return named
 
 
 @lru_cache(maxsize=64)
-def _results_of(store: Store, each: Listed) -> Results:
+def _results_of(store: Store, each: BoardEntry) -> Results:
     """An entry's results under its name on the board. Raises StoreError."""
     results = store.results(each.entry.id)
     provenance = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from PIL import Image
 
 from leaderboard.analysis.curves import rows_of
 from leaderboard.analysis.look import METRIC_NAMES, look_of
-from leaderboard.codecs import CODECS, Codec, CodecError
+from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.base import open_session
 from leaderboard.data.datasets import KODAK, load_dataset
 from leaderboard.data.kodak import PIXELS
@@ -42,11 +43,10 @@ AT_FIRST = ("jpeg", "bpg", "george", "semantic")
 """Codecs chosen at first; the slow ones wait to be asked for."""
 MOST = 6
 """Codecs of one request: each takes a second to half a minute."""
-_KEPT = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class DecodedPicture:
     """A codec's picture, or why there is none.
 
     decoded: uint8 (H, W, 3), None with a `reason`. bytes: of the file, never more than the target.
@@ -58,10 +58,6 @@ class Made:
     bytes: int = 0
     scores: dict[str, float | None] | None = None
     reason: str = ""
-
-
-_kept: dict[tuple[str, str, int], Made] = {}
-_references: dict[str, Reference] = {}
 
 
 def runnable(board: Board | None) -> list[str]:
@@ -96,7 +92,7 @@ def _kodak_file(name: str) -> bool:
 
 def make(
     dataset: str, name: str, bpp: float, codecs: Sequence[str], board: Board | None = None
-) -> Iterator[Made]:
+) -> Iterator[DecodedPicture]:
     """The codecs' pictures one after another, in the order given.
 
     bpp: rate that no file exceeds. board: tells where to search, so that fewer files are made.
@@ -113,19 +109,14 @@ def make(
     pixels = find_picture(dataset, name)
     target = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
     for codec in codecs:
-        key = f"{dataset}/{name}", codec, target
-        if key not in _kept:
-            span = _span(board, codec, name, target)
-            made = _make(CODECS[codec], f"{dataset}/{name}", pixels, target, span)
-            while len(_kept) >= _KEPT:
-                del _kept[next(iter(_kept))]
-            _kept[key] = made
-        yield _kept[key]
+        yield _make(dataset, name, codec, target, _span(board, codec, name, target))
 
 
+@lru_cache(maxsize=24)
 def _make(
-    codec: Codec, name: str, pixels: Pixels, target: int, span: tuple[float, float] | None
-) -> Made:
+    dataset: str, name: str, codec_name: str, target: int, span: tuple[float, float] | None
+) -> DecodedPicture:
+    codec, pixels = CODECS[codec_name], find_picture(dataset, name)
     try:
         session = open_session(codec, Image.fromarray(pixels))
         ends = float(min(codec.qualities)), float(max(codec.qualities))
@@ -137,11 +128,12 @@ def _make(
         quality, data = bracket.below
         if len(data) > target:
             reason = f"the smallest file of its benchmark qualities has {len(data):,} bytes"
-            return Made(codec.name, reason=reason)
+            return DecodedPicture(codec.name, reason=reason)
         decoded = np.asarray(codec.decode(data))
     except CodecError as error:
-        return Made(codec.name, reason=str(error))
-    return Made(codec.name, decoded, quality, len(data), score(_reference(name, pixels), decoded))
+        return DecodedPicture(codec.name, reason=str(error))
+    scores = score(_reference(dataset, name), decoded)
+    return DecodedPicture(codec.name, decoded, quality, len(data), scores)
 
 
 def _span(board: Board | None, codec: str, name: str, target: int) -> tuple[float, float] | None:
@@ -159,13 +151,9 @@ def _span(board: Board | None, codec: str, name: str, target: int) -> tuple[floa
     return (low, high) if low < high else None
 
 
-def _reference(name: str, pixels: Pixels) -> Reference:
-    """The latest picture's maps: a visitor asks for several codecs of one picture."""
-    if name not in _references:
-        fresh = reference(pixels)
-        _references.clear()
-        _references[name] = fresh
-    return _references[name]
+@lru_cache(maxsize=1)  # a visitor asks for several codecs of one picture
+def _reference(dataset: str, name: str) -> Reference:
+    return reference(find_picture(dataset, name))
 
 
 def decode(
@@ -205,7 +193,7 @@ def _saved(stem: str, pixels: Pixels) -> str:
     return save(to_file(pixels, compress_level=3), stem, ".png")
 
 
-def _caption(label: str, made: Made, pixels: int) -> str:
+def _caption(label: str, made: DecodedPicture, pixels: int) -> str:
     scores = made.scores or {}
     told = ", ".join(
         f"{METRIC_NAMES[metric]} {value:.2f} dB"

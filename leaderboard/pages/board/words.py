@@ -13,7 +13,7 @@ from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import Results
 from leaderboard.pages.submit.words import method_parts
 
-from .boards import HERE, Board, Listed
+from .boards import HERE, Board, BoardEntry
 from .figure import in_theme
 from .ranking import CodecAtRate
 
@@ -182,7 +182,7 @@ def method_html(board: Board, name: str) -> str:
     return f'<div class="about">{head}{told}</div>'
 
 
-def _about(each: Listed) -> str:
+def _about(each: BoardEntry) -> str:
     """What a submitter says of a method, as a list; nothing of it is trusted."""
     entry = each.entry
     parts = {

@@ -44,7 +44,7 @@ from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
 
 REGION = 128
 """Grey value of the map, 0..255, from which a place belongs to the important region."""
-KEPT_RESULTS = 12
+CACHED_RESULTS = 12
 """Results on sample pictures that stay in memory. Uploads never do."""
 
 Picture = NDArray[np.uint8]
@@ -123,7 +123,7 @@ def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
     return smaller, notes
 
 
-_kept: dict[tuple[str, float, str, str | None], Result] = {}
+_cache: dict[tuple[str, float, str, str | None], Result] = {}
 
 
 def make_result(
@@ -140,8 +140,8 @@ def make_result(
     """
     name = sample_name(picture)
     key = None if name is None else (name, level, allocation, focus)
-    if key is not None and key in _kept:
-        return _kept[key]
+    if key is not None and key in _cache:
+        return _cache[key]
     semantic_map = analyse(picture, class_name=focus)
     compressed = compress(
         picture,
@@ -153,9 +153,9 @@ def make_result(
     facts = describe(picture, semantic_map, compressed, allocation, level)
     result = Result(picture, semantic_map, compressed, facts)
     if key is not None:
-        while len(_kept) >= KEPT_RESULTS:
-            del _kept[next(iter(_kept))]
-        _kept[key] = result
+        while len(_cache) >= CACHED_RESULTS:
+            del _cache[next(iter(_cache))]
+        _cache[key] = result
     return result
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -260,14 +261,17 @@ def test_names_from_files_are_escaped(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_samples(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, np.ndarray]]:
     """Samples of 176 x 192 pixels in place of the whole ones."""
     cut = {name: SAMPLES()[name][40:216, 100:292] for name in ("cat", "coffee")}
     monkeypatch.setattr(page_pictures, "samples", lambda: cut)
     monkeypatch.setattr(page_controls, "samples", lambda: cut)
-    monkeypatch.setattr(page_pictures, "_kept", {})
-    monkeypatch.setattr(page_pictures, "_references", {})
-    return cut
+    caches = page_pictures._make, page_pictures._reference
+    for each in caches:
+        each.cache_clear()
+    yield cut
+    for each in caches:
+        each.cache_clear()
 
 
 def test_no_file_exceeds_the_target(small_samples: dict[str, np.ndarray]) -> None:
