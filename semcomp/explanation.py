@@ -136,8 +136,8 @@ def explain(
         "files": files,
     }
     if folder is not None:
-        for name, shown in pictures.items():
-            shown.save(folder / name)
+        for name, drawing in pictures.items():
+            drawing.save(folder / name)
         (folder / "picture.semc").write_bytes(compressed.data)
         text = json.dumps(record, indent=2, allow_nan=False)
         (folder / "explanation.json").write_text(text + "\n", encoding="utf-8")
