@@ -26,7 +26,7 @@ from semcomp.errors import BitstreamError, ImageError, SemcompError, WeightsErro
 from semcomp.image import load_image
 from semcomp.isolated import Child, Limits
 
-__all__ = ["PICTURE", "SEMC", "Decoded", "Decoder", "IsolatedError", "Limits"]
+__all__ = ["PICTURE", "SEMC", "Decoded", "IsolatedDecoder", "IsolatedError", "Limits"]
 
 PICTURE, SEMC = "picture", "semc"
 """Kinds of files that a process can be asked to open."""
@@ -68,7 +68,7 @@ class Decoded:
     cpu_s: float
 
 
-class Decoder(Child):
+class IsolatedDecoder(Child):
     """One child at a time for files of one kind, `PICTURE` (PNG) or `SEMC`."""
 
     def __init__(self, kind: str, limits: Limits | None = None) -> None:

@@ -20,7 +20,7 @@ from leaderboard.data.results import Quality
 from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import Inspected
 
-from .isolated import PICTURE, SEMC, Limits, Decoder, IsolatedError
+from .isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
 
 LIMITS = {
     PICTURE: Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0),
@@ -31,7 +31,7 @@ LIMITS = {
 MEMBER_BYTES = 64 << 20
 """Most that one file of an archive may have; a PNG of Kodak's size has 1 MB."""
 
-_decoders: dict[str, Decoder] = {}
+_decoders: dict[str, IsolatedDecoder] = {}
 """The decoder of the upload at hand: no two submissions share a process."""
 
 
@@ -186,12 +186,12 @@ class _Lookup:
         return bitstream
 
 
-def decoder_of(codec: Submitted) -> Decoder:
+def decoder_of(codec: Submitted) -> IsolatedDecoder:
     """The decoder of a codec's upload in this process; those of other uploads are closed."""
     key = f"{codec.digest} {codec.kind} {codec.limits}"
     if key not in _decoders:
         close_decoders()
-        _decoders[key] = Decoder(codec.kind, codec.limits)
+        _decoders[key] = IsolatedDecoder(codec.kind, codec.limits)
     return _decoders[key]
 
 

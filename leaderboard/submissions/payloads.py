@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
-from leaderboard.scoring.isolated import PICTURE, Decoder, IsolatedError
+from leaderboard.scoring.isolated import PICTURE, IsolatedDecoder, IsolatedError
 
 from .archives import Archive, Member, read_member
 from .layout import Layout
@@ -64,11 +64,13 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
 
     Raises Rejected with what is wrong with them, in the order of pictures and qualities.
     """
-    with Decoder(PICTURE) as decoder:
+    with IsolatedDecoder(PICTURE) as decoder:
         return _checked(decoder, archive, layout, shape)
 
 
-def _checked(decoder: Decoder, archive: Archive, layout: Layout, shape: DatasetShape) -> Payloads:
+def _checked(
+    decoder: IsolatedDecoder, archive: Archive, layout: Layout, shape: DatasetShape
+) -> Payloads:
     problems: list[Problem] = []
     files: dict[tuple[str, Quality], bytes] = {}
     pictures: dict[tuple[str, Quality], bytes] = {}
@@ -243,7 +245,7 @@ def _png_problems(data: bytes, size: tuple[int, int]) -> Iterator[tuple[str, str
         yield "an animation", "one picture"
 
 
-def _pixel_digest(decoder: Decoder, data: bytes, size: tuple[int, int]) -> bytes:
+def _pixel_digest(decoder: IsolatedDecoder, data: bytes, size: tuple[int, int]) -> bytes:
     """SHA-256 of a PNG's pixels, however they are packed. Raises IsolatedError."""
     return hashlib.sha256(decoder.open(data, *size).pixels.tobytes()).digest()
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from leaderboard.scoring import isolated
-from leaderboard.scoring.isolated import PICTURE, SEMC, Decoder, IsolatedError, Limits
+from leaderboard.scoring.isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
 from semcomp import isolated as children
 from semcomp.image import load_image
 from semcomp.pipeline import compress
@@ -29,14 +29,14 @@ WIDTH, HEIGHT = CAT.shape[1], CAT.shape[0]
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Iterator[Decoder]:
-    with Decoder(PICTURE) as decoder:
+def pictures() -> Iterator[IsolatedDecoder]:
+    with IsolatedDecoder(PICTURE) as decoder:
         yield decoder
 
 
 @pytest.fixture(scope="module")
-def semc() -> Iterator[Decoder]:
-    with Decoder(SEMC, Limits(memory=1 << 30)) as decoder:
+def semc() -> Iterator[IsolatedDecoder]:
+    with IsolatedDecoder(SEMC, Limits(memory=1 << 30)) as decoder:
         yield decoder
 
 
@@ -57,13 +57,13 @@ def declared(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def test_a_picture_comes_out_as_it_is(pictures: Decoder) -> None:
+def test_a_picture_comes_out_as_it_is(pictures: IsolatedDecoder) -> None:
     decoded = pictures.open(png(CAT), WIDTH, HEIGHT)
     assert (decoded.pixels == CAT).all() and decoded.sizes == {}
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "I;16"])
-def test_every_png_is_read_as_everywhere_else(pictures: Decoder, mode: str) -> None:
+def test_every_png_is_read_as_everywhere_else(pictures: IsolatedDecoder, mode: str) -> None:
     stream = BytesIO()
     if mode == "I;16":
         deep = (CAT[..., 0].astype(np.uint16) << 8) + 7
@@ -94,7 +94,7 @@ def jpeg() -> bytes:
     ],
 )
 def test_what_is_no_picture_of_this_size_is_said(
-    pictures: Decoder, data: bytes, message: str
+    pictures: IsolatedDecoder, data: bytes, message: str
 ) -> None:
     with pytest.raises(IsolatedError, match=message) as problem:
         pictures.open(data, WIDTH, HEIGHT)
@@ -106,14 +106,14 @@ def test_too_much_memory_is_refused() -> None:
     size = 6000
     large = png(np.zeros((size, size, 3), np.uint8))
     with (
-        Decoder(PICTURE, Limits(memory=48 << 20)) as decoder,
+        IsolatedDecoder(PICTURE, Limits(memory=48 << 20)) as decoder,
         pytest.raises(IsolatedError, match="more than the 48 MiB of memory allowed") as problem,
     ):
         decoder.open(large, size, size)
     assert problem.value.breach
 
 
-def test_semc_files_are_decoded_as_everywhere_else(semc: Decoder, file: bytes) -> None:
+def test_semc_files_are_decoded_as_everywhere_else(semc: IsolatedDecoder, file: bytes) -> None:
     for allocation in ("uniform", "proportional", "rd"):
         made = compress(CAT, 2, allocation)
         decoded = semc.open(made.data, WIDTH, HEIGHT)
@@ -121,7 +121,7 @@ def test_semc_files_are_decoded_as_everywhere_else(semc: Decoder, file: bytes) -
         assert decoded.sizes == made.sizes and decoded.cpu_s > 0
 
 
-def test_semc_files_that_are_none(semc: Decoder, file: bytes) -> None:
+def test_semc_files_that_are_none(semc: IsolatedDecoder, file: bytes) -> None:
     for data, message in (
         (b"", "empty|no .semc|not a"),
         (png(CAT), "not a|no .semc"),
@@ -135,7 +135,7 @@ def test_semc_files_that_are_none(semc: Decoder, file: bytes) -> None:
 
 
 def test_time_is_limited_and_the_next_file_gets_a_new_process(file: bytes) -> None:
-    with Decoder(SEMC, Limits(memory=1 << 30, wall_s=0.01)) as decoder:
+    with IsolatedDecoder(SEMC, Limits(memory=1 << 30, wall_s=0.01)) as decoder:
         with pytest.raises(IsolatedError, match=r"longer than the 0.01 s allowed") as problem:
             decoder.open(file, WIDTH, HEIGHT)
         assert problem.value.breach
@@ -144,7 +144,7 @@ def test_time_is_limited_and_the_next_file_gets_a_new_process(file: bytes) -> No
 
 
 def test_a_process_that_ends_is_a_problem_of_the_file(
-    pictures: Decoder, monkeypatch: pytest.MonkeyPatch
+    pictures: IsolatedDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures.open(png(CAT), WIDTH, HEIGHT)
     child = pictures._process
