@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,19 +112,23 @@ def test_pictures_and_semc_files_are_scored_and_wait_for_review(
 def test_files_that_cannot_be_scored_are_told_to_the_submitter(
     store: Store, dataset: Dataset, tmp_path: Path
 ) -> None:
+    """An entry that was stored by checks which looked less closely."""
     files = {}
     for name, pixels in originals().items():
         for place, step in enumerate((64, 32, 16, 8)):
-            whole = png(coarse(pixels, step))
-            if (name, step) == ("cup", 16):
-                whole = with_spoilt_pixels(whole)
-            files[f"reconstructions/{place}/{name}.png"] = whole
+            files[f"reconstructions/{place}/{name}.png"] = png(coarse(pixels, step))
             files[f"bitstreams/{place}/{name}.bin"] = name.encode() * (50 << place)
-    entry = submit(store, dataset, archive(tmp_path, files))
+    inspected = inspect(archive(tmp_path, files), METHOD, DatasetShape.of(dataset))
+    name = "reconstructions/2/cup.png"
+    path = archive(tmp_path, {**files, name: with_spoilt_pixels(files[name])})
+    damaged = replace(inspected, digest=hashlib.sha256(path.read_bytes()).hexdigest())
+    entry = store.add(damaged, path, submitter="somebody").entry
     run(store, dataset, tmp_path)
     failed = store.entry(entry.id)
     assert failed.state == "failed"
-    assert failed.reason.startswith("reconstructions/2/cup.png: the PNG file is damaged")
+    assert failed.reason.startswith(
+        "cup, reconstruction at quality 2: found the PNG file is damaged"
+    )
 
 
 def test_scores_that_cannot_be_true_are_refused(
