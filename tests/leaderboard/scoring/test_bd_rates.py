@@ -125,7 +125,8 @@ def test_everything_is_computed_once_in_the_background(
     for anchor in anchors:
         for metric in METRICS:
             rates = store.bd_rates("kodak", anchor.name, metric, basis_of(anchor))
-            assert [rate.percent is None for rate in rates.values()] == [False] * 3 + [True]
+            without = getattr(anchor.rows[0], metric) is None  # made-up curves lack some scores
+            assert [rate.percent is None for rate in rates.values()] == [without] * 3 + [True]
             assert rates[numbers[-1] + 1].note == lacks and rates[numbers[-1] + 1].pictures == 24
     calls: list[str] = []
 
