@@ -137,8 +137,10 @@ def test_the_command_makes_the_same_file(session: Session) -> None:
     assert plain == (
         "python -m semcomp compress cat.png cat.semc --level 4 --allocation proportional"
     )
-    steered = words.command("my cat", Choice(4.25, "rd", "red fox"), session.encoder.semantic_map())
-    assert "'my cat.png'" in steered and steered.endswith("--class 'red fox'")
+    steered = words.command(
+        "my cat", Choice(4.25, "rd", "timber wolf"), session.encoder.semantic_map()
+    )
+    assert "'my cat.png'" in steered and steered.endswith("--class 'timber wolf'")
     people = words.command("cat", Choice(4, "rd", PEOPLE), session.encoder.semantic_map())
     assert people.endswith("--allocation rd --map people")
     assert words.link("http://a/b?x#y", {"level": "4"}) == "http://a/b?level=4"

@@ -13,6 +13,7 @@ from leaderboard.codecs import CODECS
 from leaderboard.run.measuring import Reference
 from leaderboard.studies.equal_rates import scores_at, search_of
 from semcomp.errors import SemcompError
+from semcomp.metrics import Original
 from semcomp.search import FileSearch
 
 
@@ -38,7 +39,7 @@ class Fake:
 
 def test_scores_between_two_files():
     match = FileSearch(lambda q: bytes([100, 100, 200][int(q)]), 1, 2, 1).around(150)
-    original = Reference(np.zeros((1, 1, 3), np.uint8), ())
+    original = Reference(Original(np.zeros((1, 1, 3), np.uint8)), ())
 
     def size(decoded):
         return {"size": float(decoded[0, 0, 0])}
