@@ -296,7 +296,7 @@ class PictureEncoder:
             height=self.picture.shape[0],
             allocation=plan.kind,
             level_centi=level_to_centi(plan.level),
-            floor=plan.min_iterations,
+            floor=plan.floor,
             iterations=plan.iterations,
             map_height=0 if grid is None else grid.shape[0],
             map_width=0 if grid is None else grid.shape[1],

@@ -23,7 +23,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from semcomp.allocation.levels import block_importance, default_floor, proportional_trace
+from semcomp.allocation.levels import (
+    block_importance,
+    budget,
+    default_floor,
+    proportional_trace,
+)
 from semcomp.allocation.planning import Allocation, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.geometry import LEVELS
@@ -164,7 +169,7 @@ def _map_record(semantic_map: SemanticMap | None) -> dict[str, Any] | None:
 def _levels_record(
     compressed: Compressed, level: float, allocation: Allocation, floor: int | None, focus: float
 ) -> dict[str, Any]:
-    """How the levels are spread, and for `proportional` what Algorithm 1 did to get there."""
+    """How the levels are spread, and for `proportional` how they came about."""
     levels = compressed.levels
     record: dict[str, Any] = {
         "rows": levels.shape[0],
@@ -175,14 +180,17 @@ def _levels_record(
         "blocks_per_level": np.bincount(levels.ravel(), minlength=LEVELS).tolist(),
     }
     if allocation == "proportional" and compressed.semantic_map is not None:
-        importance = block_importance(compressed.semantic_map.grey, *levels.shape)
-        least = default_floor(level, focus) if floor is None else floor
-        trace = proportional_trace(importance, level, least)
         record["algorithm"] = {
-            "budget": trace.budget,
-            "floor": trace.floor,
-            "highest_before_cap": int(trace.before_cap.max()),
-            "excess_per_round": list(trace.excess),
-            "remainder": trace.remainder,
+            "budget": budget(level, levels.size),
+            "floor": round(default_floor(level, focus), 2) if floor is None else floor,
         }
+        if floor is not None:
+            importance = block_importance(compressed.semantic_map.grey, *levels.shape)
+            trace = proportional_trace(importance, level, floor)
+            record["algorithm"] |= {
+                "floor": trace.floor,
+                "highest_before_cap": int(trace.before_cap.max()),
+                "excess_per_round": list(trace.excess),
+                "remainder": trace.remainder,
+            }
     return record

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from semcomp.allocation.levels import growing_floor
 from semcomp.allocation.planning import Allocation, check_setting, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.coding import bitstream
@@ -132,13 +133,15 @@ def info(data: bytes) -> dict[str, Any]:
     """What a `.semc` file says of itself, in plain types; decodes nothing."""
     parsed = bitstream.parse(data)
     header = parsed.header
+    level = header.level_centi / 100
+    grows = header.allocation is bitstream.AllocationKind.GROWING
     return {
         "width": header.width,
         "height": header.height,
         "model_id": header.model_id.hex(),
-        "allocation": header.allocation.name.lower(),
-        "level": header.level_centi / 100,
-        "floor": header.floor,
+        "allocation": header.allocation.word,
+        "level": level,
+        "floor": round(growing_floor(level, header.floor), 2) if grows else header.floor,
         "iterations": header.iterations,
         "iterations_present": len(parsed.chunks),
         "bytes": len(data),

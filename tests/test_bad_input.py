@@ -93,15 +93,14 @@ def test_wrong_bits_behind_right_checksums_decode_to_something(packed: Compresse
         assert decompress(bitstream.write(parsed.header, chunks)).size == (64, 48)
 
 
-@pytest.mark.parametrize("kind", [AllocationKind.LEVELS, AllocationKind.PROPORTIONAL])
+@pytest.mark.parametrize("kind", [kind for kind in AllocationKind if kind])
 def test_hostile_map_sections(packed: Compressed, kind: AllocationKind) -> None:
     parsed = bitstream.parse(packed.data)
-    proportional = kind is AllocationKind.PROPORTIONAL
     fields: dict[str, Any] = {
-        "floor": 24 if proportional else 0,
-        "map_height": 255 if proportional else 0,
-        "map_width": 255 if proportional else 0,
-        "map_step": 1 if proportional else 0,
+        "floor": 24 if kind is AllocationKind.PROPORTIONAL else 0,
+        "map_height": 255 if kind.has_map else 0,
+        "map_width": 255 if kind.has_map else 0,
+        "map_step": 1 if kind.has_map else 0,
     }
     rng = np.random.default_rng(3)
     for size in (0, 1, 50):
@@ -147,7 +146,7 @@ def test_bytes_after_the_end_are_refused(packed: Compressed) -> None:
 
 @pytest.mark.parametrize("kind", list(AllocationKind))
 def test_huge_declared_sizes_are_refused_at_once(kind: AllocationKind) -> None:
-    proportional = int(kind is AllocationKind.PROPORTIONAL)
+    with_map = int(kind.has_map)
     header = Header(
         model_id=load_model("small").model_id,
         width=65535,
@@ -156,9 +155,9 @@ def test_huge_declared_sizes_are_refused_at_once(kind: AllocationKind) -> None:
         level_centi=2400,
         floor=0,
         iterations=24,
-        map_height=255 * proportional,
-        map_width=255 * proportional,
-        map_step=proportional,
+        map_height=255 * with_map,
+        map_width=255 * with_map,
+        map_step=with_map,
         map_section=b"",
     )
     data = bitstream.write(header, [b""] * 24)

@@ -96,6 +96,12 @@ def test_a_table_cut_is_the_table_measured(encoder: PictureEncoder) -> None:
     assert encoder.has_rd_table and not fresh.has_rd_table
 
 
+def test_files_grow_with_the_level(encoder: PictureEncoder) -> None:
+    levels = np.arange(0.1, 24, 0.3)
+    sizes = [len(encoder.file(encoder.plan(level, "proportional"))) for level in levels]
+    assert (np.diff(sizes) >= 0).all()
+
+
 @pytest.mark.parametrize("allocation", ALLOCATIONS)
 def test_the_largest_file(encoder: PictureEncoder, allocation: Any) -> None:
     for budget in (300, 900):

@@ -1,7 +1,7 @@
 """Who gets how many iterations: from map and budget to levels, and into the file's map section.
 
-`uniform` needs no map, `proportional` sends the small quantised map and the decoder repeats
-Algorithm 1, `rd` and painted maps send the levels themselves.
+`uniform` needs no map, `proportional` sends the small quantised map and the decoder repeats the
+sharing, `rd` and painted maps send the levels themselves.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from semcomp.weights import Model
 from .levels import (
     block_importance,
     check_focus,
-    default_floor,
+    floor_percent,
     focused_map,
+    growing_levels,
     level_to_centi,
     proportional_levels,
     rd_levels,
@@ -50,14 +51,15 @@ blocks that matter then take bits beyond what anyone sees."""
 class Plan:
     """Levels of every block, and how the file tells them to the decoder.
 
-    level: their average, the budget. levels: uint8 (Hb, Wb). min_iterations, map_grid: what
-    `proportional` is recomputed from. group: levels are shared by 2**group blocks a side.
+    level: their average, the budget. levels: uint8 (Hb, Wb). floor, map_grid: what `proportional`
+    is recomputed from, the floor in the unit of its kind (`Header`). group: levels are shared by
+    2**group blocks a side.
     """
 
     level: float
     levels: np.ndarray
     kind: AllocationKind
-    min_iterations: int = 0
+    floor: int = 0
     group: int = 0
     map_grid: np.ndarray | None = None
     semantic_map: SemanticMap | None = None
@@ -88,10 +90,10 @@ def plan_levels(
     """Decide every block's level.
 
     shape: (Hb, Wb), blocks of the padded picture. min_iterations: what every block gets first under
-    `proportional`, None for `default_floor`. semantic_map: for all but `uniform`. table: for `rd`,
-    of `iterations_for(level)` iterations. focus: how strongly the levels follow the map, 0 to 2, 1
-    as it says (`focused_map`). The file carries the map under it, and the floor: its decoder needs
-    to know nothing of a focus.
+    `proportional`, None for what grows with the level. semantic_map: for all but `uniform`. table:
+    for `rd`, of `iterations_for(level)` iterations. focus: how strongly the levels follow the map,
+    0 to 2, 1 as it says (`focused_map`). The file carries the map under it, and the floor: its
+    decoder needs to know nothing of a focus.
     """
     if allocation == "uniform" or semantic_map is None:
         return Plan(level, uniform_levels(level, *shape), AllocationKind.UNIFORM)
@@ -99,19 +101,19 @@ def plan_levels(
     quantised = quantise_map(semantic_map.grey)
     known = replace(semantic_map, grey=restore_map(quantised, MAP_STEP))
     if allocation == "proportional":
-        least = default_floor(level, focus) if min_iterations is None else min_iterations
-        if semantic_map.source == "user":
-            # A painted map is finer than the small grid the file has room for.
-            levels = proportional_levels(block_importance(semantic_map.grey, *shape), level, least)
+        painted = semantic_map.source == "user"
+        # A painted map is finer than the small grid the file has room for.
+        grey = semantic_map.grey if painted else known.grey
+        importance = block_importance(grey, *shape)
+        if min_iterations is None:
+            kind, floor = AllocationKind.GROWING, floor_percent(focus)
+            levels = growing_levels(importance, level, floor)
+        else:
+            kind, floor = AllocationKind.PROPORTIONAL, min_iterations
+            levels = proportional_levels(importance, level, floor)
+        if painted:
             return Plan(level, levels, AllocationKind.LEVELS, semantic_map=semantic_map)
-        return Plan(
-            level,
-            proportional_levels(block_importance(known.grey, *shape), level, least),
-            AllocationKind.PROPORTIONAL,
-            least,
-            map_grid=quantised,
-            semantic_map=known,
-        )
+        return Plan(level, levels, kind, floor, map_grid=quantised, semantic_map=known)
     assert table is not None
     levels, group = _rd_levels(table, block_importance(semantic_map.grey, *shape), level, focus)
     return Plan(level, levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map)
@@ -206,7 +208,10 @@ def read_levels(header: Header) -> np.ndarray:
         return _spread(coarse, (rows, columns), group[0])
     grey = read_map(header)
     assert grey is not None
-    return proportional_levels(block_importance(grey, rows, columns), level, header.floor)
+    importance = block_importance(grey, rows, columns)
+    if header.allocation is AllocationKind.GROWING:
+        return growing_levels(importance, level, header.floor)
+    return proportional_levels(importance, level, header.floor)
 
 
 def read_codes(model: Model, parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +222,7 @@ def read_codes(model: Model, parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
 
 def read_map(header: Header) -> np.ndarray | None:
     """The importance map a file carries, uint8 (h, w); None if it carries levels or nothing."""
-    if header.allocation is not AllocationKind.PROPORTIONAL:
+    if not header.allocation.has_map:
         return None
     grid = decode_grid(header.map_section, header.map_height, header.map_width, header.map_alphabet)
     return restore_map(grid, header.map_step)

@@ -126,7 +126,7 @@ def compress(
     )
     seconds = time.perf_counter() - started
     write_file(target, packed.data)
-    record = _record(packed, level, allocation, focus, floor, seconds)
+    record = _record(packed, allocation, focus, floor, seconds)
     if as_json:
         print_json(record)
     else:
@@ -254,21 +254,15 @@ def _say_what_matters(semantic_map: SemanticMap | None) -> None:
 
 
 def _record(
-    packed: Compressed,
-    level: float,
-    allocation: Allocation,
-    focus: float,
-    floor: int | None,
-    seconds: float,
+    packed: Compressed, allocation: Allocation, focus: float, floor: float | None, seconds: float
 ) -> dict[str, Any]:
     """What `compress --json` prints."""
-    from semcomp.allocation.levels import default_floor
     from semcomp.pipeline import info
     from semcomp.semantics.maps import subject_names
 
     facts = info(packed.data)
     if allocation is Allocation.proportional and floor is None:
-        floor = default_floor(level, focus)
+        floor = facts["floor"]
     record: dict[str, Any] = {
         "bytes": len(packed.data),
         "bpp": packed.bpp,

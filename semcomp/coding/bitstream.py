@@ -8,11 +8,11 @@
     5       4    model id: first bytes of the weights' SHA-256
     9       2    width in pixels, 1..65535          (all numbers are little endian)
     11      2    height in pixels, 1..65535
-    13      1    allocation kind: 0 uniform, 1 proportional, 2 levels
+    13      1    allocation kind: 0 uniform, 1 proportional, 2 levels, 3 growing
     14      2    average level in hundredths, 10..2400
-    16      1    floor, 0..24 (0 unless proportional)
+    16      1    floor: levels, 0..24, if proportional; percent, 0..100, if growing
     17      1    iterations: number of chunks, 0..24
-    18      1    map height (0 unless proportional)
+    18      1    map height (0 unless proportional or growing)
     19      1    map width
     20      1    map step: grey values per quantised value of the map
     21      v    map section's length, a varint (LEB128)
@@ -71,9 +71,21 @@ class AllocationKind(IntEnum):
     UNIFORM = 0
     """The average level alone; there is no map section."""
     PROPORTIONAL = 1
-    """Algorithm 1 on the quantised map in the map section."""
+    """Algorithm 1 on the quantised map in the map section, above the floor that the file states."""
     LEVELS = 2
     """The map section holds the levels themselves."""
+    GROWING = 3
+    """As PROPORTIONAL, but the floor follows from the average level (`growing_levels`)."""
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the map section is a map."""
+        return self in (AllocationKind.PROPORTIONAL, AllocationKind.GROWING)
+
+    @property
+    def word(self) -> str:
+        """What people call it."""
+        return "proportional" if self.has_map else self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,10 @@ class Header:
     The fields stand in the file's order.
 
     model_id: 4 bytes. width, height: pixels, 1..65535. level_centi: average level in hundredths,
-        10..2400. floor: levels each block gets first, 0..24. iterations: chunks that follow,
-        0..24.
+        10..2400. floor: levels each block gets first, 0..24, or in a growing file how many per
+        cent of what grows with the level, 0..100. iterations: chunks that follow, 0..24.
     map_height, map_width: 1..255 values, and map_step: 1..255 grey values per quantised value,
-        of the map in a proportional file; 0 in the others.
+        of the map in a proportional or growing file; 0 in the others.
     map_section: the grid coder's bytes for the map, or for the levels.
     """
 
@@ -109,10 +121,10 @@ class Header:
         _check_range("height", self.height, 1, 65535)
         _check_range("average level in hundredths", self.level_centi, 10, 100 * ITERATIONS)
         _check_range("iterations", self.iterations, 0, ITERATIONS)
-        proportional = self.allocation == AllocationKind.PROPORTIONAL
-        smallest, largest = (1, 255) if proportional else (0, 0)
+        smallest, largest = (1, 255) if self.allocation.has_map else (0, 0)
         kind = self.allocation.name.lower()
-        _check_range(f"floor of a {kind} file", self.floor, 0, ITERATIONS if proportional else 0)
+        highest = {AllocationKind.PROPORTIONAL: ITERATIONS, AllocationKind.GROWING: 100}
+        _check_range(f"floor of a {kind} file", self.floor, 0, highest.get(self.allocation, 0))
         _check_range(f"map height of a {kind} file", self.map_height, smallest, largest)
         _check_range(f"map width of a {kind} file", self.map_width, smallest, largest)
         _check_range(f"map step of a {kind} file", self.map_step, smallest, largest)

@@ -18,6 +18,7 @@ from semcomp.allocation.levels import (
     check_focus,
     default_floor,
     focused_map,
+    growing_levels,
     level_to_centi,
     proportional_levels,
     proportional_trace,
@@ -50,10 +51,21 @@ def test_budget_rounds_down():
 
 @pytest.mark.parametrize(
     ("level", "floor"),
-    [(0.1, 0), (0.99, 0), (1, 1), (2, 1), (2.9, 1), (4, 2), (6, 4), (12, 8), (16.5, 12), (24, 20)],
+    [
+        (0.1, 0.1),
+        (1, 1),
+        (1.2, 1),
+        (2, 1),
+        (3.5, 2),
+        (4, 7 / 3),
+        (11, 7),
+        (12, 8),
+        (16.5, 12.5),
+        (24, 20),
+    ],
 )
-def test_default_floor(level: float, floor: int):
-    assert default_floor(level) == floor
+def test_default_floor(level: float, floor: float):
+    assert default_floor(level) == pytest.approx(floor, abs=1e-4)
 
 
 def test_default_floor_is_the_same_for_encoder_and_decoder():
@@ -80,7 +92,8 @@ def test_a_focus_by_hand():
     np.testing.assert_array_equal(focused_map(grey, 0.5), [[0, 114, 181, 255]])
     np.testing.assert_array_equal(focused_map(grey, 1), grey)
     np.testing.assert_array_equal(focused_map(grey, 2), [[0, 0, 16, 255]])
-    assert [default_floor(6, focus) for focus in (0, 1, 1.5, 2)] == [4, 4, 2, 0]
+    floors = [default_floor(5, focus) for focus in (0, 1, 1.5, 2)]
+    assert floors == pytest.approx([3, 3, 1.5, 0], abs=1e-4)
 
 
 @pytest.mark.parametrize("focus", [-0.1, 2.1, math.nan, math.inf])
@@ -166,11 +179,11 @@ def test_uniform_spreads_a_fraction_in_raster_order():
 @given(importances(), levels, st.data())
 def test_proportional_properties(importance: np.ndarray, level: float, data: st.DataObject):
     floor = data.draw(st.none() | st.integers(0, int(level)))
-    trace = proportional_trace(importance, level, floor)
-    result = trace.levels
+    result = proportional_levels(importance, level, floor)
     assert result.shape == importance.shape and result.dtype == np.uint8
-    assert result.sum() == trace.budget == budget(level, importance.size)
-    assert trace.floor <= result.min() and result.max() <= ITERATIONS
+    assert result.sum() == budget(level, importance.size)
+    least = min(floor or 0, budget(level, importance.size) // importance.size)
+    assert least <= result.min() and result.max() <= ITERATIONS
     by_importance = result.ravel()[np.argsort(importance, axis=None)].astype(int)
     values = np.sort(importance, axis=None)
     rises = np.diff(values) > 0
@@ -188,7 +201,12 @@ def test_any_map_can_be_allocated(grey: np.ndarray, hb: int, wb: int, level: flo
 @given(st.integers(0, 2**40), sides(8), sides(8), levels)
 def test_flat_importance_is_uniform(value: int, hb: int, wb: int, level: float):
     flat = np.full((hb, wb), value, np.int64)
-    np.testing.assert_array_equal(proportional_levels(flat, level), uniform_levels(level, hb, wb))
+    uniform = uniform_levels(level, hb, wb)
+    np.testing.assert_array_equal(proportional_levels(flat, level, 0), uniform)
+    # A floor that grows hands out the same, one block after the other in an order of its own.
+    np.testing.assert_array_equal(
+        np.sort(proportional_levels(flat, level), None), np.sort(uniform, None)
+    )
 
 
 @given(importances(), levels, st.integers(1, 2**20))
@@ -196,6 +214,31 @@ def test_scale_of_importance_cancels(importance: np.ndarray, level: float, scale
     np.testing.assert_array_equal(
         proportional_levels(importance, level), proportional_levels(importance * scale, level)
     )
+
+
+@given(importances(), levels, levels, st.integers(0, 100))
+def test_no_block_loses_a_level_where_the_average_rises(
+    importance: np.ndarray, one: float, other: float, percent: int
+):
+    low, high = sorted((one, other))
+    lower, higher = (growing_levels(importance, level, percent) for level in (low, high))
+    assert (lower <= higher).all()
+    assert higher.sum() == budget(high, importance.size)
+
+
+def test_a_growing_floor_by_hand():
+    # K̄ = 5: f = 3, and 2 · V / mean V on top: 1, 1, 2, 4.
+    importance = np.array([[2, 2, 4, 8]])
+    assert proportional_levels(importance, 5).tolist() == [[4, 4, 5, 7]]
+    # At x = 5.25 the last has 3 1/6 + 4 1/6, at 5.3 it has 3.2 + 4.2 and at 5.5 7.67: it rises
+    # before the third, which has x.
+    assert proportional_levels(importance, 5.25).tolist() == [[4, 4, 5, 8]]
+    # The first levels go to the most important, and between equals the order is fixed.
+    assert proportional_levels(importance, 0.75).tolist() == [[1, 0, 1, 1]]
+    # Without any floor, T = 5/8 · V.
+    assert growing_levels(importance, 2.5, 0).tolist() == [[1, 1, 3, 5]]
+    # What the cap cuts off the last goes to the others.
+    assert proportional_levels(np.array([[1, 1, 1, 97]]), 12).tolist() == [[8, 8, 8, 24]]
 
 
 def test_algorithm_1_by_hand():

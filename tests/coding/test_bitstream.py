@@ -59,11 +59,13 @@ def patched(position: int, replacement: bytes) -> bytes:
     return bytes(data)
 
 
+FLOORS = {AllocationKind.PROPORTIONAL: 24, AllocationKind.GROWING: 100}
+
+
 @st.composite
 def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
     kind = draw(st.sampled_from(AllocationKind))
-    proportional = kind == AllocationKind.PROPORTIONAL
-    small = st.integers(1, 255) if proportional else st.just(0)
+    small = st.integers(1, 255) if kind.has_map else st.just(0)
     chunks = draw(st.lists(st.binary(max_size=80), max_size=24))
     header = Header(
         model_id=draw(st.binary(min_size=4, max_size=4)),
@@ -71,7 +73,7 @@ def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
         height=draw(st.integers(1, 65535)),
         allocation=kind,
         level_centi=draw(st.integers(10, 2400)),
-        floor=draw(st.integers(0, 24)) if proportional else 0,
+        floor=draw(st.integers(0, FLOORS.get(kind, 0))),
         iterations=len(chunks),
         map_height=draw(small),
         map_width=draw(small),

@@ -45,10 +45,10 @@ class Walk:
         return self.trace.levels
 
 
-def walk(importance: NDArray[np.int64], level: float, floor: int | None = 0) -> Walk:
+def walk(importance: NDArray[np.int64], level: float, floor: int = 0) -> Walk:
     """Follow Algorithm 1 on V_i, int64 (hb, wb), for an average level of 0.1..24.
 
-    floor: levels every block gets first; 0 is the paper's text, None this project's default.
+    floor: levels every block gets first; 0 is the paper's text.
     Raises AllocationError for what `proportional_trace` refuses.
     """
     trace = proportional_trace(importance, level, floor)

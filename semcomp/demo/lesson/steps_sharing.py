@@ -97,13 +97,13 @@ def _frames(study: PictureStudy) -> Iterator[Frame]:
         f"All {budget:,} are used. {plural(empty, 'block')} got none.",
         key=not walk.trace.excess,
     )
-    floor = study.walk_with_floor
-    none = int((floor.levels == 0).sum())
+    levels, floor = study.plan.levels, f"{study.floor:.3g}"
+    none = int((levels == 0).sum())
     yield frame(
-        f"with a floor of {floor.trace.floor}",
-        floor.levels.astype(np.int64),
-        f"Our addition: every block gets {floor.trace.floor} first, and importance decides the "
-        f"other {budget - floor.trace.floor * n:,}. Blocks with none: {none:,}.",
+        f"with a floor of {floor}",
+        levels.astype(np.int64),
+        f"Our addition: every block gets {floor} on average first, and importance decides the "
+        f"other {budget - round(study.floor * n):,}. Blocks with none: {none:,}.",
         key=True,
     )
 

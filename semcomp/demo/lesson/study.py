@@ -140,7 +140,7 @@ class PictureStudy:
         return np.asarray(self.importance / self.importance.mean())
 
     @property
-    def floor(self) -> int:
+    def floor(self) -> float:
         """The levels that every block gets first, by default."""
         return default_floor(self.level)
 
@@ -148,11 +148,6 @@ class PictureStudy:
     def walk(self) -> Walk:
         """Algorithm 1 as the paper has it, without a floor."""
         return walk(self.importance, self.level, 0)
-
-    @cached_property
-    def walk_with_floor(self) -> Walk:
-        """Algorithm 1 with this project's floor: the levels of the file."""
-        return walk(self.importance, self.level, None)
 
     @property
     def codes(self) -> NDArray[np.int8]:

@@ -98,13 +98,14 @@ def test_shares_of_importance_grow_with_the_blocks() -> None:
 def test_sharing_ends_in_the_levels_of_the_file() -> None:
     seen = look()
     header = bitstream.parse(seen.semantic.data).header
-    assert (read_levels(header) == seen.walk_with_floor.levels).all()
+    assert (read_levels(header) == seen.plan.levels).all()
     frames = steps()[3].book.frames
     budget = LEVEL * seen.blocks
     assert f"{budget:,} iterations" in frames[0].caption
     assert f"All {budget:,} are used" in frames[-2].caption
-    assert seen.walk.levels.sum() == budget == seen.walk_with_floor.levels.sum()
-    assert frames[-1].label == f"with a floor of {seen.floor}" and "none: 0" in frames[-1].caption
+    assert seen.walk.levels.sum() == budget == seen.plan.levels.sum()
+    assert frames[-1].label == f"with a floor of {seen.floor:.3g}"
+    assert "none: 0" in frames[-1].caption
 
 
 def test_a_level_at_which_the_cap_cuts() -> None:
