@@ -14,14 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import constriction
 import numpy as np
 
 from semcomp.geometry import BITS
-from semcomp.networks.quantizer import COEFFICIENTS, MAX_DEPTH, QuantizerTables
+from semcomp.networks.quantizer import MAX_DEPTH, QuantizerTables
 
-from .features import CAUSAL, COUNT, LIMIT, Grid, SlotTables, Values, bit_features, round_states
+from .features import COUNT, LIMIT, SlotTables
+
+if TYPE_CHECKING:
+    from .walk import Round
 
 HIDDEN = 24
 """Hidden units of a slot's network."""
@@ -37,8 +41,10 @@ TABLE_RANGE = 9
 """Largest logit in nats: a certain bit costs at least 1/5600 bit."""
 EXACT = 2**24
 """Whole numbers below this are exact in float32."""
-CHUNK = 1 << 15
-"""Bits whose features are computed together; bounds the memory on large pictures."""
+WIDTH = -(-COUNT // 32) * 32
+"""Features with the zeros after them that whole vectors of a processor need: 96."""
+PRECISION = 24
+"""Bits of the range coder's probabilities."""
 
 
 @dataclass(frozen=True)
@@ -81,70 +87,50 @@ def probability_table() -> np.ndarray:
     return np.round(65536 / (1 + np.exp(-logits))).astype(np.uint16)
 
 
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Context networks of all slots as float32: see `ContextTables`.
+
+    w1: (S, hidden, 96), zeros behind the 89. b1, w2: (S, hidden). bias: (S, 128). center: entry
+    of logit 0. split: uint64 (entries,), P(-1) of each entry in 1/2^24, as `constriction` rounds
+    it.
+    """
+
+    w1: np.ndarray
+    b1: np.ndarray
+    w2: np.ndarray
+    bias: np.ndarray
+    center: int
+    split: np.ndarray
+
+    @classmethod
+    def of(cls, contexts: ContextTables) -> Networks:
+        """The networks of tables."""
+        w1 = np.zeros((*contexts.b1.shape, WIDTH), np.float32)
+        w1[..., :COUNT] = contexts.w1.transpose(0, 2, 1)
+        others = (getattr(contexts, name).astype(np.float32) for name in ("b1", "w2", "bias"))
+        below = 1 - contexts.probability.astype(np.float64) / 65536
+        split = np.floor(below * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)
+        return cls(w1, *others, center=TABLE_RANGE * TABLE_STEPS, split=split)
+
+
 class EntropyCoder:
     """Codes of one picture <-> one byte string per iteration."""
 
     def __init__(self, quantizer: QuantizerTables, contexts: ContextTables) -> None:
         contexts.check()
         self.slots = SlotTables(quantizer)
-        self.w1 = contexts.w1.astype(np.float32)
-        self.b1 = contexts.b1.astype(np.float32)
-        self.w2 = contexts.w2.astype(np.float32)
-        self.bias = contexts.bias.astype(np.float32)
-        self.table = contexts.probability.astype(np.float64) / 65536
+        self.probability = contexts.probability.astype(np.float64) / 65536
+        self.networks = Networks.of(contexts)
 
-    def _probability(
-        self, slots: int | slice, features: np.ndarray, bias: np.ndarray
-    ) -> np.ndarray:
-        """P(+1) of bits, float64 (..., M): multiples of 1/65536.
+    def _rounds(self, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray, Round]]:
+        """(iteration, bits (8, blocks), what the walk showed) of every round."""
+        from .walk import Walk
 
-        features: float32 (M, 89) of one slot, or (8, M, 89) of a slice of eight. bias: (..., M).
-        """
-        hidden = features @ self.w1[slots]
-        hidden += self.b1[slots, None] if isinstance(slots, slice) else self.b1[slots]
-        hidden *= np.float32(1 / HIDDEN_SHIFT)
-        np.floor(hidden, out=hidden)
-        np.clip(hidden, 0, HIDDEN_LIMIT, out=hidden)
-        logit = (hidden @ self.w2[slots][..., None])[..., 0] + bias
-        index = np.floor(logit / (LOGIT_UNIT // TABLE_STEPS)) + TABLE_RANGE * TABLE_STEPS
-        return np.asarray(self.table[np.clip(index, 0, len(self.table) - 1).astype(np.int64)])
-
-    def _probabilities(
-        self, grid: Grid, number: int, bits: np.ndarray, states: list[Values], at: np.ndarray
-    ) -> np.ndarray:
-        """P(+1) of every bit of a round that is known whole: float64 (8, blocks)."""
-        result = np.full(bits.shape, 0.5)
-        for i in range(BITS):
-            causal = causal_states(states, i)
-            sent = np.flatnonzero(bits[i])
-            for part in np.array_split(sent, len(sent) // CHUNK + 1):
-                slot = np.full(len(part), BITS * number + i)
-                features = bit_features(
-                    self.slots,
-                    slot,
-                    grid.positions[part],
-                    at[i, part],
-                    states[i],
-                    causal,
-                    states[0],
-                    grid.stride,
-                )
-                bias = self.bias[slot, at[i, part]]
-                result[i, part] = self._probability(BITS * number + i, features, bias)
-        return result
-
-    def _rounds(
-        self, codes: np.ndarray, grid: Grid
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """(iteration, bits, probabilities) of every round, bits and probabilities (8, blocks)."""
-        nodes = np.zeros((COEFFICIENTS, grid.rows * grid.columns), np.int16)
-        before = Values.start(grid)
+        walk = Walk(self.slots, *codes.shape[2:])
         for k, planes in enumerate(codes):
             for number, bits in self._cut(k, planes.reshape(len(planes), -1)):
-                states, at = round_states(self.slots, grid, number, bits, nodes, before)
-                yield k, bits, self._probabilities(grid, number, bits, states, at)
-                before = states[-1]
-                del states  # or these nine copies would live beside the next nine
+                yield k, bits, walk.round(number, bits, self.networks, bits[0] != 0)
 
     def _cut(self, k: int, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Bits (P, blocks) of an iteration -> number and bits (8, blocks) of its rounds: views."""
@@ -153,24 +139,23 @@ class EntropyCoder:
 
     def encode(self, codes: np.ndarray) -> list[bytes]:
         """Codes int8 (iterations, P, Hb, Wb) of -1, +1, 0 (not sent) -> bytes per iteration."""
-        grid = Grid(codes.shape[2], codes.shape[3])
         encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
         model = constriction.stream.model.Bernoulli(perfect=False)
-        for k, bits, probabilities in self._rounds(codes, grid):
-            order = coding_order(grid, bits != 0)
-            if len(order):
-                symbols = (bits.ravel()[order] > 0).astype(np.int32)
-                encoders[k].encode(symbols, model, probabilities.ravel()[order])
+        for k, bits, found in self._rounds(codes):
+            if len(found.order):
+                symbols = (bits.ravel()[found.order] > 0).astype(np.int32)
+                chances = self.probability[found.chosen.ravel()[found.order]]
+                encoders[k].encode(symbols, model, chances)
         return [_trim(encoder.get_compressed()) for encoder in encoders]
 
     def cost(self, codes: np.ndarray) -> np.ndarray:
         """Ideal cost in bits of every block in every iteration: float64 (iterations, Hb, Wb)."""
-        grid = Grid(codes.shape[2], codes.shape[3])
-        costs = np.zeros((len(codes), grid.rows * grid.columns))
-        for k, bits, probabilities in self._rounds(codes, grid):
-            chosen = np.where(bits > 0, probabilities, 1 - probabilities)
-            costs[k] += np.where(bits != 0, -np.log2(chosen), 0).sum(0)
-        return costs.reshape(len(codes), grid.rows, grid.columns)
+        costs = np.zeros((len(codes), codes.shape[2] * codes.shape[3]))
+        # Two rows, of bits -1 and +1; an entry more that costs nothing stands for what is not sent.
+        price = np.append(-np.log2([1 - self.probability, self.probability]), [[0], [0]], 1)
+        for k, bits, found in self._rounds(codes):
+            costs[k] += price[(bits > 0).astype(np.int8), found.chosen].sum(0)
+        return costs.reshape(len(codes), *codes.shape[2:])
 
     def decode(
         self,
@@ -182,89 +167,18 @@ class EntropyCoder:
 
         Damaged bytes give wrong bits, never an error: the container's checksums come first.
         """
+        from .walk import Reader, Walk
+
         rows, columns = levels.shape
-        grid = Grid(rows, columns)
-        nodes = np.zeros((COEFFICIENTS, rows * columns), np.int16)
+        walk = Walk(self.slots, rows, columns)
         codes = np.zeros((len(chunks), self.slots.planes, rows * columns), np.int8)
-        previous = Values.start(grid)
         for k, chunk in enumerate(chunks):
-            active = levels.ravel() > k
-            decoder = constriction.stream.queue.RangeDecoder(_untrim(chunk))
+            active, reader = levels.ravel() > k, Reader(_untrim(chunk))
             for number, bits in self._cut(k, codes[k]) if active.any() else ():
-                previous = self._decode_round(decoder, number, grid, active, nodes, previous, bits)
+                walk.round(number, bits, self.networks, active, reader)
             if progress is not None:
                 progress(k + 1)
         return codes.reshape(*codes.shape[:2], rows, columns)
-
-    def _decode_round(
-        self,
-        decoder: constriction.stream.queue.RangeDecoder,
-        number: int,
-        grid: Grid,
-        active: np.ndarray,
-        nodes: np.ndarray,
-        previous: Values,
-        bits: np.ndarray,
-    ) -> Values:
-        """Fill bits int8 (8, blocks) of a round; returns the state after it."""
-        model = constriction.stream.model.Bernoulli(perfect=False)
-        current = previous.copy()
-        blocks = grid.rows * grid.columns
-        positions = grid.positions
-        slots = slice(BITS * number, BITS * (number + 1))
-        for items in wavefronts(grid, np.broadcast_to(active, (BITS, blocks))):
-            bit, block = np.divmod(items, blocks)
-            slot = BITS * number + bit
-            channel = self.slots.channel[slot]
-            at = nodes[channel, block]
-            features = bit_features(
-                self.slots,
-                slot,
-                positions[block],
-                at,
-                current,
-                (current,) * 4,
-                previous,
-                grid.stride,
-            )
-            # One product for all eight slots: as many rows for each as the most bits have.
-            first = np.searchsorted(bit, np.arange(BITS))
-            row = np.arange(len(items)) - first[bit]
-            padded = np.zeros((BITS, int(row.max()) + 1, COUNT), np.float32)
-            bias = np.zeros(padded.shape[:2], np.float32)
-            padded[bit, row], bias[bit, row] = features, self.bias[slot, at]
-            probabilities = self._probability(slots, padded, bias)[bit, row]
-            try:
-                symbols = decoder.decode(model, probabilities)
-            except AssertionError:  # what constriction raises where no encoder can have been
-                symbols = (probabilities > 0.5).astype(np.int32)
-            bits[bit, block] = 2 * symbols - 1
-            child = 2 * at + symbols
-            nodes[channel, block] = child
-            current.set(positions[block], channel, self.slots.values[slot, child])
-        return current
-
-
-def causal_states(states: list[Values], i: int) -> tuple[Values, Values, Values, Values]:
-    """State from which bit i sees each `CAUSAL` neighbour."""
-    nw, n, ne, w = (states[min(i + ahead, BITS)] for _, _, ahead in CAUSAL)
-    return nw, n, ne, w
-
-
-def coding_order(grid: Grid, sent: np.ndarray) -> np.ndarray:
-    """Flat indices of bool (8, blocks) in coding order: by step, then bit, then raster."""
-    indices = np.flatnonzero(sent)
-    bit, block = np.divmod(indices, sent.shape[1])
-    step = grid.wavefronts[block] + bit
-    return np.asarray(indices[np.argsort(step, kind="stable")])
-
-
-def wavefronts(grid: Grid, sent: np.ndarray) -> Iterator[np.ndarray]:
-    """`coding_order` cut into its steps."""
-    order = coding_order(grid, sent)
-    bit, block = np.divmod(order, sent.shape[1])
-    steps = grid.wavefronts[block] + bit
-    return iter(np.split(order, np.flatnonzero(np.diff(steps)) + 1))
 
 
 def _trim(words: np.ndarray) -> bytes:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.fft import dct
 from torch import Tensor
 
 from semcomp.geometry import BLOCK
@@ -41,6 +40,8 @@ def lapped_filter(scale: float = 1.3) -> np.ndarray:
         orthogonal. 1.3 gave the least error for the bits on held-out training pictures.
     Raises ValueError for a scale that is not positive.
     """
+    from scipy.fft import dct  # takes long to import, and only a new codec's design needs it
+
     if not scale > 0:
         raise ValueError(f"scale {scale}: use a positive number")
     identity = np.eye(REACH)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
+import constriction
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,17 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from semcomp.coding import entropy
-from semcomp.coding.entropy import ContextTables, EntropyCoder, coding_order, wavefronts
-from semcomp.coding.features import (
-    CAUSAL,
-    COUNT,
-    LIMIT,
-    Grid,
-    SlotTables,
-    Values,
-    bit_features,
-    compand,
-)
+from semcomp.coding import walk as walk_module
+from semcomp.coding.entropy import ContextTables, EntropyCoder
+from semcomp.coding.features import CAUSAL, COUNT, LIMIT, SlotTables
+from semcomp.coding.walk import NOT_SENT, Reader, Round, Walk
 from semcomp.geometry import BITS, ITERATIONS
 from semcomp.networks.quantizer import QuantizerTables
 from tests import ROOT
@@ -151,21 +144,38 @@ def test_fair_bits_cost_one_bit():
 # Order
 
 
-@given(levels=level_maps(deepest=1))
+def walked(levels: np.ndarray, name: str, read: bool) -> list[Round]:
+    """All rounds of random codes, with their features; read: decoded from their bytes."""
+    codes = random_codes(name, levels)
+    readers = [Reader(entropy._untrim(chunk)) for chunk in CODER.encode(codes)]
+    walk = Walk(CODER.slots, *levels.shape)
+    rounds = []
+    for k, planes in enumerate(codes.reshape(*codes.shape[:2], -1)):
+        bits = np.zeros_like(planes) if read else planes.copy()
+        reader = readers[k] if read else None
+        active = levels.ravel() > k
+        rounds.append(walk.round(k, bits, CODER.networks, active, reader, features=True))
+        np.testing.assert_array_equal(bits, planes)
+    return rounds
+
+
+@given(levels=level_maps(largest=9))
 @settings(max_examples=30, deadline=None)
-def test_wavefronts_cover_every_sent_bit_once(levels: np.ndarray) -> None:
-    grid = Grid(*levels.shape)
-    sent = np.broadcast_to(levels.ravel() > 0, (BITS, levels.size))
-    order = coding_order(grid, sent)
-    np.testing.assert_array_equal(np.sort(order), np.flatnonzero(sent))
-    if order.size:
-        np.testing.assert_array_equal(np.concatenate(list(wavefronts(grid, sent))), order)
+def test_every_sent_bit_once_in_the_order_of_steps(levels: np.ndarray) -> None:
+    rows, columns = levels.shape
+    for k, found in enumerate(walked(levels, "order", read=False)):
+        i, y, x = np.nonzero(np.broadcast_to(levels > k, (BITS, rows, columns)))
+        order = np.lexsort((y, i, x + 2 * y + i))
+        np.testing.assert_array_equal(found.order, ((i * rows + y) * columns + x)[order])
+        np.testing.assert_array_equal(
+            found.chosen.ravel() != NOT_SENT, np.isin(np.arange(BITS * levels.size), found.order)
+        )
 
 
 def test_neighbours_are_as_far_ahead_as_the_features_suppose():
     """At a block's bit i a causal neighbour has decoded exactly i + ahead bits, at most 8."""
-    grid = Grid(6, 7)
-    start = grid.wavefronts.reshape(6, 7)
+    y, x = np.mgrid[:6, :7]
+    start = x + 2 * y
     for dy, dx, ahead in CAUSAL:
         for i in range(BITS):
             step = start[3, 3] + i
@@ -173,42 +183,26 @@ def test_neighbours_are_as_far_ahead_as_the_features_suppose():
             assert decoded == min(i + ahead, BITS)
 
 
-def recorded(
-    monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]
-) -> dict[tuple[int, int], tuple[int, ...]]:
-    """(slot, position) -> tree node and features of every bit whose features `run` asks for."""
-    seen: dict[tuple[int, int], tuple[int, ...]] = {}
-
-    def record(slots, slot, positions, nodes, *rest):
-        features = bit_features(slots, slot, positions, nodes, *rest)
-        rows = features.astype(int).tolist()
-        for s, position, node, row in zip(slot, positions, nodes, rows, strict=True):
-            assert (int(s), int(position)) not in seen
-            seen[int(s), int(position)] = (int(node), *row)
-        return features
-
-    with monkeypatch.context() as patch:
-        patch.setattr(entropy, "bit_features", record)
-        run()
-    return seen
-
-
-def test_both_sides_see_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_see_the_same_features() -> None:
     levels = integers("features levels", (4, 5), 0, 4)
-    codes = random_codes("features", levels)
-    chunks = CODER.encode(codes)
-    encoder = recorded(monkeypatch, lambda: CODER.encode(codes))
-    decoder = recorded(monkeypatch, lambda: CODER.decode(chunks, levels))
-    assert len(encoder) == np.count_nonzero(codes)
-    assert encoder == decoder
+    for one, other in zip(
+        *(walked(levels, "features", read) for read in (False, True)), strict=True
+    ):
+        for name in ("order", "chosen", "nodes", "features"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_chunks_of_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    levels = np.full((4, 6), 2)
-    codes = random_codes("chunks", levels)
-    expected = CODER.encode(codes)
-    monkeypatch.setattr(entropy, "CHUNK", 5)
-    assert CODER.encode(codes) == expected
+@pytest.mark.parametrize("side", [0, 1])
+def test_the_range_coders_agree_on_every_probability(side: int) -> None:
+    """What lies just above a split is a +1 to `constriction`, too, what lies just below a -1."""
+    model = constriction.stream.model.Bernoulli(perfect=False)
+    for probability, split in zip(CODER.probability, CODER.networks.split, strict=True):
+        point = int(split) * ((2**64 - 1) >> 24) - 1 + side
+        words = np.array([point >> 32, point & 0xFFFFFFFF], np.uint32)
+        decoder = constriction.stream.queue.RangeDecoder(words)
+        assert decoder.decode(model, np.array([probability])) == [side]
+        reader = Reader(words)
+        assert walk_module._read(reader.words, reader.state, split) == side
 
 
 # Features
@@ -218,22 +212,22 @@ def test_compand_is_a_signed_root_of_the_scale():
     gain = SlotTables(QUANTIZER).gain[0]
     scale = 65536 / gain
     differences = np.array([0, scale, -scale, 4 * scale, 1e6], np.float32)
-    result = compand(differences, gain)
+    result = [walk_module._compand(d, gain / np.float32(64)) for d in differences]
     np.testing.assert_allclose(result, [0, 32, -32, 64, LIMIT], atol=1)
-    assert (result == np.round(result)).all()
+    assert result == np.round(result).tolist()
 
 
 def test_activities_stay_in_step_with_the_values():
-    grid = Grid(2, 3)
-    values, rng = Values.start(grid), np.random.default_rng(0)
-    for _ in range(50):
-        channels = rng.integers(0, 96, len(grid.positions))
-        new = rng.integers(-500, 500, len(channels)).astype(np.float32)
-        values.set(grid.positions, channels, new)
-    borders = [1, 4, 9, 16, 32, 96]
-    for group, (low, high) in enumerate(pairwise(borders)):
-        expected = np.abs(values.values[:, low:high]).sum(1)
-        np.testing.assert_array_equal(values.activity[:, group], expected)
+    levels = np.full((2, 3), 9)
+    codes = random_codes("activities", levels)
+    walk = Walk(CODER.slots, 2, 3)
+    for k, bits in enumerate(codes.reshape(*codes.shape[:2], -1)):
+        walk.round(k, bits, CODER.networks, bits[0] != 0)
+    inside = walk.values.reshape(4, 5, -1)[1:-1, 1:-1]
+    assert inside.any() and np.count_nonzero(walk.values) == np.count_nonzero(inside)
+    for group, (low, high) in enumerate(pairwise([1, 4, 9, 16, 32, 96])):
+        expected = np.abs(inside[..., 5 + low : 5 + high]).sum(-1)
+        np.testing.assert_array_equal(inside[..., group], expected)
 
 
 def test_coefficients_out_of_the_features_sight_are_refused():

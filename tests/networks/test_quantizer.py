@@ -8,7 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcomp.coding.features import Grid, SlotTables, Values, round_states
+from semcomp.coding.entropy import ContextTables, Networks
+from semcomp.coding.features import SUMS, TRACKED, SlotTables
+from semcomp.coding.walk import Walk
 from semcomp.geometry import BITS, ITERATIONS
 from semcomp.networks.quantizer import (
     COEFFICIENTS,
@@ -125,29 +127,25 @@ def test_change_is_differentiable_in_the_bit():
 @given(seed=st.integers(0, 2**31), iterations=st.integers(1, ITERATIONS))
 @settings(max_examples=10, deadline=None)
 def test_integer_walk_agrees_with_torch(seed: int, iterations: int) -> None:
-    """bits -> nodes -> values in `features` (NumPy integers) and here (torch) are the same."""
+    """bits -> nodes -> values in `walk` (whole numbers) and here (torch) are the same."""
     rows, columns = 2, 3
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, iterations + 1, (rows, columns))
     bits = all_bits(noise(rows, columns, seed))[:iterations]
     bits = bits * torch.from_numpy(levels > np.arange(iterations)[:, None, None])[:, None]
     nodes, linear = QUANTIZER.initial(torch.zeros(1, COEFFICIENTS, rows, columns))
-    grid, slots = Grid(rows, columns), SlotTables(TABLES)
-    walked = np.zeros((COEFFICIENTS, rows * columns), np.int64)
-    state = Values.start(grid)
+    walk = Walk(SlotTables(TABLES), rows, columns)
+    networks = Networks.of(ContextTables.fair(len(TABLES.schedule)))
     for k in range(iterations):
         plane = bits[k].to(torch.int8).numpy().reshape(BITS, -1)
-        states, _ = round_states(slots, grid, k, plane, walked, state)
-        state = states[-1]
+        walk.round(k, plane, networks, plane[0] != 0)
         for i in range(BITS):
             slot = BITS * k + i
             linear[:, QUANTIZER.schedule[slot]] += QUANTIZER.advance(slot, bits[k, i][None], nodes)
-    np.testing.assert_array_equal(walked, nodes[0].reshape(COEFFICIENTS, -1).numpy())
-    tracked = state.values.shape[1]
-    from_start = (linear - QUANTIZER.start[None, :, None, None])[0, :tracked] * UNIT
-    np.testing.assert_array_equal(
-        state.values[grid.positions].T, from_start.round().reshape(tracked, -1).numpy()
-    )
+    np.testing.assert_array_equal(walk.nodes, nodes[0].reshape(COEFFICIENTS, -1).numpy())
+    from_start = (linear - QUANTIZER.start[None, :, None, None])[0, :TRACKED] * UNIT
+    inside = walk.values.reshape(rows + 2, columns + 2, -1)[1:-1, 1:-1, SUMS:]
+    np.testing.assert_array_equal(inside.transpose(2, 0, 1), from_start.round().numpy())
 
 
 def test_binary_tables_are_signs():

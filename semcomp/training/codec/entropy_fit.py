@@ -20,22 +20,15 @@ from semcomp.coding.entropy import (
     LOGIT_UNIT,
     ContextTables,
     EntropyCoder,
-    causal_states,
+    Networks,
     probability_table,
 )
-from semcomp.coding.features import (
-    COUNT,
-    LIMIT,
-    Grid,
-    SlotTables,
-    Values,
-    bit_features,
-    round_states,
-)
+from semcomp.coding.features import COUNT, LIMIT, SlotTables
+from semcomp.coding.walk import Round, Walk
 from semcomp.geometry import BITS, ITERATIONS
 from semcomp.image import pad_image, to_tensor
 from semcomp.networks.codec import Codec
-from semcomp.networks.quantizer import COEFFICIENTS, MAX_DEPTH, QuantizerTables
+from semcomp.networks.quantizer import MAX_DEPTH, QuantizerTables
 from semcomp.networks.runtime import encode_codes
 
 from .data import random_levels
@@ -76,38 +69,27 @@ class _Source:
 
     def __init__(self, codes: np.ndarray, slots: SlotTables) -> None:
         self.codes = codes
-        self.slots = slots
-        self.grid = Grid(*codes.shape[2:])
-        self.nodes = np.zeros((COEFFICIENTS, self.grid.rows * self.grid.columns), np.int64)
-        self.before = Values.start(self.grid)
+        self.known = Walk(slots, *codes.shape[2:])
+        # Any networks will do: only the features are looked at.
+        self.networks = Networks.of(ContextTables.fair(len(slots.channel)))
 
     def round(self, k: int, part: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(features, nodes, bits) of the eight slots of a round, the `part`-th of iteration k."""
-        number, bits, states, at = self.walk(k, part)
-        result = []
-        for i in range(BITS):
-            sent = np.flatnonzero(bits[i])
-            slot = np.full(len(sent), BITS * number + i)
-            features = bit_features(
-                self.slots,
-                slot,
-                self.grid.positions[sent],
-                at[i, sent],
-                states[i],
-                causal_states(states, i),
-                states[0],
-                self.grid.stride,
-            )
-            result.append((features, at[i, sent], bits[i, sent] > 0))
-        return result
+        bits, found = self.walk(k, part, features=True)
+        slot, block = np.divmod(found.order, bits.shape[1])
+        order = np.lexsort((block, slot))
+        parts = zip(np.split(order, BITS), np.split(block[order], BITS), range(BITS), strict=True)
+        return [
+            (found.features[rows], found.nodes[i, at].astype(np.int64), bits[i, at] > 0)
+            for rows, at, i in parts
+        ]
 
-    def walk(self, k: int, part: int) -> tuple[int, np.ndarray, list[Values], np.ndarray]:
-        """Move past a round: its number and bits, and what `round_states` says of them."""
+    def walk(self, k: int, part: int, features: bool = False) -> tuple[np.ndarray, Round]:
+        """Move past a round: its bits and what the walk showed."""
         bits = self.codes[k][BITS * part : BITS * (part + 1)].reshape(BITS, -1)
-        number = self.slots.rounds(k)[part]
-        states, at = round_states(self.slots, self.grid, number, bits, self.nodes, self.before)
-        self.before = states[-1]
-        return number, bits, states, at
+        number = self.known.slots.rounds(k)[part]
+        active = bits[0] != 0
+        return bits, self.known.round(number, bits, self.networks, active, features=features)
 
 
 def _fit_slot(

@@ -1,0 +1,313 @@
+"""One round of bits, walked through in coding order: where encoder and decoder know the same.
+
+Compiled by numba, which is loaded with this module and keeps what it made beside it. Within a step
+no bit may see another, so all probabilities of a step come first, then its bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numba
+import numpy as np
+from numba import float32, int16, int64, uint64
+
+from semcomp.geometry import BITS
+from semcomp.networks.quantizer import COEFFICIENTS
+
+from .entropy import (
+    HIDDEN_LIMIT,
+    HIDDEN_SHIFT,
+    LOGIT_UNIT,
+    PRECISION,
+    TABLE_STEPS,
+    WIDTH,
+    Networks,
+)
+from .features import (
+    CAUSAL,
+    COUNT,
+    GRADIENT,
+    GROUPS,
+    LIMIT,
+    OWN,
+    PENDING,
+    SUMS,
+    TRACKED,
+    SlotTables,
+)
+
+NOT_SENT = -1
+"""What `Round.chosen` holds where a block sends nothing."""
+
+_GROUP = np.searchsorted(GROUPS, np.arange(TRACKED), "right") - 1
+
+
+class Reader:
+    """Decodes what `constriction`'s range coder wrote: 32-bit words, 64-bit state."""
+
+    def __init__(self, words: np.ndarray) -> None:
+        """words: uint32; zeros are implied after their end."""
+        self.words = words.astype(np.uint64)
+        first = np.zeros(2, np.uint64)
+        first[: min(2, len(words))] = self.words[:2]
+        point = int(first[0]) << 32 | int(first[1])
+        # lower end, range, where the code points, words read
+        self.state = np.array([0, 2**64 - 1, point, 2], np.uint64)
+
+
+NOTHING = Reader(np.zeros(0, np.uint32))
+"""For walks that are told the bits."""
+
+
+@dataclass(eq=False)
+class Walk:
+    """What is known of a picture's blocks, moved on round by round.
+
+    rows, columns: blocks. nodes: int16 (192, blocks), the tree node each coefficient has reached.
+    values: float32 (positions, 101), C order: of every block, inside a border of one block that
+    stands for "outside", sums of magnitudes over `GROUPS` and the first 96 values, in 1/8 grey
+    levels relative to their start. before: the same as the round before left it.
+    """
+
+    slots: SlotTables
+    rows: int
+    columns: int
+    nodes: np.ndarray = field(init=False)
+    values: np.ndarray = field(init=False)
+    before: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        blocks, positions = self.rows * self.columns, (self.rows + 2) * (self.columns + 2)
+        self.nodes = np.zeros((COEFFICIENTS, blocks), np.int16)
+        self.values = np.zeros((positions, SUMS + TRACKED), np.float32)
+        self.before = np.zeros_like(self.values)
+
+    def round(
+        self,
+        number: int,
+        bits: np.ndarray,
+        networks: Networks,
+        active: np.ndarray,
+        reader: Reader | None = None,
+        features: bool = False,
+    ) -> Round:
+        """Walk through a round.
+
+        bits: int8 (8, blocks) of -1 and +1 where active; written, not read, where there is a
+        reader. active: bool (blocks,). features: whether they are kept.
+        """
+        slots = slice(BITS * number, BITS * (number + 1))
+        sent = BITS * int(active.sum())
+        chosen = np.full(bits.shape, NOT_SENT, np.int16)
+        nodes = np.zeros(bits.shape, np.int16)
+        order = np.empty(sent, np.int64)
+        kept = np.empty((sent if features else 0, COUNT), np.float32)
+        tables = self.slots
+        np.copyto(self.before, self.values)
+        source = reader or NOTHING
+        _round(
+            self.rows,
+            self.columns,
+            active,
+            tables.channel[slots],
+            tables.thresholds[slots],
+            tables.values[slots],
+            tables.gain[slots],
+            networks.w1[slots],
+            networks.b1[slots],
+            networks.w2[slots],
+            networks.bias[slots],
+            networks.center,
+            networks.split,
+            self.nodes,
+            self.values,
+            self.before,
+            bits,
+            reader is not None,
+            source.words,
+            source.state,
+            chosen,
+            nodes,
+            order,
+            kept,
+        )
+        return Round(order, chosen, nodes, kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What a walk through a round showed, M bits.
+
+    order: int64 (M,), flat indices into (8, blocks) in coding order. chosen: int16 (8, blocks),
+    entry of the probability table that was used, `NOT_SENT` elsewhere. nodes: int16 (8, blocks),
+    the tree nodes before the bits. features: float32 (M, 89) in coding order, or none.
+    """
+
+    order: np.ndarray
+    chosen: np.ndarray
+    nodes: np.ndarray
+    features: np.ndarray
+
+
+@numba.njit(cache=True)
+def _compand(difference, gain):  # type: ignore[no-untyped-def]
+    """Signed square root, whole numbers in -255..255; a difference of one scale gives 32.
+
+    Single IEEE operations, whose results no machine may change.
+    """
+    root = np.floor(np.sqrt(np.abs(difference) * gain))
+    return np.copysign(min(root, float32(LIMIT)), difference)
+
+
+@numba.njit(cache=True)
+def _features(out, values, before, at, stride, column, threshold, gain):  # type: ignore[no-untyped-def]
+    """Features of a bit into float32 (96,): see `features.py`. Whole sums below 2^24 are exact."""
+    near = float32(0)
+    far = float32(0)
+    for i, (dy, dx, _) in enumerate(CAUSAL):
+        value = values[at + dy * stride + dx, column]
+        near += abs(value)
+        out[i] = value - threshold
+    for i, (dy, dx) in enumerate(PENDING):
+        value = before[at + dy * stride + dx, column]
+        far += abs(value)
+        out[4 + i] = value - threshold
+    out[8] = near
+    out[9] = far
+    mine = values[at]
+    place = 10
+    north, west = values[at - stride], values[at - 1]
+    east, south = before[at + 1], before[at + stride]
+    for other in (north, west, east, south):
+        for i in range(GRADIENT):
+            out[place + i] = other[SUMS + i] - mine[SUMS + i]
+        place += GRADIENT
+    for i in range(OWN):
+        out[place + i] = mine[SUMS + i]
+    place += OWN
+    for i in range(SUMS):
+        out[place + i] = mine[i]
+        out[place + SUMS + i] = (
+            values[at - stride - 1, i] + north[i] + values[at - stride + 1, i] + west[i]
+        )
+        out[place + 2 * SUMS + i] = (
+            east[i] + before[at + stride - 1, i] + south[i] + before[at + stride + 1, i]
+        )
+    unit = gain / float32(64)
+    for i in range(COUNT):
+        out[i] = _compand(out[i], unit)
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})
+def _entry(features, w1, b1, w2, bias, center, entries):  # type: ignore[no-untyped-def]
+    """The entry of the probability table that a slot's network chooses.
+
+    All sums are exact: the compiler may order them as it likes.
+    """
+    logit = bias
+    for j in range(len(b1)):
+        total = b1[j]
+        weights = w1[j]
+        for i in range(WIDTH):
+            total += features[i] * weights[i]
+        unit = np.floor(total * float32(1 / HIDDEN_SHIFT))
+        logit += min(max(unit, float32(0)), float32(HIDDEN_LIMIT)) * w2[j]
+    entry = int64(np.floor(logit / float32(LOGIT_UNIT // TABLE_STEPS))) + center
+    return min(max(entry, 0), entries - 1)
+
+
+@numba.njit(cache=True)
+def _read(words, state, split):  # type: ignore[no-untyped-def]
+    """The next bit, 0 or 1, whose 0 has `split` of 2^24."""
+    scale = state[1] >> uint64(PRECISION)
+    quantile = (state[2] - state[0]) // scale
+    if quantile >= uint64(1 << PRECISION):  # no encoder wrote this
+        return int64(split < uint64(1 << (PRECISION - 1)))
+    if quantile >= split:
+        bit = 1
+        state[0] += scale * split
+        state[1] = scale * (uint64(1 << PRECISION) - split)
+    else:
+        bit = 0
+        state[1] = scale * split
+    if state[1] < uint64(1 << 32):
+        state[0] <<= uint64(32)
+        state[1] <<= uint64(32)
+        state[2] <<= uint64(32)
+        if state[3] < uint64(len(words)):
+            state[2] |= words[state[3]]
+        state[3] += uint64(1)
+    return int64(bit)
+
+
+@numba.njit(cache=True)
+def _round(  # type: ignore[no-untyped-def]
+    rows,
+    columns,
+    active,
+    channels,
+    thresholds,
+    reached,
+    gains,
+    w1,
+    b1,
+    w2,
+    biases,
+    center,
+    split,
+    nodes,
+    values,
+    before,
+    bits,
+    reading,
+    words,
+    state,
+    chosen,
+    visited,
+    order,
+    kept,
+):
+    """`Walk.round`: by step x + 2 y + i, then bit i, then raster."""
+    blocks, stride = rows * columns, columns + 2
+    features = np.zeros(WIDTH, np.float32)
+    done = 0
+    for step in range(columns + 2 * rows + BITS):
+        start = done
+        for i in range(BITS):
+            front = step - i
+            column = SUMS + channels[i]
+            first = max(0, (front - columns + 2) // 2)
+            for y in range(first, min(rows, front // 2 + 1)):
+                x = front - 2 * y
+                block = y * columns + x
+                if not active[block]:
+                    continue
+                node = nodes[channels[i], block]
+                visited[i, block] = node
+                at = (y + 1) * stride + x + 1
+                threshold = thresholds[i, node]
+                _features(features, values, before, at, stride, column, threshold, gains[i])
+                chosen[i, block] = _entry(
+                    features, w1[i], b1[i], w2[i], biases[i, node], center, len(split)
+                )
+                if len(kept):
+                    kept[done] = features[:COUNT]
+                order[done] = i * blocks + block
+                done += 1
+        for item in order[start:done]:
+            i, block = item // blocks, item % blocks
+            if reading:
+                bit = _read(words, state, split[chosen[i, block]])
+                bits[i, block] = 2 * bit - 1
+            else:
+                bit = int64(bits[i, block] > 0)
+            channel = channels[i]
+            child = 2 * nodes[channel, block] + bit
+            nodes[channel, block] = int16(child)
+            at = (block // columns + 1) * stride + block % columns + 1
+            value = reached[i, child]
+            group = _GROUP[channel]
+            if group >= 0:  # the mean brightness says nothing about activity
+                values[at, group] += abs(value) - abs(values[at, SUMS + channel])
+            values[at, SUMS + channel] = value
