@@ -389,7 +389,8 @@ def decode_picture(
     if progress is None:
         return crop(decode_codes(model.codec, codes, model.device), *size)
     picture = np.full((codes.shape[2] * BLOCK, codes.shape[3] * BLOCK, 3), 128, np.uint8)
-    for step in decode_steps(model.codec, codes, model.device, every=False):
+    at = {len(codes)} if model.codec.one_pass else None
+    for step in decode_steps(model.codec, codes, model.device, at):
         step.paste(picture)
         if step.k:
             progress(step.k, len(codes), crop(picture, *size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,10 @@ from PIL import Image
 
 import semcomp
 from leaderboard.codecs import CODECS
+from semcomp.allocation.distortion import BlockDistortion
 from semcomp.allocation.levels import block_importance
 from semcomp.allocation.planning import ALLOCATIONS, read_levels
-from semcomp.allocation.rd_table import iterations_for
+from semcomp.allocation.rd_table import MEASURED, iterations_for
 from semcomp.coding import bitstream
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
@@ -25,7 +27,7 @@ from semcomp.geometry import ITERATIONS
 from semcomp.image import to_tensor
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
-from semcomp.networks.runtime import encode_codes
+from semcomp.networks.runtime import decode_codes, encode_codes
 from semcomp.weights import load_model
 from tests.support.noted import CUP
 from tests.support.tables import TINY_PAPER
@@ -100,6 +102,18 @@ def test_files_grow_with_the_level(encoder: PictureEncoder) -> None:
     levels = np.arange(0.1, 24, 0.3)
     sizes = [len(encoder.file(encoder.plan(level, "proportional"))) for level in levels]
     assert (np.diff(sizes) >= 0).all()
+
+
+def test_distortion_is_measured_or_between_what_is(encoder: PictureEncoder) -> None:
+    table, codec = encoder.rd_table(), copy(encoder.model.codec)
+    codec.compute = torch.float32
+    against = BlockDistortion(encoder.padded)
+    for k in (0, 7, ITERATIONS):
+        pictures = decode_codes(codec, encoder.codes()[:k], encoder.model.device)
+        np.testing.assert_array_equal(table.distortion[:, k], against.of(pictures).ravel())
+    low, middle, high = (table.distortion[:, k] for k in (18, 19, 21))
+    np.testing.assert_allclose(middle, (2 * low + high) / 3)
+    assert {iterations_for(level) for level in np.arange(0.1, 24, 0.1)} <= set(MEASURED)
 
 
 @pytest.mark.parametrize("allocation", ALLOCATIONS)

@@ -14,9 +14,10 @@ from leaderboard.data.results import METRICS, Results, ResultsError, Row
 from .evaluate import evaluate
 from .progress import Progress
 
-TOLERANCE = {**dict.fromkeys(METRICS, 1e-4), "psnr": 0.01}
-"""Largest difference of a score that passes: decoded pixels agree between machines up to rounding,
-in a few pixels by one grey level. Bytes have to be the same."""
+TOLERANCE = {**dict.fromkeys(METRICS, 3e-4), "psnr": 0.02}
+"""Largest difference of a score that passes: between processors that compute in bf16 and others
+decoded pixels differ by one grey level, one or two in a hundred, which takes up to 0.006 dB and
+1e-4. Bytes have to be the same."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ decodes in one pass runs them on the whole tile, once for each picture that some
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -184,11 +184,11 @@ class Step(NamedTuple):
 
 @torch.inference_mode()
 def decode_steps(
-    codec: Codec, codes: np.ndarray, device: torch.device, every: bool = True
+    codec: Codec, codes: np.ndarray, device: torch.device, at: Collection[int] | None = None
 ) -> Iterator[Step]:
-    """Decode codes int8 (K, P, Hb, Wb), tile by tile, giving every iteration as it is there.
+    """Decode codes int8 (K, P, Hb, Wb), tile by tile, giving the iterations as they are there.
 
-    every: False where the last will do: a codec in one pass then makes no others.
+    at: which ones are wanted, None for all; a codec in one pass makes no other pictures.
     """
     iterations, _, rows, columns = codes.shape
     assert iterations <= ITERATIONS
@@ -201,7 +201,7 @@ def decode_steps(
         if not iterations:
             yield Step(0, 0, 0, core, outer, to_uint8(run.reconstruction))
         for k, bits in enumerate(codes, 1):
-            wanted = every or k == iterations or not codec.one_pass
+            wanted = at is None or k in at
             run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted)
             if wanted:
                 done = index * iterations + k
@@ -211,7 +211,7 @@ def decode_steps(
 def decode_codes(codec: Codec, codes: np.ndarray, device: torch.device) -> np.ndarray:
     """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (8 Hb, 8 Wb, 3)."""
     picture = np.empty((codes.shape[2] * BLOCK, codes.shape[3] * BLOCK, 3), np.uint8)
-    for step in decode_steps(codec, codes, device, every=False):
+    for step in decode_steps(codec, codes, device, {len(codes)}):
         step.paste(picture)
     return picture
 

@@ -120,4 +120,5 @@ def offered_models() -> dict[str, str]:
 def decode_steps(model: str, codes: NDArray[np.int8], every: bool = True) -> Iterator[Step]:
     """`semcomp.networks.runtime.decode_steps` with weights by their name: it may run elsewhere."""
     loaded = load_model(model)
-    yield from runtime.decode_steps(loaded.codec, codes, loaded.device, every)
+    at = {len(codes)} if loaded.codec.one_pass and not every else None
+    yield from runtime.decode_steps(loaded.codec, codes, loaded.device, at)
