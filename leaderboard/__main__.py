@@ -16,6 +16,7 @@ from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
 from leaderboard.cli.run import check, run, study
+from leaderboard.cli.speed import speed
 from leaderboard.cli.submit import submission, submit
 from semcomp.cli.options import use_one_blas_thread
 from semcomp.errors import SemcompError
@@ -34,6 +35,7 @@ app.command()(check)
 app.command()(table)
 app.command()(figures)
 app.command()(study)
+app.command()(speed)
 app.command()(export)
 app.command("import")(import_)
 app.command()(backup)
