@@ -36,8 +36,10 @@ HEADER_END = 21 + 1 + len(SMALL.map_section) + 4
 def header_of(kind: AllocationKind, **fields: object) -> Header:
     """A valid header of a kind, with some fields replaced."""
     plain: dict[str, object] = {"allocation": kind}
-    if kind != AllocationKind.PROPORTIONAL:
+    if not kind.has_map:
         plain.update(floor=0, map_height=0, map_width=0, map_step=0)
+    if kind == AllocationKind.GROWING:
+        plain["floor"] = 60
     if kind == AllocationKind.UNIFORM:
         plain["map_section"] = b""
     return dataclasses.replace(SMALL, **{**plain, **fields})  # type: ignore[arg-type]
