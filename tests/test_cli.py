@@ -81,7 +81,7 @@ def test_there_and_back(
     assert facts["bpp"] == pytest.approx(8 * facts["bytes"] / (100 * 84))
     assert (facts["width"], facts["height"], facts["level"]) == (100, 84, 4)
     assert (facts["allocation"], facts["model"]) == (allocation, "small")
-    assert facts["floor"] == (2 if allocation == "proportional" else None)
+    assert facts["floor"] == (2.33 if allocation == "proportional" else None)
     assert facts["seconds"] > 0
     if allocation == "uniform":
         assert "class" not in facts
@@ -142,8 +142,8 @@ def test_what_matters_is_told_and_can_be_left_out(
     before = file.read_bytes()
     facts = run(capsys, *words, "--without", "Face", "--focus", 1.5)
     assert [each["counts"] for each in facts["subjects"]] == [False, True, True]
-    assert (facts["focus"], facts["floor"]) == (1.5, 1)
-    assert run(capsys, "info", file)["floor"] == 1
+    assert (facts["focus"], facts["floor"]) == (1.5, 1.17)
+    assert run(capsys, "info", file)["floor"] == 1.17
     assert main([*map(str, words), "--without", "face"]) == 0
     assert "what matters: face (left out), person, " in capsys.readouterr().err
     assert file.read_bytes() != before

@@ -150,7 +150,7 @@ def walked(levels: np.ndarray, name: str, read: bool) -> list[Round]:
     readers = [Reader(entropy._untrim(chunk)) for chunk in CODER.encode(codes)]
     walk = Walk(CODER.slots, *levels.shape)
     rounds = []
-    for k, planes in enumerate(codes.reshape(*codes.shape[:2], -1)):
+    for k, planes in enumerate(codes.reshape(*codes.shape[:2], levels.size)):
         bits = np.zeros_like(planes) if read else planes.copy()
         reader = readers[k] if read else None
         active = levels.ravel() > k
