@@ -201,7 +201,7 @@ def growing_levels(
     def levels_at(x: int) -> NDArray[np.int64]:
         floor = _floor(x, percent)
         quota = floor + ((x - floor) * relative >> _UNIT_BITS)
-        return np.minimum((quota + _UNIT // 2) >> _UNIT_BITS, ITERATIONS)
+        return np.asarray(np.minimum((quota + _UNIT // 2) >> _UNIT_BITS, ITERATIONS))
 
     low, high = 0, 2 * ITERATIONS * _UNIT  # no level, all levels
     while high - low > 1:

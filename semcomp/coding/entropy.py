@@ -108,10 +108,10 @@ class Networks:
         """The networks of tables."""
         w1 = np.zeros((*contexts.b1.shape, WIDTH), np.float32)
         w1[..., :COUNT] = contexts.w1.transpose(0, 2, 1)
-        others = (getattr(contexts, name).astype(np.float32) for name in ("b1", "w2", "bias"))
+        b1, w2, bias = (getattr(contexts, n).astype(np.float32) for n in ("b1", "w2", "bias"))
         below = 1 - contexts.probability.astype(np.float64) / 65536
         split = np.floor(below * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)
-        return cls(w1, *others, center=TABLE_RANGE * TABLE_STEPS, split=split)
+        return cls(w1, b1, w2, bias, TABLE_RANGE * TABLE_STEPS, split)
 
 
 class EntropyCoder:
