@@ -207,6 +207,21 @@ def test_figure7(dataset, folder):
     assert any("BPG 4:2:0 against george (ours), MS-SSIM: BD-rate -7.7%" in n for n in found.notes)
 
 
+def test_figure7_compares_the_papers_network_with_itself(dataset, folder):
+    """Where there are results of it; its raw bits with raw bits."""
+    for each in results_of(["george-paper-raw", "semantic0-paper-raw", "semantic-paper"], dataset):
+        write_results(each, folder / f"{each.name}.json")
+    found, _ = run(figure7, dataset, results=folder)
+    assert found.table["codec"].tolist()[5:8] == [
+        *("semantic-paper", "george-paper-raw", "semantic0-paper-raw")
+    ]
+    raw = "paper's network, semantic, floor 0, raw bits against paper's network, uniform, raw bits"
+    # Costs 1.2 and 1.1 of one curve.
+    assert any(f"{raw}, MS-SSIM: BD-rate +9.1%" in note for note in found.notes)
+    coded = "paper's network, semantic against paper's network, uniform, SI-SSIM: no BD-rate"
+    assert any(note.startswith(coded) for note in found.notes)
+
+
 def test_figure7_names_what_lacks(dataset, folder):
     (folder / "bpg.json").unlink()
     with pytest.raises(SemcompError, match=r"no results of bpg: .*--codecs bpg"):
