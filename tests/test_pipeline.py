@@ -266,6 +266,15 @@ def test_progress_ends_with_the_picture(
     np.testing.assert_array_equal(seen[0], np.asarray(first))
 
 
+@pytest.mark.parametrize("model", ["fast", "recurrent"])
+def test_other_decoders_take_the_same_bits(picture: NDArray[np.uint8], model: str) -> None:
+    """Only the file's model id differs, and the checks over it; every decoder has learnt."""
+    ours, theirs = (compress(picture, 6, "uniform", model=name) for name in ("small", model))
+    assert bitstream.parse(ours.data).chunks == bitstream.parse(theirs.data).chunks
+    scores = [psnr(picture, np.asarray(each.reconstruction)) for each in (ours, theirs)]
+    assert scores[0] - 0.6 < scores[1] < scores[0] + 0.3
+
+
 def test_history_holds_every_iteration(packed: dict[str, Compressed]) -> None:
     result = packed["proportional"]
     model = load_model("small")
