@@ -147,6 +147,11 @@ def test_what_matters_is_told_and_can_be_left_out(
     assert main([*map(str, words), "--without", "face"]) == 0
     assert "what matters: face (left out), person, " in capsys.readouterr().err
     assert file.read_bytes() != before
+    assert main([*map(str, words), "--without", "class", "--without", "object"]) == 0
+    assert "no clear subject" not in capsys.readouterr().err
+    leave_all = [word for kind in ("class", "object", "face") for word in ("--without", kind)]
+    assert main([*map(str, words), *leave_all]) == 0
+    assert "no clear subject: next to nothing to gain" in capsys.readouterr().err
     assert "found face, person, " in failure(capsys, *words, "--without", "dog")
 
 

@@ -15,7 +15,7 @@ from semcomp.coding.bitstream import AllocationKind, Header, Parsed
 from semcomp.coding.grid_coder import decode_grid, encode_grid
 from semcomp.errors import AllocationError, BitstreamError
 from semcomp.geometry import BLOCK, LEVELS, padded_size
-from semcomp.semantics.maps import SemanticMap
+from semcomp.semantics.maps import SemanticMap, effective_share
 from semcomp.weights import Model
 
 from .levels import (
@@ -45,6 +45,13 @@ RD_BASE_PER_LEVEL = 1 / 28
 levels, the second times the level from 7 on. On held-out training pictures at level 14 the bytes
 for equal MS-SSIM came out as those of equal levels; with the first throughout they were 6% more, as
 blocks that matter then take bits beyond what anyone sees."""
+
+GAIN = {"proportional": (-0.08, 0.51), "rd": (-0.03, 0.49)}
+"""What is gained where the whole picture counts alike, and how it grows with the share that does
+not. Fitted to eleven held-out training pictures, each under the class's map and under that of
+people, between levels 5 and 7; rank correlation 0.91 and 0.81."""
+LITTLE_GAIN = 0.05
+"""Gain under which a picture has no clear subject."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +124,27 @@ def plan_levels(
     assert table is not None
     levels, group = _rd_levels(table, block_importance(semantic_map.grey, *shape), level, focus)
     return Plan(level, levels, AllocationKind.LEVELS, group=group, semantic_map=semantic_map)
+
+
+def expected_gain(grey: np.ndarray, allocation: Allocation) -> float:
+    """About how many of the bytes of equal levels a map saves at equal SI-SSIM under it, 0..1.
+
+    grey: uint8 (h, w). From the map's effective share alone, so within 4 points of what it turns
+    out to be under `proportional` and 5 under `rd` (RMS).
+    """
+    if allocation == "uniform":
+        return 0.0
+    base, slope = GAIN[allocation]
+    return max(0.0, base + slope * (1 - effective_share(grey)))
+
+
+def gain_note(grey: np.ndarray, allocation: Allocation) -> str | None:
+    """What to say before the work of a map that promises little; None where it is worth it."""
+    gain = expected_gain(grey, allocation)
+    if allocation == "uniform" or gain >= LITTLE_GAIN:
+        return None
+    much = f"about {gain:.0%}" if gain >= 0.005 else "next to nothing"
+    return f"This picture has no clear subject: {much} to gain"
 
 
 def _rd_levels(

@@ -113,7 +113,7 @@ def compress(
     picture = load_image(source)
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
-        _say_what_matters(semantic_map)
+        _say_what_matters(semantic_map, allocation)
     packed = pipeline.compress(
         picture,
         level,
@@ -159,7 +159,7 @@ def explain(
     picture = load_image(source)
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
-        _say_what_matters(semantic_map)
+        _say_what_matters(semantic_map, allocation)
     explanation = explain_picture(
         picture,
         folder,
@@ -239,18 +239,19 @@ def _map(
     return analyse(picture, kind, class_name=class_name, without=without or ())
 
 
-def _say_what_matters(semantic_map: SemanticMap | None) -> None:
-    """Say on stderr, before the work, what a map of people is made from."""
+def _say_what_matters(semantic_map: SemanticMap | None, allocation: Allocation) -> None:
+    """Say on stderr, before the work, what a map is made from, and where it promises little."""
+    from semcomp.allocation.planning import gain_note
     from semcomp.semantics.maps import subject_names
 
-    if semantic_map is None or not semantic_map.subjects:
+    if semantic_map is None:
         return
-    names = subject_names(semantic_map.subjects)
-    said = [
-        name if subject.counts else f"{name} (left out)"
-        for name, subject in zip(names, semantic_map.subjects, strict=True)
-    ]
-    print(f"what matters: {', '.join(said)}", file=sys.stderr)
+    named = zip(subject_names(semantic_map.subjects), semantic_map.subjects, strict=True)
+    said = [name if subject.counts else f"{name} (left out)" for name, subject in named]
+    if said:
+        print(f"what matters: {', '.join(said)}", file=sys.stderr)
+    if (note := gain_note(semantic_map.grey, allocation.value)) is not None:
+        print(note, file=sys.stderr)
 
 
 def _record(

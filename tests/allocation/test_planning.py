@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from semcomp.allocation.planning import rd_weight
+from semcomp.allocation.planning import expected_gain, gain_note, rd_weight
 from tests.support.strategies import levels
 
 
@@ -27,3 +27,18 @@ def test_the_share_of_everyone_grows_with_the_level(level: float, share: float) 
 
 def test_at_the_strongest_focus_nobody_has_a_share() -> None:
     np.testing.assert_allclose(rd_weight(np.array([0.0, 10.0]), 14, 2), [0, 2])
+
+
+def test_a_flat_map_promises_little_and_says_so() -> None:
+    flat, half = np.full((4, 6), 90, np.uint8), np.zeros((4, 6), np.uint8)
+    half[:2] = 255
+    assert expected_gain(flat, "proportional") == expected_gain(half, "uniform") == 0
+    assert expected_gain(half, "proportional") == pytest.approx(0.175)
+    assert expected_gain(half, "rd") == pytest.approx(0.215)
+    nearly = flat.copy()
+    nearly[:2] = 30  # an effective share of 0.8
+    assert gain_note(nearly, "proportional") == (
+        "This picture has no clear subject: about 2% to gain"
+    )
+    assert gain_note(flat, "rd") == "This picture has no clear subject: next to nothing to gain"
+    assert gain_note(half, "rd") is gain_note(flat, "uniform") is None

@@ -112,7 +112,7 @@ def compress_one(
         said = str(error) or "the picture is too large for this server"
         return Item({**row, "problem": said}, {})
     height, width = picture.shape[:2]
-    seen = session.semantic_map(wish.choice.focus)
+    seen = session.semantic_map(wish.choice)
     row |= {
         "width": width,
         "height": height,

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import PEOPLE, Choice
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import ALLOCATIONS, SIDES
@@ -126,7 +126,7 @@ def begin(
                 f"{len(files)} pictures are more than the {MOST} one batch may have: take "
                 "some out, or use `python -m semcomp compress` on your own machine"
             )
-        wish = Wish(Choice(level, allocation), side, SCORES in extras, PICTURES in extras)
+        wish = Wish(Choice(level, allocation, PEOPLE), side, SCORES in extras, PICTURES in extras)
         started = Batch(list(files), wish)
         BATCHES.put(identity(request), started)
     return table_html(started), gr.skip(), gr.Row(visible=True), gr.Row(visible=False), turn + 1

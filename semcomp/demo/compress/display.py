@@ -1,9 +1,11 @@
 """What the first tab says of a visit at every stage: the viewer's value and the numbers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from semcomp.demo.sessions.runs import Choice, Run
+from semcomp.allocation.planning import Allocation, gain_note
+from semcomp.demo.sessions.runs import PEOPLE, Choice, Run
+from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import Visit
 from semcomp.demo.shared import words, work
 from semcomp.pipeline import info
@@ -41,8 +43,9 @@ class Display:
             pictures,
             self.options,
             "exact",
-            semantic_map=session.semantic_map(run.choice.focus),
+            semantic_map=session.semantic_map(run.choice),
             levels=run.plan.levels,
+            hint=_hint(session, run.choice),
         )
 
     def on_the_way(
@@ -57,16 +60,25 @@ class Display:
     ) -> dict[str, Any]:
         """The viewer before the exact result: the picture so far or its preview, if there is one.
 
-        choice: whose map and levels are drawn; None while they are not known.
+        choice: whose map is drawn, and its levels if they are known; None while there is none.
         """
         session = visit.session
         pictures = [self._latest(visit, key) for key in pair]
         if picture is not None and OURS in pair:
             pictures[pair.index(OURS)] = viewer.passing_side(picture, self.labels[OURS], phase)
-        semantic_map = None if choice is None else session.semantic_map(choice.focus)
-        levels = None if choice is None else session.plan(choice).levels
+        if choice is None:
+            return viewer.value_of(session, pictures, self.options, phase, note, share)
+        planned = choice.allocation != "rd" or session.encoder.has_rd_table
         return viewer.value_of(
-            session, pictures, self.options, phase, note, share, semantic_map, levels
+            session,
+            pictures,
+            self.options,
+            phase,
+            note,
+            share,
+            session.semantic_map(choice),
+            session.plan(choice).levels if planned else None,
+            _hint(session, choice),
         )
 
     def _latest(self, visit: Visit, key: str) -> dict[str, Any]:
@@ -118,3 +130,11 @@ class Display:
             lines = [f"{self.labels[side.key]}, {side.setting}: {facts['bytes']:,} bytes."]
         still = [] if side.survival is None else [side.survival.sentence()]
         return words.side_html(facts, [*still, *lines, *notes])
+
+
+def _hint(session: Session, choice: Choice) -> str:
+    """What is to be said of a choice's map before it is compressed; empty for nothing."""
+    if choice.focus == PEOPLE and session.no_detector:
+        return f"This is the classifier's map: {session.no_detector}."
+    note = gain_note(session.semantic_map(choice).grey, cast(Allocation, choice.allocation))
+    return "" if note is None else f"{note}."

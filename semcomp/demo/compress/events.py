@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.sessions.runs import PEOPLE, Choice, Run
+from semcomp.demo.sessions.runs import FIRST, PEOPLE, Choice, Run
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import VISITS, Visit, identity
 from semcomp.demo.shared import words, work
@@ -27,6 +27,7 @@ from . import opening, sides
 from .display import Display
 from .equal_bytes import Rival, SizeError, fit, offered, parse_size
 from .expected import curves
+from .opening import LinkSettings
 from .sides import Pair
 
 FRAME_SECONDS = 0.2
@@ -45,7 +46,8 @@ class CompressEvents:
         self.display = Display(own | offered(codecs))
 
     def open(self, here: str, request: gr.Request) -> tuple[Any, ...]:
-        """Settings of the link the page was opened with: picture, network, level, sides and so on.
+        """Settings of the link the page was opened with: picture, network, level, focus, the link
+        itself, sides and so on.
 
         What a link asks for and is not there is left at its default. A result that is there is
         shown at once, without waiting for a turn: viewer and numbers.
@@ -57,7 +59,8 @@ class CompressEvents:
             gr.skip() if link.model is None else link.model,
             gr.skip() if link.level is None else link.level,
             gr.skip() if link.allocation is None else link.allocation,
-            link.focus,
+            gr.skip() if link.strength is None else link.strength,
+            link if link.particular else None,
             link.pair,
             here,
             gr.skip() if result is None else self.display.exact(*result, link.pair),
@@ -70,6 +73,8 @@ class CompressEvents:
         level: float,
         allocation: str,
         focus: str | None,
+        strength: float,
+        without: str,
         classes_of: Any,
         side: int,
         model: str,
@@ -81,7 +86,8 @@ class CompressEvents:
         if not upload or visit is None or visit.source != (*_source(upload, side), model):
             return gr.skip(), gr.skip()
         session = visit.session
-        choice = Choice(level, allocation, focus if classes_of == _source(upload, side) else None)
+        fresh = classes_of != _source(upload, side)
+        choice = _choice(level, allocation, focus, strength, without, fresh)
         visit.wanted += 1
         pair = visit.beside(pair)
         with work.for_visitors():
@@ -104,11 +110,13 @@ class CompressEvents:
         level: float,
         allocation: str,
         focus: str | None,
+        strength: float,
+        without: str,
         classes_of: Any,
         side: int,
         model: str,
         pair: Pair,
-        link_class: str | None,
+        asked: LinkSettings | None,
         here: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
@@ -116,7 +124,7 @@ class CompressEvents:
         """Compress the picture on the page and show everything about it.
 
         classes_of: the picture whose classes were offered; a class means nothing for another.
-        link_class: the class of the link the page was opened with.
+        asked: the link the page was opened with, as long as it says what matters.
         """
         if not upload:
             yield _outputs()
@@ -127,14 +135,12 @@ class CompressEvents:
             session = visit.session
             visit.wanted += 1
             mine = visit.wanted
+            choice = _choice(level, allocation, focus, strength, without, fresh)
             if fresh:
-                if session.run(Choice(level, allocation)) is None:
+                if session.run(choice) is None:
                     viewer = self.display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
                     yield _outputs(viewer=viewer)
-                names = [c.name for c in session.encoder.semantic_map().top]
-                asked_for = [PEOPLE, *names[1:]]
-                focus = link_class if link_class in asked_for else None
-            choice = Choice(level, allocation, focus)
+                choice = opening.as_linked(session, choice, asked)
             if session.run(choice) is None:
                 for value in self._watch(visit, choice, pair, progress):
                     yield _outputs(viewer=value)
@@ -148,11 +154,13 @@ class CompressEvents:
                 facts=self.display.numbers(visit, run, pair),
                 file=str(session.shelf.save(run.data, session.name)),
                 png=str(session.shelf.put(("exact", choice), lambda: run.picture)),
-                focus=_focus_choices(session, focus) if fresh else gr.skip(),
+                focus=_focus_choices(session, choice.focus) if fresh else gr.skip(),
+                without="\n".join(choice.without) if fresh else gr.skip(),
                 classes_of=_source(upload, side) if fresh else gr.skip(),
+                asked=None,
                 link=opening.write_link(here, visit, pair),
                 command=words.command(
-                    session.name, choice, session.encoder.semantic_map(), session.model_name
+                    session.name, choice, session.semantic_map(choice), session.model_name
                 ),
             )
 
@@ -166,7 +174,7 @@ class CompressEvents:
                 progress((done, total), desc="Measuring", unit="iterations")
                 note = f"Measuring what each bit buys: {done} of {total}"
                 pair = visit.beside(pair)
-                yield self.display.on_the_way(visit, pair, note=note, share=done / total)
+                yield self.display.on_the_way(visit, pair, None, choice, note, done / total)
         preview = session.preview(choice)
         if preview is None:
             pair = visit.beside(pair)
@@ -243,7 +251,7 @@ class CompressEvents:
         if visit is None:
             return gr.skip()
         with work.for_visitors():
-            return curves(visit.session, visit.choice.focus)
+            return curves(visit.session, visit.choice)
 
     def aim(
         self,
@@ -252,6 +260,8 @@ class CompressEvents:
         level: float,
         allocation: str,
         focus: str | None,
+        strength: float,
+        without: str,
         classes_of: Any,
         side: int,
         model: str,
@@ -263,18 +273,9 @@ class CompressEvents:
                 raise SizeError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
             visit = self._visit(upload, side, model, request)
-            same = classes_of == _source(upload, side)
-            choice = Choice(level, allocation, focus if same else None)
+            fresh = classes_of != _source(upload, side)
+            choice = _choice(level, allocation, focus, strength, without, fresh)
             return fit(visit.session, choice, most).level
-
-    def offer_people(self, request: gr.Request) -> Any:
-        """The map of all that people look at, as a choice beside the classes."""
-        visit = VISITS.current(identity(request))
-        if visit is None or visit.session.people_map is None:
-            return gr.skip()
-        choices = _focus_choices(visit.session, PEOPLE)
-        del choices["value"]  # the visitor may have chosen since
-        return choices
 
     def clear(self, upload: Any) -> Any:
         """After a failure: no picture if its file cannot be read, else as it was."""
@@ -305,15 +306,33 @@ class CompressEvents:
         return visit
 
 
+def _choice(
+    level: float,
+    allocation: str,
+    focus: str | None,
+    strength: float,
+    without: str,
+    fresh: bool,
+) -> Choice:
+    """The settings on the page. fresh: those of what matters were made for another picture."""
+    if fresh:
+        return Choice(level, allocation, PEOPLE, strength)
+    left_out = tuple(sorted(without.splitlines())) if focus == PEOPLE else ()
+    return Choice(level, allocation, focus, strength, left_out)
+
+
 def _focus_choices(session: Session, focus: str | None) -> dict[str, Any]:
-    """The classes to choose from; people and things too where they are asked for."""
-    people = session.people_map if focus == PEOPLE else None
+    """What can matter: people and things, where they can be looked for, and the classes."""
+    people = None if session.no_detector else session.semantic_map(FIRST)
     return class_choices(session.encoder.semantic_map(), focus, people)
 
 
 def _outputs(**values: Any) -> tuple[Any, ...]:
     """`run`'s outputs with all left alone but those named."""
-    names = ("viewer", "facts", "file", "png", "focus", "classes_of", "link", "command")
+    names = (
+        *("viewer", "facts", "file", "png", "focus", "without", "classes_of", "asked"),
+        *("link", "command"),
+    )
     return tuple(values.get(name, gr.skip()) for name in names)
 
 

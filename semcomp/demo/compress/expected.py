@@ -12,18 +12,20 @@ CURVE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 """Levels whose expected bytes the page is told; it interpolates between them."""
 
 
-def curves(session: Session, focus: str | None) -> dict[str, Any]:
+def curves(session: Session, choice: Choice) -> dict[str, Any]:
     """The line's value for a picture: `{"pixels": n, "curves": {allocation: [[level, bytes]]}}`.
 
-    focus: the class that matters, None for the most probable one. A closed loop would have to be
-    run to the end for it: the line then says so.
+    choice: what matters, and how strongly. A closed loop would have to be run to the end for it:
+    the line then says so.
     """
     if session.closed_loop:
         return {"text": "Expected size: only for our own network"}
-    found = {
-        name: [[at, session.expected_bytes(Choice(at, name, focus))] for at in CURVE]
-        for name in ("uniform", "proportional")
-    }
+
+    def curve(allocation: str) -> list[list[float]]:
+        asked = [choice._replace(level=at, allocation=allocation) for at in CURVE]
+        return [[each.level, session.expected_bytes(each)] for each in asked]
+
+    found = {name: curve(name) for name in ("uniform", "proportional")}
     height, width = session.picture.shape[:2]
     return {"pixels": height * width, "curves": {**found, "rd": found["uniform"]}}
 

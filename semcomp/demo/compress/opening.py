@@ -10,11 +10,20 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from semcomp.allocation.levels import MAX_FOCUS
 from semcomp.allocation.planning import ALLOCATIONS
-from semcomp.demo.sessions.runs import Choice, Run, chosen_model, offered_models
+from semcomp.demo.sessions.runs import (
+    FIRST,
+    PEOPLE,
+    Choice,
+    Run,
+    chosen_model,
+    offered_models,
+)
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import SHARED, VISITS, Visit, identity
 from semcomp.demo.shared import words, work
+from semcomp.semantics.maps import subject_names
 
 from . import sides
 from .equal_bytes import LEAST, MOST
@@ -25,8 +34,8 @@ from .sides import Pair
 class LinkSettings(NamedTuple):
     """What a link asks for; None where it asks for nothing that is there.
 
-    name: of a sample. model: of weights. focus: a class, which the picture may turn out not to
-    have.
+    name: of a sample. model: of weights. focus, without: a class and subjects, which the picture
+    may turn out not to have. strength: see `Choice`.
     """
 
     name: str | None
@@ -34,13 +43,24 @@ class LinkSettings(NamedTuple):
     level: float | None
     allocation: str | None
     focus: str | None
+    strength: float | None
+    without: tuple[str, ...]
     pair: Pair
 
     @property
     def choice(self) -> Choice:
         """The settings of its run, as far as they are known before the picture is looked at."""
-        usual = Choice()
-        return Choice(self.level or usual.level, self.allocation or usual.allocation)
+        return Choice(
+            self.level or FIRST.level,
+            self.allocation or FIRST.allocation,
+            FIRST.focus,
+            FIRST.strength if self.strength is None else self.strength,
+        )
+
+    @property
+    def particular(self) -> bool:
+        """Whether it asks for what has to be looked for in the picture."""
+        return self.focus is not None or bool(self.without)
 
 
 def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
@@ -51,9 +71,11 @@ def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
     return LinkSettings(
         name if name in work.samples() else None,
         model if model in offered_models().values() else None,
-        _level(query.get("level")),
+        _number(query.get("level"), LEAST, MOST),
         allocation if allocation in ALLOCATIONS else None,
         query.get("class") or None,
+        _number(query.get("focus"), 0, MAX_FOCUS),
+        tuple(sorted(query.get("without", "").splitlines())),
         pair if fine else sides.FIRST,
     )
 
@@ -66,17 +88,31 @@ def write_link(here: str, visit: Visit, pair: Pair) -> str:
         settings = {"picture": session.name, **settings}
     if session.model_name != chosen_model():
         settings["model"] = session.model_name
-    if choice.focus is not None:
-        settings["class"] = choice.focus
+    if choice.focus not in (None, PEOPLE):
+        settings["class"] = str(choice.focus)
+    if choice.strength != 1:
+        settings["focus"] = f"{choice.strength:g}"
+    if choice.without:
+        settings["without"] = "\n".join(choice.without)
     return words.link(here, {**settings, "left": pair[0], "right": pair[1]})
 
 
-def _level(text: str | None) -> float | None:
+def as_linked(session: Session, choice: Choice, asked: LinkSettings | None) -> Choice:
+    """A choice with what a link asks for, as far as the picture has it."""
+    if asked is None:
+        return choice
+    if asked.focus in [each.name for each in session.encoder.semantic_map().top]:
+        return choice._replace(focus=asked.focus)
+    there = subject_names(session.semantic_map(choice).subjects)
+    return choice._replace(without=tuple(name for name in asked.without if name in there))
+
+
+def _number(text: str | None, least: float, most: float) -> float | None:
     try:
         value = float(text or "")
     except ValueError:
         return None
-    return value if LEAST <= value <= MOST else None
+    return value if least <= value <= most else None
 
 
 def current(request: gr.Request) -> tuple[Session, Choice]:
@@ -87,7 +123,7 @@ def current(request: gr.Request) -> tuple[Session, Choice]:
 
 def cached_result(link: LinkSettings) -> tuple[Visit, Run] | None:
     """A finished result of what a link asks for, as a visit of nobody's; None if there is none."""
-    if link.focus or link.model:
+    if link.particular or link.model:
         return None
     visit, choice = sample_visit(link.name), link.choice
     run = visit.session.run(choice)
@@ -116,9 +152,9 @@ def warm() -> bool:
     A visitor who comes earlier gets the whole processor: the work stops and is theirs.
     """
     session = sample_visit(None).session
-    for _ in session.decode(Choice()):
+    for _ in session.decode(FIRST):
         if VISITS.any():
             return False
-    sides.our_side(session, session.finished(Choice()))  # the scores too, and what levels cost:
-    curves(session, None)
+    sides.our_side(session, session.finished(FIRST))  # the scores too, and what levels cost:
+    curves(session, FIRST)
     return True

@@ -73,10 +73,8 @@ def make(request: gr.Request) -> Image.Image:
         text = "There is no finished result yet: wait for it, then make the card."
         raise gr.Error(text, print_exception=False)
     with work.for_visitors():
-        semantic_map = session.semantic_map(choice.focus)
-        command = words.command(
-            session.name, choice, session.encoder.semantic_map(), session.model_name
-        )
+        semantic_map = session.semantic_map(choice)
+        command = words.command(session.name, choice, semantic_map, session.model_name)
         return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
 
 
@@ -100,11 +98,7 @@ def card(
         *words.score_tiles(scores),
     ]
     classes = semantic_map.chosen
-    matters = (
-        f"What matters: {classes[0].name}, probability {words.percent(classes[0].probability)}"
-        if classes
-        else "What matters: painted by hand"
-    )
+    matters = words.focus_text(semantic_map).removeprefix("of ") if classes else "painted by hand"
     model = session.encoder.model
     return Card(
         title=session.name,
@@ -114,8 +108,9 @@ def card(
         numbers=numbers,
         lines=(
             f"{width} x {height} pixels, {len(data):,} bytes",
-            f"Average level {choice.level:g}, {words.allocation(choice.allocation)}",
-            matters,
+            f"Average level {choice.level:g}, {words.allocation(choice.allocation)}"
+            + ("" if choice.strength == 1 else f", focus {choice.strength:g}"),
+            f"What matters: {matters}",
             f"Model {model.name}, SHA-256 {model.digest[:16]}",
         ),
         command=command,

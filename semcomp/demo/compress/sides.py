@@ -73,12 +73,12 @@ class Survival(NamedTuple):
         return f"In the classifier's eyes {moved}."
 
 
-def survival(session: Session, focus: str | None, picture: NDArray[np.uint8]) -> Survival:
-    """What is left of a class, None for the most probable one, in a picture decoded from a file.
+def survival(session: Session, choice: Choice, picture: NDArray[np.uint8]) -> Survival:
+    """What is left of a choice's class in a picture decoded from a file.
 
     picture: uint8 (H, W, 3). Takes as long as looking at the original did.
     """
-    original = session.semantic_map(focus)
+    original = session.semantic_map(choice)
     before = original.chosen[0]
     decoded = analyse(picture, class_name=str(before.index))
     return Survival(
@@ -106,14 +106,17 @@ def survival_row(pair: tuple[Survival, Survival]) -> tuple[str, list[str], int |
 
 
 def side_facts(
-    session: Session, focus: str | None, picture: NDArray[np.uint8], size: int
+    session: Session, choice: Choice, picture: NDArray[np.uint8], size: int
 ) -> dict[str, Any]:
-    """Bytes, bits per pixel, share of the raw pixels in percent, and scores under a class's map."""
+    """Bytes, bits per pixel, share of the raw pixels in percent, and scores under a choice's map.
+
+    The map is the one before any strength, so that scores of several strengths compare.
+    """
     return {
         "bytes": size,
         "bpp": 8 * size / (picture.shape[0] * picture.shape[1]),
         "percent": 100 * size / picture.nbytes,
-        **work.score(session.picture, picture, session.semantic_map(focus)),
+        **work.score(session.picture, picture, session.semantic_map(choice)),
     }
 
 
@@ -134,8 +137,13 @@ def ready_side(session: Session, key: str, run: Run) -> Side | None:
         return Side(ORIGINAL, session.picture)
     if key == OURS:
         return our_side(session, run)
-    side: Side | None = session.cache.find("side", (key, len(run.data), run.choice.focus))
+    side: Side | None = session.cache.find("side", _asked(key, run))
     return side
+
+
+def _asked(key: str, run: Run) -> tuple[Any, ...]:
+    """What another codec's side depends on: the size, and the map that it is scored under."""
+    return key, len(run.data), run.choice.focus, run.choice.without
 
 
 def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
@@ -156,13 +164,12 @@ def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival])
             return Side(key, None, problem=str(error))
         return _judged(session, key, run, at.picture, len(at.data), f"quality {at.quality}")
 
-    return session.cache.once("side", make, (key, len(run.data), run.choice.focus), most=12)
+    return session.cache.once("side", make, _asked(key, run), most=12)
 
 
 def _judged(
     session: Session, key: str, run: Run, picture: NDArray[np.uint8], size: int, setting: str
 ) -> Side:
     """A decoded picture with its scores and what the classifier still sees, for the run's class."""
-    focus = run.choice.focus
-    facts = side_facts(session, focus, picture, size)
-    return Side(key, picture, facts, setting, survival=survival(session, focus, picture))
+    facts = side_facts(session, run.choice, picture, size)
+    return Side(key, picture, facts, setting, survival=survival(session, run.choice, picture))

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.allocation.levels import MAX_FOCUS
 from semcomp.demo.sessions.runs import offered_models
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import ALLOCATIONS, SIDES, pick, thumbnails, upload
@@ -47,7 +48,18 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                     label="Who gets the bytes",
                     elem_id="allocation",
                 )
-                focus = gr.Radio([], label="What should matter", info=words.FOCUS, elem_id="focus")
+                focus = gr.Radio(
+                    [], label="What should matter", info=words.MATTERS, elem_id="focus"
+                )
+                strength = gr.Slider(
+                    0,
+                    MAX_FOCUS,
+                    1,
+                    step=0.1,
+                    label="Focus",
+                    info=words.STRENGTH,
+                    elem_id="strength",
+                )
                 models = list(offered_models().items())
                 model = gr.Radio(models, value=models[0][1], label="Network", elem_id="model")
                 go = gr.Button("Compress", variant="primary", elem_id="go")
@@ -69,18 +81,19 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
             with gr.Accordion("How to read this", open=False, elem_classes="after"):
                 gr.Markdown(words.READING)
     classes_of = gr.State()  # the picture whose classes are offered
-    pair, link_class = gr.State(sides.FIRST), gr.State()
+    pair, asked = gr.State(sides.FIRST), gr.State()
+    without = gr.Textbox(visible=False)  # names of what is switched off, a line each
     here = gr.Textbox(visible=False)  # not a state: the browser says it
     choice = gr.Textbox(visible=False)  # as well
     missing = gr.State()  # what the uniform allocation is to be found for
 
     result = [comparison, facts]
-    choices = [level, allocation, focus, classes_of, side, model]
+    choices = [level, allocation, focus, strength, without, classes_of, side, model]
     settings = [picture, *choices, pair]
     run: dict[str, Any] = {
         "fn": acts.run,
-        "inputs": [*settings, link_class, here],
-        "outputs": [*result, file, png, focus, classes_of, link, command],
+        "inputs": [*settings, asked, here],
+        "outputs": [*result, file, png, focus, without, classes_of, asked, link, command],
         "show_progress": "minimal",
         "show_progress_on": line,
         **MODEL,
@@ -92,7 +105,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     opened = page.load(
         acts.open,
         [here],
-        [picture, model, level, allocation, link_class, pair, here, *result],
+        [picture, model, level, allocation, strength, asked, pair, here, *result],
         js=static("page_address.js"),
         **QUICK,
     )
@@ -102,7 +115,11 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     aimed = fit.click(acts.aim, aim, level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, aim, level, **MODEL, **PRIVATE)
     moves = [level.input, level.release, allocation.input, focus.input]
+    moves += [strength.input, strength.release]
     moved = gr.on(moves, acts.quick, settings, result, **QUICK, **LAST)
+    switched = comparison.apply(None, None, without, js=viewer.LEFT_OUT, **LAST).then(
+        acts.quick, settings, result, **QUICK, **LAST
+    )
     chosen = comparison.select(
         acts.choose,
         [choice, here],
@@ -111,13 +128,12 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **QUICK,
         **LAST,
     )
-    starts = (opened, picked, uploaded, aimed, typed, moved)
+    starts = (opened, picked, uploaded, aimed, typed, moved, switched)
     runs = [start.success(**run) for start in starts]
     runs.append(gr.on([go.click, side.input, model.input], **run))
     for ran in runs:
         ran.failure(acts.clear, picture, picture, **QUICK)
         ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)
-        ran.success(acts.offer_people, None, focus, show_progress="hidden", **SLOW)
     for begun in (*runs, chosen):
         begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
     missing.change(acts.fill_george, [pair], result, **hidden, **MODEL, **PRIVATE)

@@ -1,7 +1,8 @@
 """The viewer: two pictures under one divider, importance and levels beside them, all in step.
 
 Its value is a plain dictionary made by `value_of`; the page's script draws it and triggers `select`
-when the visitor asks for other pictures: `CHOICE` says which.
+when the visitor asks for other pictures: `CHOICE` says which. It triggers `apply` when the visitor
+switches a subject on or off: `LEFT_OUT` says which are off.
 """
 
 import base64
@@ -11,16 +12,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.allocation.levels import block_importance
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words
 from semcomp.demo.shared.static import static
 from semcomp.demo.shared.work import REGION
-from semcomp.draw import IMPORTANCE, LEVEL, frame
+from semcomp.draw import IMPORTANCE, LEVEL, caption
 from semcomp.image import data_url
-from semcomp.semantics.maps import SemanticMap, Subject, upsample_grey
+from semcomp.semantics.maps import SemanticMap, Subject, subject_names, upsample_grey
 
 from .sides import ORIGINAL, OURS, Side
 
@@ -31,6 +31,8 @@ MOST_BLOCKS = 40_000
 
 CHOICE = static("viewer_choice.js")
 """Script of a `select` listener: its first input becomes the keys left and right, "jpeg ours"."""
+LEFT_OUT = static("subjects_left_out.js")
+"""Script of an `apply` listener: names of the subjects that are switched off, a line each."""
 
 
 def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> gr.HTML:
@@ -42,7 +44,7 @@ def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> g
     return gr.HTML(
         empty_value(size, options),
         html_template=static("viewer.html"),
-        js_on_load=static("viewer.js"),
+        js_on_load=static("viewer.js") + static("subjects.js"),
         apply_default_css=False,
         elem_id="viewer",
         container=False,
@@ -51,7 +53,7 @@ def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> g
 
 def css() -> str:
     """The style sheet; its two scales are those of `semcomp.draw`."""
-    sheet = static("viewer.css")
+    sheet = static("viewer.css") + static("subjects.css")
     return sheet.replace("@IMPORTANCE@", _gradient(IMPORTANCE)).replace("@LEVEL@", _gradient(LEVEL))
 
 
@@ -86,12 +88,13 @@ def value_of(
     share: float = 0.0,
     semantic_map: SemanticMap | None = None,
     levels: NDArray[np.uint8] | None = None,
+    hint: str = "",
 ) -> dict[str, Any]:
     """Everything the page's script needs, in plain types.
 
     sides: left and right, from `picture_side` or `waiting_side`. phase: `running`, `preview` or
     `exact`. note: what the page says of it. share: of the work done, 0..1. semantic_map, levels:
-    what the small views show; levels uint8 (Hb, Wb).
+    what the small views show; levels uint8 (Hb, Wb). hint: what is to be said of the map.
     """
     height, width = session.picture.shape[:2]
     value: dict[str, Any] = {
@@ -104,15 +107,20 @@ def value_of(
         "captions": {"heat": "", "levels": ""},
         "note": note,
         "share": share,
+        "hint": hint,
     }
     if semantic_map is not None:
         grey = semantic_map.grey
         value["captions"]["heat"] = words.focus_text(semantic_map)
         value["heat"] = session.cache.once(
-            "heat",
-            lambda: heat(grey, height, width, semantic_map.subjects),
-            (semantic_map.source, *(c.index for c in semantic_map.chosen)),
+            "heat", lambda: heat(grey, height, width), grey.tobytes(), most=8
         )
+        value["subjects"] = [
+            _subject(name, subject, height, width)
+            for name, subject in zip(
+                subject_names(semantic_map.subjects), semantic_map.subjects, strict=True
+            )
+        ]
     if levels is not None:
         value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
         value["blocks"] = {
@@ -158,11 +166,21 @@ def passing_side(picture: NDArray[np.uint8], label: str, phase: str) -> dict[str
     }
 
 
-def heat(grey: NDArray[np.uint8], height: int, width: int, subjects: Sequence[Subject] = ()) -> str:
-    """Importance in its colours with the important region outlined, for a picture of this size.
+def _subject(name: str, subject: Subject, height: int, width: int) -> dict[str, Any]:
+    """What the page frames and switches on and off: a place in shares of the picture."""
+    left, top, right, bottom = subject.box
+    return {
+        "name": name,
+        "text": caption(subject),
+        "counts": subject.counts,
+        "box": None
+        if subject.kind == "class"
+        else [left / width, top / height, right / width, bottom / height],
+    }
 
-    subjects: what was found, each framed and named.
-    """
+
+def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
+    """Importance in its colours with the important region outlined, for a picture of this size."""
     factor = min(1.0, HEAT_SIDE / max(height, width))
     rows, columns = max(1, round(height * factor)), max(1, round(width * factor))
     fine = upsample_grey(grey, rows, columns)
@@ -171,9 +189,7 @@ def heat(grey: NDArray[np.uint8], height: int, width: int, subjects: Sequence[Su
     whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & core
     colours = IMPORTANCE[fine].copy()
     colours[core & ~whole] = 255
-    drawing = Image.fromarray(colours)
-    frame(drawing, subjects, factor)
-    return data_url(np.asarray(drawing))
+    return data_url(colours)
 
 
 def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:

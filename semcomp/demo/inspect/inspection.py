@@ -98,7 +98,7 @@ def inspect_run(session: Session, run: Run) -> Inspection:
     header = bitstream.parse(run.data).header
     levels = run.plan.levels
     # `uniform` asks nobody, but what the classifier thinks can be shown all the same.
-    grey = session.semantic_map(run.choice.focus).grey
+    grey = session.semantic_map(run.choice).grey
     known = run.plan.semantic_map
     return _inspection(
         run.data,

@@ -90,9 +90,7 @@ def prepare(request: gr.Request) -> Any:
         last = CACHE.of(owner)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-        grey = mean_grey(session.semantic_map(choice.focus).grey, *session.encoder.shape)[
-            :rows, :columns
-        ]
+        grey = mean_grey(session.semantic_map(choice).grey, *session.encoder.shape)[:rows, :columns]
         grid = base64.b64encode(np.rint(255 * grey).astype(np.uint8).tobytes()).decode()
         if last is not None and last.name == session.name and last.data == grid.encode():
             return gr.skip()

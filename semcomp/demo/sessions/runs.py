@@ -31,12 +31,20 @@ PEOPLE = "people"
 class Choice(NamedTuple):
     """The settings of a run.
 
-    focus: the class that matters, None for the most probable one; or `PEOPLE`.
+    focus: the class that matters, None for the most probable one; or `PEOPLE`. strength: how
+    strongly the bits follow the map, 0 to 2, which the page calls focus. without: names of what
+    does not count under `PEOPLE` (`subject_names`).
     """
 
     level: float = 8
     allocation: str = "proportional"
     focus: str | None = None
+    strength: float = 1.0
+    without: tuple[str, ...] = ()
+
+
+FIRST = Choice(focus=PEOPLE)
+"""What the page opens with."""
 
 
 @dataclass(frozen=True, eq=False)

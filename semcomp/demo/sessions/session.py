@@ -68,19 +68,29 @@ class Session:
 
         self.encoder.rd_table(progress=report)
 
-    def semantic_map(self, focus: str | None = None) -> SemanticMap:
-        """The map of a choice's focus. Raises SemanticError."""
-        if focus == PEOPLE:
-            return self.encoder.semantic_map(kind="people")
-        return self.encoder.semantic_map(focus)
+    def semantic_map(self, choice: Choice) -> SemanticMap:
+        """The map of a choice, whatever its strength; the classifier's where no detector works.
+
+        Raises SemanticError.
+        """
+        if choice.focus != PEOPLE:
+            return self.encoder.semantic_map(choice.focus)
+        if self.no_detector:
+            return self.encoder.semantic_map()
+        return self.encoder.semantic_map(kind="people", without=frozenset(choice.without))
 
     @property
-    def people_map(self) -> SemanticMap | None:
-        """The map of all that people look at; None where no detector is installed."""
-        try:
-            return self.semantic_map(PEOPLE)
-        except SemanticError:
-            return None
+    def no_detector(self) -> str:
+        """Why nobody can look for people and things here, and what helps; empty if they can."""
+
+        def look() -> str:
+            try:
+                _ = self.encoder.subjects
+            except SemanticError as error:
+                return str(error)
+            return ""
+
+        return self.cache.once("no detector", look)
 
     def plan(self, choice: Choice, semantic_map: SemanticMap | None = None) -> Plan:
         """Every block's level under a choice, and what its file needs.
@@ -96,9 +106,12 @@ class Session:
         if choice.allocation == "rd":
             self.measure()  # for all levels at once
         if semantic_map is None and choice.allocation != "uniform":
-            semantic_map = self.semantic_map(choice.focus)
+            semantic_map = self.semantic_map(choice)
         return self.encoder.plan(
-            choice.level, cast(Allocation, choice.allocation), semantic_map=semantic_map
+            choice.level,
+            cast(Allocation, choice.allocation),
+            semantic_map=semantic_map,
+            focus=choice.strength,
         )
 
     def data(self, choice: Choice) -> bytes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from semcomp.demo.shared import work
 
-from .runs import Choice, chosen_model
+from .runs import FIRST, Choice, chosen_model
 from .session import Session
 
 MAX_BYTES = 1 << 30
@@ -34,7 +34,7 @@ class Visit:
     """
 
     session: Session
-    choice: Choice = field(default_factory=Choice)
+    choice: Choice = FIRST
     wanted: int = 0
     source: tuple[str, int, str] | None = None
     notes: list[str] = field(default_factory=list)

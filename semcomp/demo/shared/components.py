@@ -63,10 +63,9 @@ def class_choices(
 ) -> dict[str, Any]:
     """The five likeliest classes as choices of a radio; `focus` or the likeliest chosen.
 
-    people: the map of all that people look at, the last choice: it comes later than the others,
-    which then stay where they are.
+    people: the map of all that people look at, then the first choice.
     """
     offered = [(f"{c.name} · {words.percent(c.probability)}", c.name) for c in semantic_map.top]
     if people is not None:
-        offered.append((words.people_choice(people), PEOPLE))
+        offered.insert(0, (words.people_choice(people), PEOPLE))
     return gr.update(choices=offered, value=focus or semantic_map.chosen[0].name)

@@ -3,13 +3,12 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from semcomp.demo.sessions.runs import PEOPLE, Choice
-from semcomp.semantics.maps import SemanticMap
+from semcomp.demo.sessions.runs import Choice
+from semcomp.semantics.maps import SemanticMap, Subject
 
 HEADER = """
 <header><h1>Semantic image compression</h1>
@@ -19,7 +18,10 @@ LOOKING = "Asking the classifier what it sees"
 LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
 READING = """
-**Importance** is the class activation map: which places made the classifier name this class.
+**Importance** is how much each place counts: faces, text that was read, people, animals and
+things, and what made the classifier name its class (its class activation map; alone if you choose a
+class, as in the paper). **Focus** says how strongly the bytes follow it; scores are taken under the
+map as drawn.
 **Levels** say how many times the codec refined each block of 8 × 8 pixels, from 0 to 24. Both are
 drawn in colours whose lightness alone tells the order.
 
@@ -52,7 +54,9 @@ SCORING = """
 <p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
 original. Both pictures need the same size.</p>
 """
-FOCUS = "What the classifier sees, likeliest first, or all that people look at."
+FOCUS = "What the classifier sees, likeliest first."
+MATTERS = "All that people look at, or one class of the classifier, as in the paper."
+STRENGTH = "How strongly bytes follow the map: 0 everywhere alike, 1 as it says, 2 only there."
 
 
 ALLOCATIONS = {
@@ -70,22 +74,22 @@ def allocation(name: str) -> str:
 def focus_text(semantic_map: SemanticMap) -> str:
     """What a map is of, as plain text: the class with its probability, or what was found."""
     if semantic_map.subjects:
-        return "of " + ", ".join(captions(semantic_map))
+        counted = [subject for subject in semantic_map.subjects if subject.counts]
+        return "of " + (", ".join(captions(counted)) or "nothing: the same everywhere")
     named = (f"{c.name}, probability {percent(c.probability)}" for c in semantic_map.chosen)
     return "of " + "; ".join(named)
 
 
 def people_choice(semantic_map: SemanticMap) -> str:
     """The choice of all that people look at, with what was found of it."""
-    labels = captions(replace(semantic_map, subjects=semantic_map.subjects[:-1]))
-    return f"People and things · {', '.join(labels[:4]) or 'none found'}"
+    found = captions(semantic_map.subjects[:-1])
+    return f"People and things · {', '.join(found[:4]) or 'none found, so the class'}"
 
 
-def captions(semantic_map: SemanticMap) -> list[str]:
-    """What was found in a picture, each kind once: `2 faces`, `person`, `text: SNOWMASS`."""
+def captions(subjects: Sequence[Subject]) -> list[str]:
+    """What was found in a picture, each kind once: `face × 2`, `person`, `text: SNOWMASS`."""
     labels = Counter(
-        f"text: {each.label}" if each.kind == "text" else each.label
-        for each in semantic_map.subjects
+        f"text: {each.label}" if each.kind == "text" else each.label for each in subjects
     )
     return [f"{label} × {count}" if count > 1 else label for label, count in labels.items()]
 
@@ -197,16 +201,21 @@ def link(here: str, settings: dict[str, str]) -> str:
     return f"{here.split('?')[0].split('#')[0]}?{urlencode(settings)}"
 
 
-def command(name: str, choice: Choice, likeliest: SemanticMap, model: str = "small") -> str:
-    """What makes the same file at a terminal. model: name of the weights."""
+def command(name: str, choice: Choice, semantic_map: SemanticMap, model: str = "small") -> str:
+    """What makes the same file at a terminal. semantic_map: the choice's. model: of the weights."""
     parts = ["python -m semcomp compress", shlex.quote(f"{name}.png"), shlex.quote(f"{name}.semc")]
     parts.append(f"--level {choice.level:g} --allocation {choice.allocation}")
-    if choice.focus == PEOPLE and choice.allocation != "uniform":
-        parts.append("--map people")
-    elif choice.focus not in (None, likeliest.chosen[0].name) and choice.allocation != "uniform":
-        parts.append(f"--class {shlex.quote(str(choice.focus))}")
     if model != "small":  # the command's own
         parts.append(f"--model {model}")
+    if choice.allocation == "uniform":
+        return " ".join(parts)
+    if semantic_map.subjects:
+        left = (f" --without {shlex.quote(subject)}" for subject in choice.without)
+        parts.append("--map people" + "".join(left))
+    elif semantic_map.chosen[0].index != semantic_map.top[0].index:
+        parts.append(f"--class {shlex.quote(semantic_map.chosen[0].name)}")
+    if choice.strength != 1:
+        parts.append(f"--focus {choice.strength:g}")
     return " ".join(parts)
 
 

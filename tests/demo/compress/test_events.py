@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import gc
 import io
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import gradio as gr
 import numpy as np
@@ -17,13 +19,15 @@ from PIL import Image
 
 import semcomp
 from leaderboard.codecs import CODECS
-from semcomp.demo.compress import sides, viewer
+from semcomp.demo.compress import opening, sides, viewer
+from semcomp.demo.compress.display import Display
 from semcomp.demo.compress.equal_bytes import SizeError, fit, match, offered, parse_size
 from semcomp.demo.compress.events import CompressEvents
-from semcomp.demo.sessions.runs import PEOPLE, Choice
+from semcomp.demo.sessions.runs import FIRST, PEOPLE, Choice
 from semcomp.demo.sessions.session import Session, Shelf
-from semcomp.demo.sessions.visits import VISITS
+from semcomp.demo.sessions.visits import VISITS, Visit
 from semcomp.demo.shared import words, work
+from semcomp.errors import SemanticError
 from semcomp.metrics import ssim_map
 
 
@@ -41,6 +45,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def session() -> Session:
     return Session(small(), "cat", model="small")
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Session:
+    """A face and a person."""
+    picture = work.samples()["astronaut"][:256:2, 100:356:2]
+    return Session(np.ascontiguousarray(picture), "astronaut", model="small")
 
 
 @pytest.mark.parametrize("name", ["jpeg", "webp"])
@@ -129,7 +140,7 @@ def test_a_comparison_marks_the_better_score() -> None:
     assert "99.9%" in html
 
 
-def test_the_command_makes_the_same_file(session: Session) -> None:
+def test_the_command_makes_the_same_file(session: Session, portrait: Session) -> None:
     top = session.encoder.semantic_map().top
     plain = words.command(
         "cat", Choice(4, "proportional", top[0].name), session.encoder.semantic_map()
@@ -137,12 +148,17 @@ def test_the_command_makes_the_same_file(session: Session) -> None:
     assert plain == (
         "python -m semcomp compress cat.png cat.semc --level 4 --allocation proportional"
     )
-    steered = words.command(
-        "my cat", Choice(4.25, "rd", "timber wolf"), session.encoder.semantic_map()
+    second = Choice(4.25, "rd", top[1].name)
+    steered = words.command("my cat", second, session.semantic_map(second))
+    assert "'my cat.png'" in steered
+    assert steered.endswith(f"--class {shlex.quote(top[1].name)}")
+    chosen = Choice(4, "rd", PEOPLE, 1.5, ("face",))
+    people = words.command("she", chosen, portrait.semantic_map(chosen))
+    assert people.endswith("--allocation rd --map people --without face --focus 1.5")
+    even = words.command(
+        "she", chosen._replace(allocation="uniform"), portrait.semantic_map(chosen)
     )
-    assert "'my cat.png'" in steered and steered.endswith("--class 'timber wolf'")
-    people = words.command("cat", Choice(4, "rd", PEOPLE), session.encoder.semantic_map())
-    assert people.endswith("--allocation rd --map people")
+    assert even.endswith("--allocation uniform")
     assert words.link("http://a/b?x#y", {"level": "4"}) == "http://a/b?level=4"
 
 
@@ -196,25 +212,27 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    settings = (upload, 3, "proportional", None, None, 1024, "small", sides.FIRST)
+    settings = (upload, 3, "proportional", None, 1, "", None, 1024, "small", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
     values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
     phases = [out[0]["phase"] for out in values]
     assert phases[0] == "running" and phases[-1] == "exact"
     assert any("so far" in out[0]["sides"][1]["tag"] for out in values)
-    *_, seen, link, command = values[-1]
+    *_, seen, asked, link, command = values[-1]
+    assert asked is None
     assert Path(values[-1][2]).name == "mine.semc" and "picture=" not in link
     assert "mine.png" in command
 
-    moved = (upload, 5, "proportional", None, seen, 1024, "small", sides.FIRST)
+    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 1024, "small", sides.FIRST)
     value, html = acts.quick(*moved, visitor)
     assert value["phase"] == "preview" and "…" in html
     later = acts.run(*moved, None, "", visitor, gr.Progress())
     next(later)
-    assert acts.quick(*settings[:4], seen, *settings[5:], visitor)[0]["phase"] == "exact"
+    same = (*settings[:3], PEOPLE, 1, "", seen, *settings[7:])
+    assert acts.quick(*same, visitor)[0]["phase"] == "exact"
     assert all(out[0]["phase"] != "exact" for out in later)
     assert acts.expect(visitor)["curves"]["proportional"][0][0] == 1
-    assert acts.aim(upload, "100 kB", 5, "uniform", None, seen, 1024, "small", visitor) == 24
+    assert acts.aim(upload, "100 kB", 5, "uniform", None, 1, "", seen, 1024, "small", visitor) == 24
     acts.leave(visitor)
     assert VISITS.current(visitor.session_hash) is None
 
@@ -223,13 +241,13 @@ def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) 
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    ours = (upload, 2, "proportional", None, None, 1024, "small", sides.FIRST)
-    *_, (*_, classes, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
-    settings = (*ours[:4], classes, 1024, "paper", sides.FIRST)
+    ours = (upload, 2, "proportional", None, 1, "", None, 1024, "small", sides.FIRST)
+    *_, (*_, classes, _, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
+    settings = (*ours[:6], classes, 1024, "paper", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
     values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
     assert words.LOOP in [out[0]["note"] for out in values]
-    _, _, file, _, _, _, link, command = values[-1]
+    _, _, file, *_, link, command = values[-1]
     visit = VISITS.current(visitor.session_hash)
     assert visit is not None
     run = visit.session.finished(visit.choice)
@@ -246,7 +264,7 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({"jpeg": CODECS["jpeg"]})
-    settings = (upload, 2, "uniform", None, None, 1024, "small", sides.FIRST)
+    settings = (upload, 2, "uniform", None, 1, "", None, 1024, "small", sides.FIRST)
 
     def choose(left: str, right: str) -> Any:
         return acts.choose(f"{left} {right}", "", visitor)
@@ -270,15 +288,60 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
 def test_a_link_s_settings_are_checked() -> None:
     acts = CompressEvents({})
     asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",
+             "focus": "1.5", "without": "cup\nspoon",
              "left": "george", "right": "ours", "model": "paper"}  # fmt: skip
     request: Any = SimpleNamespace(query_params=asked)
-    picture, model, level, allocation, focus, pair, here, *_ = acts.open("http://here", request)
+    picture, model, level, allocation, strength, link, pair, here, *_ = acts.open(
+        "http://here", request
+    )
     assert (picture == work.samples()["coffee"]).all()
-    assert (model, level, allocation, focus, pair, here) == (
-        "paper", 12.5, "rd", "cup", ("george", "ours"), "http://here",
+    assert (model, level, allocation, strength, pair, here) == (
+        "paper", 12.5, "rd", 1.5, ("george", "ours"), "http://here",
     )  # fmt: skip
-    wrong = {"picture": "../etc", "level": "nan", "allocation": "x", "left": "ours",
-             "right": "ours", "model": "../etc"}  # fmt: skip
+    assert (link.focus, link.without) == ("cup", ("cup", "spoon"))
+    wrong = {"picture": "../etc", "level": "nan", "allocation": "x", "focus": "3",
+             "left": "ours", "right": "ours", "model": "../etc"}  # fmt: skip
     request = SimpleNamespace(query_params=wrong)
-    assert acts.open("", request)[:4] == (gr.skip(),) * 4
-    assert acts.open("", request)[5] == sides.FIRST
+    assert acts.open("", request)[:5] == (gr.skip(),) * 5
+    assert acts.open("", request)[5:7] == (None, sides.FIRST)
+
+
+def test_a_link_s_subjects_are_those_of_the_picture(portrait: Session) -> None:
+    link = opening.read_link({"without": "no such thing\nface"}, sides.LABELS)
+    linked = opening.as_linked(portrait, FIRST, link)
+    assert linked == FIRST._replace(without=("face",))
+    visit = Visit(portrait, linked._replace(strength=0.5))
+    query = dict(parse_qsl(urlsplit(opening.write_link("http://here/", visit, sides.FIRST)).query))
+    again = opening.read_link(query, sides.LABELS)
+    assert opening.as_linked(portrait, again.choice, again) == visit.choice
+    other = opening.read_link({"class": portrait.encoder.semantic_map().top[1].name}, sides.LABELS)
+    assert opening.as_linked(portrait, FIRST, other).focus == other.focus
+    unknown = opening.read_link({"class": "no such class"}, sides.LABELS)
+    assert opening.as_linked(portrait, FIRST, unknown) == FIRST
+
+
+def test_subjects_are_framed_and_switched_off(portrait: Session) -> None:
+    without = FIRST._replace(without=("face",))
+    values = [
+        viewer.value_of(portrait, [], [], "running", semantic_map=portrait.semantic_map(choice))
+        for choice in (FIRST, without)
+    ]
+    assert [each["subjects"][0]["counts"] for each in values] == [True, False]
+    left, top, right, bottom = values[0]["subjects"][0]["box"]
+    assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+    assert values[0]["subjects"][-1]["box"] is None  # the class is everywhere
+    assert values[0]["heat"] != values[1]["heat"]
+    assert (portrait.plan(FIRST).levels != portrait.plan(without).levels).any()
+
+
+def test_a_missing_detector_is_said_and_the_classifier_steers(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(picture: np.ndarray, text: bool = True) -> Any:
+        raise SemanticError("the detector x.onnx is missing: copy it")
+
+    monkeypatch.setattr("semcomp.encoder.find_subjects", missing)
+    alone = Session(session.picture, "cat", model="small")
+    assert alone.data(FIRST) == session.data(Choice(FIRST.level, FIRST.allocation))
+    value = Display(sides.LABELS).on_the_way(Visit(alone), sides.FIRST, None, FIRST)
+    assert "classifier's map: the detector x.onnx is missing: copy it" in value["hint"]

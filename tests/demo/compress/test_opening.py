@@ -14,7 +14,7 @@ import pytest
 import semcomp
 from semcomp.demo.compress import opening
 from semcomp.demo.compress.events import CompressEvents
-from semcomp.demo.sessions.runs import Choice
+from semcomp.demo.sessions.runs import FIRST
 from semcomp.demo.sessions.visits import SHARED, Visits
 from semcomp.demo.shared import work
 
@@ -47,10 +47,12 @@ def test_the_first_visitor_finds_the_result() -> None:
     assert opening.warm()
     viewer, facts = opened()
     assert viewer["phase"] == "exact" and viewer["sides"][1]["url"]
-    size = len(semcomp.compress(work.samples()["cat"], Choice().level, Choice().allocation).data)  # type: ignore[arg-type]
+    made = semcomp.compress(work.samples()["cat"], FIRST.level, semantic_map="people")
+    size = len(made.data)
     assert f"{size:,} bytes" in facts
     assert opened(picture="cat", level="8") == (viewer, facts)
-    for other in ({"picture": "coffee"}, {"level": "3"}, {"class": "lynx"}, {"model": "paper"}):
+    others = [{"picture": "coffee"}, {"level": "3"}, {"class": "lynx"}, {"model": "paper"}]
+    for other in [*others, {"focus": "2"}]:
         assert opened(**other) == (gr.skip(), gr.skip())
 
 
@@ -58,7 +60,7 @@ def test_a_visitor_who_comes_early_has_the_server_alone(visits: Visits) -> None:
     visits.visit("somebody", visits.get("somebody", work.samples()["coffee"]))
     assert not opening.warm()
     session = visits.get(SHARED, work.samples()["cat"], "cat", shared=True)
-    assert session.run(Choice()) is None
+    assert session.run(FIRST) is None
 
 
 def test_it_works_beside_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def test_the_page_opens_with_a_result_that_can_be_looked_at(page: Page) -> None:
         "Importance drawn over the picture",
         "Level of every block of 8 by 8 pixels",
     ]
-    assert "probability" in page.locator("[data-of=heat]").inner_text()
+    assert page.locator("[data-of=heat]").inner_text().startswith("of ")
     assert "8.0 of 24" in page.locator("[data-of=levels]").inner_text()
 
     divider = page.get_by_role("slider", name="Divider")
@@ -156,6 +156,48 @@ def test_another_class_and_another_rule_move_the_levels(page: Page) -> None:
     flat = moved(by_rd)
     levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(flat.split(",")[1]))))
     assert len(np.unique(levels.reshape(-1, 3), axis=0)) == 1
+
+
+@pytest.mark.browser
+def test_a_subject_is_switched_off_and_on_again(page: Page) -> None:
+    """By its name with mouse and keyboard, and by its frame."""
+    name = page.locator(".subjects button").first
+    grid = page.locator(".view-frame .grid")
+
+    def after(act: Callable[[], Any]) -> str:
+        before = str(grid.get_attribute("src"))
+        act()
+        page.wait_for_function(
+            """old => {
+                const grid = document.querySelector('.view-frame .grid');
+                return grid.src !== old && !grid.dataset.next
+                    && document.querySelector('.viewer').dataset.phase === 'exact'; }""",
+            arg=before,
+        )
+        return str(grid.get_attribute("src"))
+
+    first = str(grid.get_attribute("src"))
+    assert name.get_attribute("aria-pressed") == "true"
+    without = after(name.click)
+    assert name.get_attribute("aria-pressed") == "false" and without != first
+    page.get_by_role("button", name="Link and command").click()
+    page.wait_for_function(
+        """() => document.querySelector('#command textarea, #command input')?.value
+            .includes('--map people --without ')"""
+    )
+    name.focus()
+    assert after(lambda: page.keyboard.press("Enter")) == first
+    assert name.get_attribute("aria-pressed") == "true"
+    frame = page.locator(".frames i").first
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert after(lambda: page.mouse.click(*middle)) == without
+    assert "off" in str(frame.get_attribute("class"))
+    slider = page.get_by_label("number input for Focus")
+    slider.fill("2")
+    assert after(lambda: slider.press("Enter")) != without
 
 
 @pytest.mark.browser

@@ -22,7 +22,7 @@ def session() -> Session:
 
 
 def test_the_original_survives_itself(session: Session) -> None:
-    whole = survival(session, None, session.picture)
+    whole = survival(session, Choice(), session.picture)
     assert whole.survives and whole.first
     assert whole.before == whole.after == session.encoder.semantic_map().top[0].probability
     assert whole.name in whole.sentence() and "still says" in whole.sentence()
@@ -31,7 +31,7 @@ def test_the_original_survives_itself(session: Session) -> None:
 def test_another_picture_is_something_else(session: Session) -> None:
     height, width = session.picture.shape[:2]
     other = np.asarray(Image.fromarray(CUP).resize((width, height)))
-    lost = survival(session, None, other)
+    lost = survival(session, Choice(), other)
     assert not lost.survives and lost.now != lost.name
     assert lost.after < lost.before / 10
     said = lost.sentence()
@@ -40,7 +40,7 @@ def test_another_picture_is_something_else(session: Session) -> None:
 
 def test_the_class_that_was_chosen_counts(session: Session) -> None:
     second = session.encoder.semantic_map().top[1]
-    chosen = survival(session, second.name, session.picture)
+    chosen = survival(session, Choice(focus=second.name), session.picture)
     assert chosen.name == second.name and chosen.after == pytest.approx(second.probability)
     assert not chosen.first and not chosen.survives  # it never was the most probable one
     assert "still" not in chosen.sentence() and second.name in chosen.sentence()
@@ -58,7 +58,7 @@ def test_a_comparison_marks_the_picture_that_is_still_the_same() -> None:
 def test_both_sides_of_the_viewer_are_looked_at(session: Session) -> None:
     run = session.finished(Choice(2))
     ours, george = sides.our_side(session, run), sides.find_side(session, "george", run, {})
-    assert ours.survival == survival(session, None, run.picture)
+    assert ours.survival == survival(session, Choice(), run.picture)
     assert george.survival is not None and george.picture is not None
     assert george.survival.before == session.encoder.semantic_map().top[0].probability
     original = sides.ready_side(session, "original", run)

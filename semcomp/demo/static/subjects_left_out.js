@@ -1,0 +1,2 @@
+() => [...document.querySelectorAll("#viewer .subject[aria-pressed=false]")]
+  .map((button) => button.dataset.name).join("\n")
