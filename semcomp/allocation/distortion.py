@@ -31,12 +31,15 @@ RADIUS = 5
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
 
+MIDDLE = np.float32(128)
+"""Taken off all grey levels: their squares leave float32 more digits for small variances."""
+
 Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class _Scale:
-    """An original at one scale, float32 (h, w, 3): pixels, local means and variances."""
+    """An original at one scale, float32 (h, w, 3): pixels - MIDDLE, local means and variances."""
 
     pixels: Picture
     mean: Picture
@@ -47,7 +50,9 @@ class _Scale:
         mean = _blur(decoded)
         variance = _blur(decoded * decoded) - mean * mean
         covariance = _blur(self.pixels * decoded) - self.mean * mean
-        luminance = (2 * self.mean * mean + C1) / (self.mean**2 + mean**2 + C1)
+        own: Picture = self.mean + MIDDLE
+        other: Picture = mean + MIDDLE
+        luminance = (2 * own * other + C1) / (own**2 + other**2 + C1)
         return luminance, (2 * covariance + C2) / (self.variance + variance + C2)
 
 
@@ -59,7 +64,7 @@ class BlockDistortion:
 
     def __init__(self, original: NDArray[np.uint8]) -> None:
         self.scales: list[_Scale] = []
-        pixels = original.astype(np.float32)
+        pixels = original.astype(np.float32) - MIDDLE
         for number in range(len(SCALES)):
             pixels = _halved(pixels) if number else pixels
             mean = _blur(pixels)
@@ -71,7 +76,7 @@ class BlockDistortion:
         The mean squared error over the block's samples, and the weighted losses of SSIM and
         MS-SSIM over the windows whose centres lie in it.
         """
-        pixels = decoded.astype(np.float32)
+        pixels = decoded.astype(np.float32) - MIDDLE
         distortion = block_means(((self.scales[0].pixels - pixels) ** 2).mean(2))
         for number, (scale, exponent) in enumerate(zip(self.scales, SCALES, strict=True)):
             pixels = _halved(pixels) if number else pixels

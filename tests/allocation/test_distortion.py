@@ -109,3 +109,13 @@ def test_block_means_at_every_scale() -> None:
     coarsest = block_means(means[::2, ::2], 4)
     assert coarsest.shape == means.shape
     np.testing.assert_array_equal(coarsest[1::2, 1::2], means[::2, ::2])
+
+
+def test_flat_bright_places_count_like_grey_ones() -> None:
+    """The squares of bright levels have few digits left for a small variance."""
+    noise = np.random.default_rng(0).integers(-1, 2, (64, 64, 3))
+    grey, bright = (
+        BlockDistortion((level + noise).astype(np.uint8)).of(np.full((64, 64, 3), level, np.uint8))
+        for level in (128, 253)
+    )
+    np.testing.assert_allclose(bright, grey, rtol=0.01)
