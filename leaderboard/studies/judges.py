@@ -42,8 +42,9 @@ FACE_SCORE = 0.5
 """Score from which a face in a decoded picture counts."""
 SAME_PLACE = 0.5
 """Share of their union that two boxes of one face have in common at least."""
-SAME_WORD = 0.8
-"""Likeness (`difflib`) from which two readings are of one word: four of five letters."""
+SURE_WORD, SAME_WORD = 0.95, 0.8
+"""Likeness (`difflib`) of two readings, from which a word of an original counts, and from which it
+is still read: four of five letters. What is read half wrongly in the original says nothing."""
 LETTERS = 3
 """Letters or digits that a word has at least."""
 LINE = 48
@@ -93,7 +94,7 @@ def things(picture: Picture) -> list[Thing]:
             corners = tuple((float(x), float(y)) for x, y in place)
             if score >= SURE_TEXT and len(_letters(text)) >= LETTERS:
                 alike = likeness(word(picture, corners), text)
-                if alike >= SAME_WORD:
+                if alike >= SURE_WORD:
                     found.append(Thing("word", text, alike, corners))
     name, probability = class_of(picture)
     if probability >= SURE_CLASS:
