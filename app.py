@@ -46,7 +46,8 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
     names.
     Raises SettingsError if an environment variable makes no sense.
     """
-    oldest = 60 * Settings.read().keep_minutes
+    keep_minutes = Settings.read().keep_minutes
+    oldest = 60 * keep_minutes
     page = gr.Blocks(
         title="Semantic image compression",
         analytics_enabled=False,
@@ -75,7 +76,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
                 leaderboard.build_tab(page, tabs, results, board.store)
             with gr.Tab("Submit", id=submit_page.TAB):
                 submit_page.build_tab(page, board)
-        gr.HTML(words.FOOTER)
+        gr.HTML(words.footer(keep_minutes))
     return page
 
 
@@ -109,7 +110,7 @@ if __name__ == "__main__":
         opened = build(board=shared)
         shared.start(leaderboard.FOLDER)
         launch(opened, shared, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
-        opening.start_warming()
+        opening.start_warming(CODECS)
         opened.block_thread()
     except SettingsError as error:
         sys.exit(f"error: {error}")

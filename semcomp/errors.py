@@ -28,6 +28,19 @@ class BitstreamError(SemcompError, ValueError):
     """Bytes that are not a whole `.semc` file, or fields that cannot be written into one."""
 
 
+class DamagedIterationError(BitstreamError):
+    """A `.semc` file with a damaged iteration, or bytes behind its last one.
+
+    whole: iterations before that, which can be decoded.
+    """
+
+    def __init__(self, message: str, whole: int) -> None:
+        """message: what is wrong, without the remedy."""
+        remedy = f"get the file again, or decode its first {whole} iterations"
+        super().__init__(f"{message}: {remedy}")
+        self.whole = whole
+
+
 class WeightsError(SemcompError, ValueError):
     """Weights that are missing, damaged, incomplete or of another kind."""
 

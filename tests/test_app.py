@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 from PIL import Image
@@ -67,6 +68,41 @@ def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator
         opened.wait_for_selector("#facts .facts")
         opened.wait_for_selector("#focus label")  # the file is there too
         yield opened
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_above_minor(browser: Browser, url: str, width: int) -> None:
+    with visiting(browser, url, width) as page:
+        page.wait_for_selector("#focus label")
+        found = []
+        for tab in page.get_by_role("tab").all():
+            name = tab.inner_text()
+            tab.click()
+            page.wait_for_timeout(1000)
+            for violation in Axe().run(page).response["violations"]:
+                if violation["impact"] != "minor":
+                    where = [node["html"][:120] for node in violation["nodes"]]
+                    found.append(f"{name}, {violation['id']}: {where}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.browser
+def test_the_keyboard_sees_where_it_is_and_skips_to_the_result(page: Page) -> None:
+    names = page.locator("#samples button").evaluate_all("all => all.map(b => b.ariaLabel)")
+    assert names == ["Sample picture: cat", "Sample picture: coffee"]
+    slider = page.locator("#level input[type=range]")
+    slider.focus()
+    page.keyboard.press("ArrowRight")  # as a keyboard's user comes by it
+    style = slider.evaluate("s => [getComputedStyle(s).outlineStyle, s.matches(':focus-visible')]")
+    assert style == ["solid", True]
+    skip = page.get_by_role("link", name="Skip to the result")
+    skip.focus()
+    box: Any = skip.bounding_box()
+    assert box["x"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#viewer') !== null")
 
 
 def test_samples_ship_with_a_dependency() -> None:
@@ -177,6 +213,9 @@ def test_large_pictures_are_reduced_and_it_is_said(tmp_path: Path) -> None:
     assert picture.shape == (20, 100, 3)
     assert "300 × 60" in notes[0]
     assert work.read_picture({"path": str(path)}, 0)[0].shape == (60, 300, 3)
+    panorama, notes = work.read_picture({"path": str(path)}, max_area=4500)
+    assert panorama.shape == (30, 150, 3) and "300 × 60" in notes[0]  # not cut by its long side
+    assert work.read_picture({"path": str(path)}, max_area=18_000)[0].shape == (60, 300, 3)
 
 
 def test_scores_that_are_not_defined_are_left_out() -> None:

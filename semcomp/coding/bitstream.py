@@ -38,7 +38,7 @@ from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from semcomp.errors import BitstreamError
+from semcomp.errors import BitstreamError, DamagedIterationError
 from semcomp.geometry import BITS, BLOCK, ITERATIONS, padded_size
 from semcomp.networks.quantizer import MOST_ROUNDS
 
@@ -224,9 +224,8 @@ def parse(data: bytes, *, iterations: int | None = None) -> Parsed:
         payload, position, crc = found
         chunks.append(payload)
     if iterations is None and len(chunks) == header.iterations and position < len(data):
-        raise BitstreamError(
-            f"{len(data) - position} bytes follow the last iteration: get the file again,"
-            f" or decode with --iterations {header.iterations}"
+        raise DamagedIterationError(
+            f"{len(data) - position} bytes follow the last iteration", header.iterations
         )
     checks, map_size = _CRC_SIZE + _CHECK_SIZE * len(chunks), len(header.map_section)
     head = _FIXED.size + len(_varint(map_size))
@@ -288,9 +287,7 @@ def _parse_chunk(
     data: bytes, position: int, crc: int, header: Header, done: int
 ) -> tuple[bytes, int, int] | None:
     """(payload, position after it, crc after it) of the chunk there; None if it is cut."""
-    damaged = BitstreamError(
-        f"iteration {done + 1} is damaged: get the file again, or decode with --iterations {done}"
-    )
+    damaged = DamagedIterationError(f"iteration {done + 1} is damaged", done)
     length = _read_varint(data, position)
     if length is None:
         return None

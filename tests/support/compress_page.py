@@ -59,8 +59,9 @@ def served(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def opened(browser: Browser, url: str, width: int = DESKTOP, **settings: Any) -> Iterator[Page]:
-    """A page with its first result, all of it."""
-    with visiting(browser, url, width, **settings) as page:
+    """A page with its first result, all of it, beside the original unless the address says more."""
+    link = url if "?" in url else f"{url}?left=original&right=ours"
+    with visiting(browser, link, width, **settings) as page:
         page.wait_for_selector(EXACT)
         page.wait_for_selector("#facts .facts")
         page.wait_for_selector("#focus label")
@@ -94,15 +95,15 @@ def choose(page: Page, side: int, key: str) -> None:
 
 def numbers(page: Page) -> str:
     """The numbers below the viewer, without the tracker that Gradio may lay over them."""
-    return page.locator("#facts .facts").text_content() or ""
+    return "".join(page.locator("#facts .facts").all_text_contents())
 
 
 def changed(page: Page, before: str) -> str:
     """Wait for exact numbers other than `before` and return them."""
     page.wait_for_function(
         """old => {
-            const shown = document.querySelector('#facts .facts').textContent;
-            return document.querySelector('.viewer').dataset.phase === 'exact'
+            const shown = document.querySelector('#facts .facts')?.textContent;
+            return shown && document.querySelector('.viewer').dataset.phase === 'exact'
                 && shown !== old && !shown.includes('…') && !shown.includes('≈'); }""",
         arg=before,
     )

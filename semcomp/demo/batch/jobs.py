@@ -47,12 +47,12 @@ Progress = Callable[[int, int], None]
 class Wish:
     """What is done with every picture of a batch.
 
-    side: longest side in pixels larger pictures are reduced to; 0 for none. scores: decode every
+    area: pixels larger pictures are reduced to; 0 for none. scores: decode every
     file and compare. pictures: put the decoded pictures into the ZIP.
     """
 
     choice: Choice
-    side: int
+    area: int
     scores: bool
     pictures: bool
 
@@ -105,7 +105,7 @@ def compress_one(
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     row |= {"picture": name, "level": wish.choice.level, "allocation": wish.choice.allocation}
     try:
-        picture, _ = work.read_picture(upload, wish.side)
+        picture, _ = work.read_picture(upload, max_area=wish.area)
         session = Session(picture, name)
         data = session.data(wish.choice)
     except _OF_ONE_PICTURE as error:

@@ -15,7 +15,7 @@ import gradio as gr
 from semcomp.demo.sessions.runs import PEOPLE, Choice
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import ALLOCATIONS, SIDES
+from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
 from semcomp.demo.shared.static import static
@@ -83,7 +83,7 @@ def build_tab(page: gr.Blocks) -> None:
             allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
             extras = gr.CheckboxGroup(EXTRAS, value=[SCORES], label="Also")
             with gr.Accordion("Large pictures", open=False):
-                side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
+                area = gr.Radio(AREAS, value=AREA, show_label=False, container=False)
             go = gr.Button("Compress all", variant="primary", elem_id="batch-go")
         with gr.Column(scale=7, min_width=300):
             table = gr.HTML(
@@ -102,7 +102,7 @@ def build_tab(page: gr.Blocks) -> None:
     # Not past the queue: only answers from there tell the page that a state has changed.
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **PRIVATE}
     outputs: Any = [table, zip_file, running, ready, turn]
-    go.click(begin, [files, level, allocation, extras, side, turn], outputs, **quick)
+    go.click(begin, [files, level, allocation, extras, area, turn], outputs, **quick)
     turn.change(step, [turn], outputs, show_progress_on=table, **MODEL, **PRIVATE)
     stop.click(halt, None, None, **quick)
     page.unload(leave)
@@ -113,7 +113,7 @@ def begin(
     level: float,
     allocation: str,
     extras: list[str],
-    side: int,
+    area: int,
     turn: int,
     request: gr.Request,
 ) -> Any:
@@ -126,7 +126,7 @@ def begin(
                 f"{len(files)} pictures are more than the {MOST} one batch may have: take "
                 "some out, or use `python -m semcomp compress` on your own machine"
             )
-        wish = Wish(Choice(level, allocation, PEOPLE), side, SCORES in extras, PICTURES in extras)
+        wish = Wish(Choice(level, allocation, PEOPLE), area, SCORES in extras, PICTURES in extras)
         started = Batch(list(files), wish)
         BATCHES.put(identity(request), started)
     return table_html(started), gr.skip(), gr.Row(visible=True), gr.Row(visible=False), turn + 1

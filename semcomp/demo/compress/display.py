@@ -22,10 +22,16 @@ class Display:
         """labels: names for people of what can be put left and right, by key."""
         self.labels = labels
         self.options = list(labels.items())
+        self.first = viewer.first_pair(self.options)
+
+    def nothing(self, text: str) -> dict[str, Any]:
+        """The viewer without a picture. text: why."""
+        return viewer.empty_value((2, 3), self.options, self.first, text)
 
     def exact(self, visit: Visit, run: Run, pair: Pair) -> dict[str, Any]:
         """The viewer with a finished run."""
         session = visit.session
+        closed = session.encoder.model.codec.closed_loop  # no bits of other levels are known there
         pictures = []
         for key in pair:
             side = sides.ready_side(session, key, run)
@@ -35,9 +41,8 @@ class Display:
                 continue
             name = run.choice if key == OURS else (key, len(run.data))
             file_key = sides.ORIGINAL if key == sides.ORIGINAL else ("exact", name)
-            pictures.append(
-                viewer.picture_side(session, side, self.labels[key], file_key, self._tag(side))
-            )
+            tag = self._tag(side, len(run.data))
+            pictures.append(viewer.picture_side(session, side, self.labels[key], file_key, tag))
         return viewer.value_of(
             session,
             pictures,
@@ -46,6 +51,7 @@ class Display:
             semantic_map=session.semantic_map(run.choice),
             levels=run.plan.levels,
             hint=_hint(session, run.choice),
+            spent=None if closed else session.spent(run.plan.levels),
         )
 
     def on_the_way(
@@ -69,6 +75,8 @@ class Display:
         if choice is None:
             return viewer.value_of(session, pictures, self.options, phase, note, share)
         planned = choice.allocation != "rd" or session.encoder.has_rd_table
+        levels = session.plan(choice).levels if planned else None
+        known = levels is not None and session.encoder.has_block_bits
         return viewer.value_of(
             session,
             pictures,
@@ -77,8 +85,9 @@ class Display:
             note,
             share,
             session.semantic_map(choice),
-            session.plan(choice).levels if planned else None,
+            levels,
             _hint(session, choice),
+            session.spent(levels) if levels is not None and known else None,
         )
 
     def _latest(self, visit: Visit, key: str) -> dict[str, Any]:
@@ -93,12 +102,17 @@ class Display:
         latest = visit.shown.get(key)
         if latest is not None and run is not None and latest.facts is not None:
             file_key = "shown", id(latest)
-            return viewer.picture_side(session, latest, label, file_key, self._tag(latest))
+            tag = self._tag(latest, len(run.data))
+            return viewer.picture_side(session, latest, label, file_key, tag)
         return viewer.waiting_side(key, label, "")
 
-    def _tag(self, side: Side) -> str:
+    def _tag(self, side: Side, ours: int) -> str:
+        """A side's name, size, and how that differs from ours in bytes."""
         label = self.labels[side.key]
-        return f"{label} · {words.file_size(side.facts['bytes'])}" if side.facts else label
+        if not side.facts:
+            return label
+        against = words.against(side.facts["bytes"], ours)
+        return f"{label} · {words.file_size(side.facts['bytes'])}{against and f', {against}'}"
 
     def numbers(self, visit: Visit, run: Run, pair: Pair) -> str:
         """The numbers of both sides; ours alone if nothing else has any."""

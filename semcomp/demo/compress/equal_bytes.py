@@ -7,6 +7,7 @@ offer.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
@@ -44,7 +45,7 @@ class Rival(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A codec's file within a budget. picture: uint8 (H, W, 3), what the file decodes to."""
+    """A codec's file for a budget. picture: uint8 (H, W, 3), what the file decodes to."""
 
     quality: int
     data: bytes
@@ -57,10 +58,9 @@ def offered(codecs: Mapping[str, Rival]) -> dict[str, str]:
 
 
 def match(codec: Rival, picture: NDArray[np.uint8], budget: int, label: str = "It") -> Match:
-    """The highest quality whose file has at most `budget` bytes, found in real files.
+    """The largest file of at most `budget` bytes, found in real files; else the smallest.
 
-    picture: uint8 (H, W, 3). Raises SizeError if even the lowest quality is larger, or if the
-    codec refuses the picture.
+    picture: uint8 (H, W, 3). Raises SizeError if the codec refuses the picture.
     """
     image = Image.fromarray(picture)
 
@@ -72,46 +72,56 @@ def match(codec: Rival, picture: NDArray[np.uint8], budget: int, label: str = "I
 
     search = FileSearch(encode, min(codec.qualities), max(codec.qualities))
     quality, data = search.around(budget).below
-    if len(data) > budget:
-        raise SizeError(
-            f"{label} cannot be that small: its smallest file here has {len(data):,} bytes. "
-            "Raise the level."
-        )
     return Match(round(quality), data, np.asarray(codec.decode(data)))
 
 
 def parse_size(text: str | float | None) -> int:
-    """Bytes from what a visitor types: `12000`, `12 000`, `12,000`, `12 kB`, `0.5 MB`.
+    """Bytes from what a visitor types: `12000`, `12 000`, `12,000`, `12 kB`, `2,5 kB`, `0.5 MB`.
 
-    Raises SizeError for anything else.
+    A comma or point is a decimal one, or parts thousands: where three digits follow it, and what
+    stands before is no fraction of a byte. Raises SizeError for anything else.
     """
-    typed = str("" if text is None else text).strip()
+    typed = " ".join(str("" if text is None else text).split())
     if not typed:
         raise SizeError("no size yet: type how many bytes the file may have, such as 12000")
-    parts = re.fullmatch(r"([0-9]+(?:[ ,][0-9]{3})*(?:\.[0-9]+)?) ?(|b|bytes|kb|mb)", typed.lower())
-    if parts is None:
-        raise SizeError(f"{typed[:40]!r} is no size: type bytes, such as 12000 or 12 kB")
-    unit = {"kb": 1000, "mb": 1_000_000}.get(parts[2], 1)
-    size = round(float(re.sub("[ ,]", "", parts[1])) * unit)
+    parts = re.fullmatch(r"([0-9][0-9 '’.,]*) ?(|b|bytes?|[km]i?b?|[km]o)", typed.lower())
+    number = "" if parts is None else _plain_number(parts[1], whole=parts[2][:1] not in ("k", "m"))
+    if parts is None or not number:
+        raise SizeError(f"{typed[:40]!r} is no size: type bytes, such as 12000 or 2.5 kB")
+    power = {"k": 1, "m": 2}.get(parts[2][:1], 0)
+    size = int(Decimal(number) * (1024 if "i" in parts[2] else 1000) ** power)
     if size < 1:
         raise SizeError("a file has at least one byte: type a larger size")
     return size
 
 
-def fit(session: Session, choice: Choice, budget: int) -> Choice:
-    """The choice at the level with the largest file found of at most `budget` bytes.
+def _plain_number(text: str, whole: bool) -> str:
+    """A number as Python writes it; empty if the text is none. whole: it counts bytes."""
+    text = re.sub(r"(?<=[0-9])[ '’](?=[0-9]{3}(?![0-9]))", "", text.strip())
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})+", text) and (whole or text.count(".") > 1):
+        return text.replace(".", "")
+    return text.replace(",", ".") if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""
 
-    Raises SizeError where the smallest file is larger.
-    """
+
+def fit(session: Session, choice: Choice, budget: int) -> Choice:
+    """As `nearest`; raises SizeError where the smallest file is larger than `budget` bytes."""
+    found = nearest(session, choice, budget)
+    least = len(session.data(found))
+    if least > budget:
+        raise SizeError(
+            f"the smallest file of this picture has {least:,} bytes: ask for at least that many, "
+            "or reduce the picture"
+        )
+    return found
+
+
+def nearest(session: Session, choice: Choice, budget: int) -> Choice:
+    """The choice at the level with the largest file of at most `budget` bytes, else the lowest."""
 
     def at(level: float) -> Choice:
         return choice._replace(level=round(level, 2))
 
     search = FileSearch(lambda level: session.data(at(level)), LEAST, MOST, STEP)
-    level, data = search.largest(budget, session.encoder.expected_level(budget))
-    if len(data) > budget:
-        raise SizeError(
-            f"the smallest file of this picture has {len(data):,} bytes: ask for at least "
-            "that many, or reduce the picture"
-        )
-    return at(level)
+    return at(search.largest(budget, session.encoder.expected_level(budget))[0])

@@ -15,11 +15,12 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.demo.hosting.files import in_upload_folder
 from semcomp.demo.sessions.runs import FIRST, PEOPLE, Choice, Run
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import VISITS, Visit, identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import class_choices
+from semcomp.demo.shared.components import class_choices, pick
 from semcomp.demo.shared.events import decode_on_gpu, reports
 from semcomp.errors import ImageError
 
@@ -45,17 +46,26 @@ class CompressEvents:
         own = {key: sides.LABELS[key] for key in (sides.ORIGINAL, sides.OURS, sides.GEORGE)}
         self.display = Display(own | offered(codecs))
 
-    def open(self, here: str, request: gr.Request) -> tuple[Any, ...]:
+    def open(self, here: str, upload: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Settings of the link the page was opened with: picture, network, level, focus, the link
         itself, sides and so on.
 
-        What a link asks for and is not there is left at its default. A result that is there is
-        shown at once, without waiting for a turn: viewer and numbers.
+        upload: path of the picture that was on the page before it was loaded again; it is there for
+        a minute more. What a link asks for and is not there is left at its default. A
+        result that is there is shown at once, without waiting for a turn.
         """
-        link = opening.read_link(request.query_params, self.display.labels)
-        result = opening.cached_result(link)
+        link = opening.read_link(request.query_params, self.display.labels, self.display.first)
+        picture: Any = gr.skip() if link.name is None else work.samples()[link.name]
+        result, viewer = None, gr.skip()
+        if link.name is None and upload:
+            VISITS.await_picture(identity(request))
+            path = in_upload_folder(upload)
+            picture = str(path) if path is not None and path.is_file() else None
+            viewer = self.display.nothing(words.READING_PICTURE if picture else words.GONE)
+        else:
+            result = opening.cached_result(link)
         return (
-            gr.skip() if link.name is None else work.samples()[link.name],
+            picture,
             gr.skip() if link.model is None else link.model,
             gr.skip() if link.level is None else link.level,
             gr.skip() if link.allocation is None else link.allocation,
@@ -63,8 +73,50 @@ class CompressEvents:
             link if link.particular else None,
             link.pair,
             here,
-            gr.skip() if result is None else self.display.exact(*result, link.pair),
+            viewer if result is None else self.display.exact(*result, link.pair),
             gr.skip() if result is None else self.display.numbers(*result, link.pair),
+            gr.skip() if link.area is None else link.area,
+        )
+
+    def begin(self, upload: Any, request: gr.Request) -> tuple[Any, ...]:
+        """Another picture, or none: all that was said and offered of the former one goes at once.
+
+        Gives the values of everything on the page that belongs to a picture, in `blank`'s order.
+        """
+        VISITS.await_picture(identity(request))
+        return self.blank(words.READING_PICTURE if upload else words.NO_PICTURE)
+
+    def renew(self, upload: Any, request: gr.Request) -> tuple[Any, ...]:
+        """As `begin`, for another network on the same picture: its classes stay."""
+        viewer, facts, file, png, *rest = self.begin(upload, request)
+        return viewer, facts, file, png, *(gr.skip() for _ in range(3)), *rest[3:]
+
+    def pick(self, row: Any, request: gr.Request) -> tuple[Any, ...]:
+        """The sample clicked last, and the former picture's results gone: picture, `blank`."""
+        picture = pick(row)
+        if isinstance(picture, dict):  # nothing to pick
+            return picture, *(gr.skip() for _ in self.blank(""))
+        VISITS.await_picture(identity(request))
+        return picture, *self.blank(words.READING_PICTURE)
+
+    def blank(self, text: str) -> tuple[Any, ...]:
+        """`run`'s outputs, and the expected sizes, as they are without a result.
+
+        text: what the viewer says instead.
+        """
+        return (
+            self.display.nothing(text),
+            "",
+            None,
+            None,
+            gr.update(choices=[], value=None),
+            "",
+            None,
+            gr.skip(),
+            "",
+            "",
+            None,
+            {"text": words.NOT_EXPECTED},
         )
 
     def quick(
@@ -76,17 +128,17 @@ class CompressEvents:
         strength: float,
         without: str,
         classes_of: Any,
-        side: int,
+        area: int,
         model: str,
         pair: Pair,
         request: gr.Request,
     ) -> Any:
-        """Viewer and numbers at once: a kept result, or a preview with the expected bytes."""
+        """Viewer, numbers, files and card at once: a kept result, or a preview without files."""
         visit = VISITS.current(identity(request))
-        if not upload or visit is None or visit.source != (*_source(upload, side), model):
-            return gr.skip(), gr.skip()
+        if not upload or visit is None or visit.source != (*_source(upload, area), model):
+            return tuple(gr.skip() for _ in range(5))
         session = visit.session
-        fresh = classes_of != _source(upload, side)
+        fresh = classes_of != _source(upload, area)
         choice = _choice(level, allocation, focus, strength, without, fresh)
         visit.wanted += 1
         pair = visit.beside(pair)
@@ -94,15 +146,18 @@ class CompressEvents:
             run = session.run(choice)
             if run is not None:
                 visit.choice = choice
-                return self.display.exact(visit, run, pair), self.display.numbers(visit, run, pair)
+                viewer = self.display.exact(visit, run, pair)
+                return viewer, self.display.numbers(visit, run, pair), *_files(session, run), None
             picture = session.preview(choice)
             if picture is None:
-                return gr.skip(), gr.skip()
+                viewer = self.display.on_the_way(visit, pair)
+                return viewer, words.preview_html(None, session.picture.shape[:2]), None, None, None
             value = self.display.on_the_way(
                 visit, pair, picture, choice, words.PREVIEW, 0.0, "preview"
             )
             expected = session.expected_bytes(choice) if session.encoder.has_block_bits else None
-        return value, words.preview_html(expected, session.picture.shape[:2])
+        numbers = words.preview_html(expected, session.picture.shape[:2])
+        return value, numbers, None, None, None
 
     def run(
         self,
@@ -113,7 +168,7 @@ class CompressEvents:
         strength: float,
         without: str,
         classes_of: Any,
-        side: int,
+        area: int,
         model: str,
         pair: Pair,
         asked: LinkSettings | None,
@@ -130,8 +185,8 @@ class CompressEvents:
             yield _outputs()
             return
         with work.for_visitors():
-            fresh = classes_of != _source(upload, side)
-            visit = self._visit(upload, side, model, request)
+            fresh = classes_of != _source(upload, area)
+            visit = self._visit(upload, area, model, request)
             session = visit.session
             visit.wanted += 1
             mine = visit.wanted
@@ -142,27 +197,34 @@ class CompressEvents:
                     yield _outputs(viewer=viewer)
                 choice = opening.as_linked(session, choice, asked)
             if session.run(choice) is None:
+                size = session.picture.shape[:2]
+                yield _outputs(facts=words.preview_html(None, size), file=None, png=None, card=None)
                 for value in self._watch(visit, choice, pair, progress):
                     yield _outputs(viewer=value)
                     if visit.wanted != mine:
                         return
             run = session.finished(choice)
+            if visit.wanted != mine:
+                return
             visit.choice = choice
             pair = visit.beside(pair)
-            yield _outputs(
+            file, png = _files(session, run)
+            values = _outputs(
                 viewer=self.display.exact(visit, run, pair),
                 facts=self.display.numbers(visit, run, pair),
-                file=str(session.shelf.save(run.data, session.name)),
-                png=str(session.shelf.put(("exact", choice), lambda: run.picture)),
+                file=file,
+                png=png,
                 focus=_focus_choices(session, choice.focus) if fresh else gr.skip(),
                 without="\n".join(choice.without) if fresh else gr.skip(),
-                classes_of=_source(upload, side) if fresh else gr.skip(),
+                classes_of=_source(upload, area) if fresh else gr.skip(),
                 asked=None,
                 link=opening.write_link(here, visit, pair),
                 command=words.command(
                     session.name, choice, session.semantic_map(choice), session.model_name
                 ),
             )
+            if visit.wanted == mine:
+                yield values
 
     def _watch(
         self, visit: Visit, choice: Choice, pair: Pair, progress: gr.Progress
@@ -241,9 +303,12 @@ class CompressEvents:
         for key in keys:
             with work.for_visitors():
                 visit.shown[key] = sides.find_side(visit.session, key, run, self.codecs)
-            if visit.choice != run.choice or visit.beside(pair) != pair:
-                return  # the visitor has gone on
-            yield self.display.exact(visit, run, pair), self.display.numbers(visit, run, pair)
+            viewer = self.display.exact(visit, run, pair)
+            facts = self.display.numbers(visit, run, pair)
+            gone_on = visit.choice != run.choice or visit.beside(pair) != pair
+            if gone_on or VISITS.current(identity(request)) is not visit:
+                return
+            yield viewer, facts
 
     def expect(self, request: gr.Request) -> Any:
         """Expected bytes of every level, for the line beside the slider."""
@@ -251,7 +316,8 @@ class CompressEvents:
         if visit is None:
             return gr.skip()
         with work.for_visitors():
-            return curves(visit.session, visit.choice)
+            made = curves(visit.session, visit.choice)
+        return made if VISITS.current(identity(request)) is visit else gr.skip()
 
     def aim(
         self,
@@ -263,7 +329,7 @@ class CompressEvents:
         strength: float,
         without: str,
         classes_of: Any,
-        side: int,
+        area: int,
         model: str,
         request: gr.Request,
     ) -> Any:
@@ -272,31 +338,32 @@ class CompressEvents:
             if not upload:
                 raise SizeError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
-            visit = self._visit(upload, side, model, request)
-            fresh = classes_of != _source(upload, side)
+            visit = self._visit(upload, area, model, request)
+            fresh = classes_of != _source(upload, area)
             choice = _choice(level, allocation, focus, strength, without, fresh)
             return fit(visit.session, choice, most).level
 
-    def clear(self, upload: Any) -> Any:
-        """After a failure: no picture if its file cannot be read, else as it was."""
+    def clear(self, upload: Any, request: gr.Request) -> tuple[Any, ...]:
+        """After a failure: picture and `blank`. A picture stays if its file can be read."""
         try:
             work.read_picture(upload)
         except ImageError:
-            return None
-        return gr.skip()
+            VISITS.await_picture(identity(request))
+            return None, *self.blank(words.NO_PICTURE)
+        return gr.skip(), *self.blank(words.NO_RESULT)
 
     def leave(self, request: gr.Request) -> None:
         """The visitor closed the page: what was kept for them goes."""
         VISITS.leave(identity(request))
 
-    def _visit(self, upload: Any, side: int, model: str, request: gr.Request) -> Visit:
+    def _visit(self, upload: Any, area: int, model: str, request: gr.Request) -> Visit:
         """The visit with this upload's session, read now unless it is the one at hand."""
         who = identity(request)
         visit = VISITS.current(who)
-        source = *_source(upload, side), model
+        source = *_source(upload, area), model
         if visit is not None and visit.source == source:
             return visit
-        picture, notes = work.read_picture(upload, side)
+        picture, notes = work.read_picture(upload, max_area=area)
         sample = work.sample_name(picture)
         name = sample or Path(upload.get("orig_name") or "picture").stem
         session = VISITS.get(who, picture, name, shared=sample is not None, model=model)
@@ -327,11 +394,17 @@ def _focus_choices(session: Session, focus: str | None) -> dict[str, Any]:
     return class_choices(session.encoder.semantic_map(), focus, people)
 
 
+def _files(session: Session, run: Run) -> tuple[str, str]:
+    """What can be downloaded of a run: the `.semc` file and the decoded picture."""
+    png = session.shelf.put(("exact", run.choice), lambda: run.picture)
+    return str(session.shelf.save(run.data)), str(png)
+
+
 def _outputs(**values: Any) -> tuple[Any, ...]:
     """`run`'s outputs with all left alone but those named."""
     names = (
         *("viewer", "facts", "file", "png", "focus", "without", "classes_of", "asked"),
-        *("link", "command"),
+        *("link", "command", "card"),
     )
     return tuple(values.get(name, gr.skip()) for name in names)
 
@@ -343,6 +416,6 @@ def _result(request: gr.Request) -> tuple[Visit, Run] | None:
     return None if visit is None or run is None else (visit, run)
 
 
-def _source(upload: Any, side: float) -> tuple[str, int]:
+def _source(upload: Any, area: float) -> tuple[str, int]:
     """What says whether an upload is the same picture as before."""
-    return str(upload["path"]), int(side)
+    return str(upload["path"]), int(area)

@@ -7,6 +7,7 @@ import gradio as gr
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared.static import static
+from semcomp.demo.shared.words import NOT_EXPECTED
 
 CURVE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 """Levels whose expected bytes the page is told; it interpolates between them."""
@@ -33,7 +34,7 @@ def curves(session: Session, choice: Choice) -> dict[str, Any]:
 def build_expected() -> gr.HTML:
     """The line; its value comes from `curves`."""
     return gr.HTML(
-        {"text": "Expected size: after the first result"},
+        {"text": NOT_EXPECTED},
         html_template='<p role="status"></p>',
         js_on_load=static("expected.js"),
         apply_default_css=False,

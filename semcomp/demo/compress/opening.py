@@ -23,19 +23,22 @@ from semcomp.demo.sessions.runs import (
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.sessions.visits import SHARED, VISITS, Visit, identity
 from semcomp.demo.shared import words, work
+from semcomp.demo.shared.components import AREA, AREAS
 from semcomp.semantics.maps import subject_names
 
 from . import sides
-from .equal_bytes import LEAST, MOST
+from .equal_bytes import LEAST, MOST, Rival
 from .expected import curves
 from .sides import Pair
+
+WAITING = "The picture of the first tab has no result yet: wait for it there, then come back."
 
 
 class LinkSettings(NamedTuple):
     """What a link asks for; None where it asks for nothing that is there.
 
     name: of a sample. model: of weights. focus, without: a class and subjects, which the picture
-    may turn out not to have. strength: see `Choice`.
+    may turn out not to have. strength: see `Choice`. area: what larger pictures are reduced to.
     """
 
     name: str | None
@@ -46,6 +49,7 @@ class LinkSettings(NamedTuple):
     strength: float | None
     without: tuple[str, ...]
     pair: Pair
+    area: int | None = None
 
     @property
     def choice(self) -> Choice:
@@ -63,9 +67,12 @@ class LinkSettings(NamedTuple):
         return self.focus is not None or bool(self.without)
 
 
-def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
-    """The settings in an address's query. keys: of what can be put left and right."""
-    pair = query.get("left", sides.FIRST[0]), query.get("right", sides.FIRST[1])
+def read_link(query: Mapping[str, str], keys: Collection[str], first: Pair) -> LinkSettings:
+    """The settings in an address's query.
+
+    keys: of what can be put left and right. first: what stands there unless the link says more.
+    """
+    pair = query.get("left", first[0]), query.get("right", first[1])
     fine = all(key in keys for key in pair) and pair[0] != pair[1]
     name, allocation, model = (query.get(key) for key in ("picture", "allocation", "model"))
     return LinkSettings(
@@ -76,7 +83,8 @@ def read_link(query: Mapping[str, str], keys: Collection[str]) -> LinkSettings:
         query.get("class") or None,
         _number(query.get("focus"), 0, MAX_FOCUS),
         tuple(sorted(query.get("without", "").splitlines())),
-        pair if fine else sides.FIRST,
+        pair if fine else first,
+        next((area for _, area in AREAS if query.get("area") == str(area)), None),
     )
 
 
@@ -94,6 +102,8 @@ def write_link(here: str, visit: Visit, pair: Pair) -> str:
         settings["focus"] = f"{choice.strength:g}"
     if choice.without:
         settings["without"] = "\n".join(choice.without)
+    if visit.source is not None and visit.source[1] != AREA:
+        settings["area"] = str(visit.source[1])
     return words.link(here, {**settings, "left": pair[0], "right": pair[1]})
 
 
@@ -116,8 +126,15 @@ def _number(text: str | None, least: float, most: float) -> float | None:
 
 
 def current(request: gr.Request) -> tuple[Session, Choice]:
-    """What the visitor looks at in the first tab, else what the page opens with."""
-    visit = VISITS.current(identity(request)) or sample_visit(None)
+    """What the visitor looks at in the first tab, else what the page opens with.
+
+    Raises gr.Error while the picture there has no result.
+    """
+    who = identity(request)
+    visit = VISITS.current(who)
+    if visit is None and VISITS.awaits(who):
+        raise gr.Error(WAITING, title="A moment", print_exception=False)
+    visit = visit or sample_visit(None)
     return visit.session, visit.choice
 
 
@@ -137,24 +154,28 @@ def sample_visit(name: str | None) -> Visit:
     return Visit(VISITS.get(SHARED, samples[name], name, shared=True))
 
 
-def start_warming() -> Thread | None:
+def start_warming(codecs: Mapping[str, Rival]) -> Thread | None:
     """Start `warm` beside the server; None on a host that lends its GPU to visitors only."""
     if os.environ.get("SPACES_ZERO_GPU"):
         return None
-    thread = Thread(target=warm, name="warm", daemon=True)
+    thread = Thread(target=warm, args=[codecs], name="warm", daemon=True)
     thread.start()
     return thread
 
 
-def warm() -> bool:
+def warm(codecs: Mapping[str, Rival]) -> bool:
     """Make what the page opens with, so that its first visitor need not wait; whether it is made.
 
-    A visitor who comes earlier gets the whole processor: the work stops and is theirs.
+    codecs: what can be put beside ours. A visitor who comes earlier gets the whole processor: the
+    work stops and is theirs.
     """
     session = sample_visit(None).session
     for _ in session.decode(FIRST):
         if VISITS.any():
             return False
-    sides.our_side(session, session.finished(FIRST))  # the scores too, and what levels cost:
+    run = session.finished(FIRST)
+    sides.our_side(session, run)  # the scores too, and what levels cost:
     curves(session, FIRST)
+    if sides.FIRST[0] in codecs:
+        sides.find_side(session, sides.FIRST[0], run, codecs)
     return True

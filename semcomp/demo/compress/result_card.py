@@ -15,8 +15,10 @@ from semcomp.allocation.planning import Plan
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
+from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import LIGHT
 from semcomp.draw import IMPORTANCE, LEVEL
+from semcomp.image import to_file
 from semcomp.semantics.maps import SemanticMap, upsample_grey
 
 from .opening import current
@@ -45,8 +47,8 @@ class Card:
     command: str
 
 
-def build_section() -> None:
-    """A fold with a button that makes the card of the first tab's result."""
+def build_section() -> gr.Image:
+    """A fold with a button that makes the card of the first tab's result; returns the card."""
     with gr.Accordion("Result card", open=False, elem_classes="after"):
         gr.HTML(
             '<p class="quiet">One picture to keep or to send: the result, its numbers, the '
@@ -63,10 +65,11 @@ def build_section() -> None:
             elem_id="card",
         )
     go.click(make, None, image, **LIGHT)
+    return image
 
 
-def make(request: gr.Request) -> Image.Image:
-    """The card of the result in the first tab."""
+def make(request: gr.Request) -> str:
+    """The card of the result in the first tab, as a PNG file named after its picture."""
     session, choice = current(request)
     run = session.run(choice)
     if run is None:
@@ -75,7 +78,8 @@ def make(request: gr.Request) -> Image.Image:
     with work.for_visitors():
         semantic_map = session.semantic_map(choice)
         command = words.command(session.name, choice, semantic_map, session.model_name)
-        return draw(card(session, choice, run.plan, run.data, run.picture, semantic_map, command))
+        made = card(session, choice, run.plan, run.data, run.picture, semantic_map, command)
+        return save(to_file(draw(made)), f"{session.name}-card", ".png")
 
 
 def card(
@@ -94,7 +98,7 @@ def card(
     numbers = [
         (words.file_size(len(data)), "whole file"),
         (f"{bits:.3f}", "bits per pixel"),
-        (f"{24 / bits:.0f} : 1", "to raw pixels"),
+        (f"{words.times(24 / bits)} : 1", "to raw pixels"),
         *words.score_tiles(scores),
     ]
     classes = semantic_map.chosen

@@ -18,13 +18,13 @@ from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
 from semcomp.semantics.activation import analyse
 
-from .equal_bytes import RIVALS, Rival, SizeError, fit, match
+from .equal_bytes import RIVALS, Rival, SizeError, match, nearest
 
 Pair = tuple[str, str]
 """Keys of what stands left and right."""
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"
-LABELS = {ORIGINAL: "Original", OURS: "Ours", GEORGE: "George (uniform)", **RIVALS}
-FIRST: Pair = (ORIGINAL, OURS)
+LABELS = {ORIGINAL: "Original", OURS: words.OURS, GEORGE: "Ours, spread evenly", **RIVALS}
+FIRST: Pair = ("jpeg", OURS)
 """What the page opens with."""
 
 
@@ -33,7 +33,7 @@ class Side:
     """A picture for the viewer, or why there is none.
 
     picture: uint8 (H, W, 3). facts: bytes and scores (see `side_facts`), None for the original.
-    survival: what the classifier still sees in it, None for the original.
+    setting: of the codec. survival: what the classifier still sees in it, None for the original.
     """
 
     key: str
@@ -147,7 +147,10 @@ def _asked(key: str, run: Run) -> tuple[Any, ...]:
 
 
 def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
-    """A side at no more bytes than the run's file, searched for now unless it is kept."""
+    """A side at no more bytes than the run's file, searched for now unless it is kept.
+
+    A codec that cannot be that small takes part with its smallest file.
+    """
     side = ready_side(session, key, run)
     if side is not None:
         return side
@@ -155,14 +158,17 @@ def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival])
     def make() -> Side:
         try:
             if key == GEORGE:
-                choice = fit(session, Choice(run.choice.level, "uniform"), len(run.data))
+                choice = nearest(session, Choice(run.choice.level, "uniform"), len(run.data))
                 even = session.finished(choice)
                 setting = f"level {choice.level:g}"
                 return _judged(session, key, run, even.picture, len(even.data), setting)
             at = match(codecs[key], session.picture, len(run.data), RIVALS[key])
         except SizeError as error:
             return Side(key, None, problem=str(error))
-        return _judged(session, key, run, at.picture, len(at.data), f"quality {at.quality}")
+        setting = f"quality {at.quality}"
+        if len(at.data) > len(run.data):
+            setting += ", its smallest file"
+        return _judged(session, key, run, at.picture, len(at.data), setting)
 
     return session.cache.once("side", make, _asked(key, run), most=12)
 

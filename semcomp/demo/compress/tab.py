@@ -8,11 +8,11 @@ import gradio as gr
 from semcomp.allocation.levels import MAX_FOCUS
 from semcomp.demo.sessions.runs import offered_models
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import ALLOCATIONS, SIDES, pick, thumbnails, upload
+from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS, thumbnails, upload
 from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
 from semcomp.demo.shared.static import static
 
-from . import expected, result_card, sides, viewer
+from . import expected, result_card, viewer
 from .equal_bytes import LEAST, MOST, STEP, Rival
 from .events import CompressEvents
 
@@ -35,13 +35,14 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     acts = CompressEvents(codecs or {})
     samples = work.samples()
     first = next(iter(samples.values()))
+    gr.HTML('<a class="skip" href="#viewer">Skip to the result</a>', elem_classes="skips")
     with gr.Row(elem_id="bench"):
-        with gr.Column(scale=4, min_width=300, elem_classes="side"):
+        with gr.Column(scale=3, min_width=300, elem_classes="side"):
             with gr.Column(elem_id="source"):
                 picture = upload("Picture", first, height=200, elem_id="picture")
                 row = thumbnails(samples, "samples")
             with gr.Column(elem_id="settings"):
-                level, line, budget, fit = _level()
+                level, line, turn, budget, fit = _level()
                 allocation = gr.Radio(
                     ALLOCATIONS,
                     value="proportional",
@@ -64,16 +65,17 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                 model = gr.Radio(models, value=models[0][1], label="Network", elem_id="model")
                 go = gr.Button("Compress", variant="primary", elem_id="go")
                 with gr.Accordion("Large pictures", open=False):
-                    side = gr.Radio(SIDES, value=1024, show_label=False, container=False)
-        with gr.Column(scale=7, min_width=300, elem_classes="side"):
+                    area = gr.Radio(AREAS, value=AREA, show_label=False, container=False)
+        with gr.Column(scale=8, min_width=300, elem_classes="side"):
             size = first.shape[0], first.shape[1]
-            with viewer.build_viewer(size, acts.display.options) as comparison:
+            empty = viewer.empty_value(size, acts.display.options, acts.display.first)
+            with viewer.build_viewer(empty) as comparison:
                 facts = gr.HTML(elem_id="facts", apply_default_css=False)
                 with gr.Row(elem_id="files"):
                     file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)
                     png = gr.DownloadButton("Download PNG", elem_id="png", min_width=140)
                     copy = gr.Button("Copy link", elem_id="copy", min_width=140)
-            result_card.build_section()
+            card = result_card.build_section()
             with gr.Accordion("Link and command", open=False, elem_classes="after"):
                 link = _text_to_copy("Link that restores these settings", "link")
                 gr.HTML(words.LINK)
@@ -81,21 +83,22 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
             with gr.Accordion("How to read this", open=False, elem_classes="after"):
                 gr.Markdown(words.READING)
     classes_of = gr.State()  # the picture whose classes are offered
-    pair, asked = gr.State(sides.FIRST), gr.State()
+    pair, asked = gr.State(acts.display.first), gr.State()
     without = gr.Textbox(visible=False)  # names of what is switched off, a line each
-    here = gr.Textbox(visible=False)  # not a state: the browser says it
+    here, last = gr.Textbox(visible=False), gr.Textbox(visible=False)  # the browser says these
     choice = gr.Textbox(visible=False)  # as well
     missing = gr.State()  # what the uniform allocation is to be found for
 
     result = [comparison, facts]
-    choices = [level, allocation, focus, strength, without, classes_of, side, model]
+    shown = [*result, file, png]
+    choices = [level, allocation, focus, strength, without, classes_of, area, model]
     settings = [picture, *choices, pair]
     run: dict[str, Any] = {
         "fn": acts.run,
         "inputs": [*settings, asked, here],
-        "outputs": [*result, file, png, focus, without, classes_of, asked, link, command],
+        "outputs": [*shown, focus, without, classes_of, asked, link, command, card],
         "show_progress": "minimal",
-        "show_progress_on": line,
+        "show_progress_on": turn,
         **MODEL,
         **PRIVATE,
         **LAST,
@@ -104,21 +107,24 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
 
     opened = page.load(
         acts.open,
-        [here],
-        [picture, model, level, allocation, strength, asked, pair, here, *result],
+        [here, last],
+        [picture, model, level, allocation, strength, asked, pair, here, *result, area],
         js=static("page_address.js"),
         **QUICK,
     )
-    uploaded = picture.input(lambda: None, None, None, **QUICK)
-    picked = row.select(pick, row, picture, **QUICK, **LAST)
+    # All that belongs to a picture; with another picture it goes before that one is looked at.
+    of_picture = [*run["outputs"], line]
+    uploaded = gr.on([picture.input, area.input], acts.begin, picture, of_picture, **QUICK)
+    renewed = model.input(acts.renew, picture, of_picture, **QUICK)
+    picked = row.select(acts.pick, row, [picture, *of_picture], **QUICK, **LAST)
     aim = [picture, budget, *choices]
     aimed = fit.click(acts.aim, aim, level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, aim, level, **MODEL, **PRIVATE)
     moves = [level.input, level.release, allocation.input, focus.input]
     moves += [strength.input, strength.release]
-    moved = gr.on(moves, acts.quick, settings, result, **QUICK, **LAST)
+    moved = gr.on(moves, acts.quick, settings, [*shown, card], **QUICK, **LAST)
     switched = comparison.apply(None, None, without, js=viewer.LEFT_OUT, **LAST).then(
-        acts.quick, settings, result, **QUICK, **LAST
+        acts.quick, settings, [*shown, card], **QUICK, **LAST
     )
     chosen = comparison.select(
         acts.choose,
@@ -128,15 +134,17 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **QUICK,
         **LAST,
     )
-    starts = (opened, picked, uploaded, aimed, typed, moved, switched)
+    starts = (opened, picked, uploaded, renewed, aimed, typed, moved, switched)
     runs = [start.success(**run) for start in starts]
-    runs.append(gr.on([go.click, side.input, model.input], **run))
+    runs.append(go.click(**run))
     for ran in runs:
-        ran.failure(acts.clear, picture, picture, **QUICK)
+        ran.failure(acts.clear, picture, [picture, *of_picture], **QUICK)
         ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)
     for begun in (*runs, chosen):
         begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
     missing.change(acts.fill_george, [pair], result, **hidden, **MODEL, **PRIVATE)
+    # So that loading the page again brings back what was on it.
+    link.change(None, [link, picture], None, js=static("remember.js"), **PRIVATE)
     # Through the queue: only from there a message reaches the page.
     copy.click(
         _say_link_is_copied,
@@ -151,8 +159,8 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
     return file
 
 
-def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
-    """Slider, the line with the expected size, a size to aim at and its button."""
+def _level() -> tuple[gr.Slider, gr.HTML, gr.HTML, gr.Textbox, gr.Button]:
+    """Slider, the line with the expected size, room for the progress, a size to aim at, button."""
     level = gr.Slider(
         LEAST,
         MOST,
@@ -163,6 +171,7 @@ def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
         elem_id="level",
     )
     line = expected.build_expected()
+    turn = gr.HTML("", elem_id="turn")  # the place in the queue is told here, over no other text
     with gr.Row(elem_id="aim"):
         budget = gr.Textbox(
             label="Or a size the file may have",
@@ -174,7 +183,7 @@ def _level() -> tuple[gr.Slider, gr.HTML, gr.Textbox, gr.Button]:
             elem_id="budget",
         )
         fit = gr.Button("Fit", min_width=64, scale=0, elem_id="fit")
-    return level, line, budget, fit
+    return level, line, turn, budget, fit
 
 
 def _say_link_is_copied(link: str) -> None:

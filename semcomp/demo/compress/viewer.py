@@ -22,7 +22,7 @@ from semcomp.draw import IMPORTANCE, LEVEL, caption
 from semcomp.image import data_url
 from semcomp.semantics.maps import SemanticMap, Subject, subject_names, upsample_grey
 
-from .sides import ORIGINAL, OURS, Side
+from .sides import FIRST, ORIGINAL, OURS, Pair, Side
 
 HEAT_SIDE = 384
 """Longest side of the importance drawing in pixels; the page stretches it."""
@@ -35,14 +35,10 @@ LEFT_OUT = static("subjects_left_out.js")
 """Script of an `apply` listener: names of the subjects that are switched off, a line each."""
 
 
-def build_viewer(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> gr.HTML:
-    """The component; use it as a context for what stands between pictures and small views.
-
-    size: (height, width) of the first picture, so that nothing moves when it comes. options:
-    (key, label) of the pictures that can be chosen.
-    """
+def build_viewer(value: dict[str, Any]) -> gr.HTML:
+    """The component; use it as a context for what stands below. value: from `empty_value`."""
     return gr.HTML(
-        empty_value(size, options),
+        value,
         html_template=static("viewer.html"),
         js_on_load=static("viewer.js") + static("subjects.js"),
         apply_default_css=False,
@@ -63,20 +59,29 @@ def _gradient(table: NDArray[np.uint8]) -> str:
     return f"linear-gradient(90deg, {colours})"
 
 
-def empty_value(size: tuple[int, int], options: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The viewer before its first picture."""
+def empty_value(
+    size: tuple[int, int], options: Sequence[tuple[str, str]], pair: Pair, text: str = ""
+) -> dict[str, Any]:
+    """The viewer without a picture.
+
+    size: (height, width) of the one to come, so that nothing moves then. options: (key, label) of
+    what can be put left and right. pair: what stands there at first. text: what is said meanwhile.
+    """
     return {
         "key": "",
         "phase": "empty",
         "size": [size[1], size[0]],
         "options": [list(option) for option in options],
-        "sides": [
-            {"key": key, "label": label, "url": "", "alt": "", "tag": ""}
-            for key, label in options[:2]
-        ],
+        "sides": [],
+        "pair": list(pair),
         "captions": {"heat": "", "levels": ""},
-        "note": "",
+        "note": text,
     }
+
+
+def first_pair(options: Sequence[tuple[str, str]]) -> Pair:
+    """What the page opens with: JPEG at equal bytes where it is offered, else the original."""
+    return FIRST if FIRST[0] in dict(options) else (ORIGINAL, OURS)
 
 
 def value_of(
@@ -89,12 +94,14 @@ def value_of(
     semantic_map: SemanticMap | None = None,
     levels: NDArray[np.uint8] | None = None,
     hint: str = "",
+    spent: NDArray[np.float32] | None = None,
 ) -> dict[str, Any]:
     """Everything the page's script needs, in plain types.
 
     sides: left and right, from `picture_side` or `waiting_side`. phase: `running`, `preview` or
     `exact`. note: what the page says of it. share: of the work done, 0..1. semantic_map, levels:
-    what the small views show; levels uint8 (Hb, Wb). hint: what is to be said of the map.
+    what the small views show; levels uint8 (Hb, Wb). hint: what is to be said of the map. spent:
+    bits of every block, float32 (Hb, Wb), to be laid over our picture.
     """
     height, width = session.picture.shape[:2]
     value: dict[str, Any] = {
@@ -102,6 +109,7 @@ def value_of(
         "phase": phase,
         "size": [width, height],
         "options": [list(option) for option in options],
+        "pair": list(first_pair(options)),
         "sides": list(sides),
         "original": session.shelf.url(ORIGINAL, lambda: session.picture),
         "captions": {"heat": "", "levels": ""},
@@ -124,11 +132,12 @@ def value_of(
     if levels is not None:
         value["captions"]["levels"] = f"{levels.mean():.1f} of 24 on average"
         value["blocks"] = {
-            "url": data_url(LEVEL[np.rint(levels * (255 / 24)).astype(np.intp)]),
+            **_drawn(levels),
             "width": 8 * levels.shape[1] / width,
             "height": 8 * levels.shape[0] / height,
-            "mean": float(levels.mean()),
         }
+    if spent is not None:
+        value["spent"] = _drawn(spent)
     if semantic_map is not None and levels is not None and levels.size <= MOST_BLOCKS:
         value["grid"] = _grid(levels, semantic_map.grey)
     return value
@@ -190,6 +199,19 @@ def heat(grey: NDArray[np.uint8], height: int, width: int) -> str:
     colours = IMPORTANCE[fine].copy()
     colours[core & ~whole] = 255
     return data_url(colours)
+
+
+def _drawn(values: NDArray[Any]) -> dict[str, Any]:
+    """A value per block (Hb, Wb) as one pixel each, in colours from the lowest to the highest."""
+    low, high, mean = float(values.min()), float(values.max()), float(values.mean())
+    span = max(high - low, 1e-9)
+    colours = LEVEL[np.rint((values - low) * (255 / span)).astype(np.intp)]
+    return {
+        "url": data_url(colours),
+        "low": low,
+        "high": high,
+        "place": (mean - low) / span,  # of the mean, 0..1
+    }
 
 
 def _grid(levels: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, Any]:

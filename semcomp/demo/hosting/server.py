@@ -52,6 +52,7 @@ def prepare(
 
     check_board: raises SemcompError if the board cannot be used, for `/health`; None for no board.
     """
+    memory.bound()
     endpoints.install_tools()
     gradio.routes.CustomCORSMiddleware = Origins  # type: ignore[attr-defined]
     page.queue(api_open=False, default_concurrency_limit=8)

@@ -130,6 +130,7 @@ class TurnQueue(Queue):
             for event in events:
                 self._threads.stop(event._id, LEFT)  # where the visitor cancelled it
                 self.limits.ran(event.session_hash, time.monotonic() - started)
+            memory.release()
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
         """Send it, and note the files in a result as this session's."""

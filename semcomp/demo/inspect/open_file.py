@@ -6,10 +6,11 @@ from typing import Any
 
 import gradio as gr
 
+from semcomp.coding import bitstream
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
-from semcomp.errors import BitstreamError, ImageError
+from semcomp.demo.shared.events import AT_ONCE, MODEL, PRIVATE, decode_on_gpu
+from semcomp.errors import BitstreamError, DamagedIterationError, ImageError
 
 from . import blocks
 from .inspection import inspect_file
@@ -28,9 +29,12 @@ def build_tab(button: gr.DownloadButton) -> None:
     panel = blocks.build_panel("opened", EMPTY)
     ran: dict[str, Any] = {"fn": open_file, "inputs": [file], **MODEL, **PRIVATE}
     ran |= {"outputs": [panel, facts], "show_progress_on": panel}
-    file.upload(trigger_mode="always_last", **ran)
+    # What stands there of another file goes first: this one may be damaged.
+    empty: dict[str, Any] = {"fn": lambda: (None, ""), "outputs": [panel, facts], **AT_ONCE}
+    file.clear(**empty)
     copied = again.click(same_file, button, file, preprocess=False, queue=False, **PRIVATE)
-    copied.success(**ran)
+    for given in (file.upload(**empty), copied.success(**empty)):
+        given.success(trigger_mode="always_last", **ran)
 
 
 def same_file(file: Any) -> str | None:
@@ -46,12 +50,27 @@ def open_file(
     """Take an uploaded file apart and decode it, iteration by iteration."""
     with work.for_visitors():
         data, name = read(upload)
-        facts = words.file_html(work.file_facts(data))
+        data, problem = whole_part(data)
+        facts = words.file_html(work.file_facts(data), problem)
         inspection = inspect_file(data)
         owner = f"{identity(request)}/opened"
         for value in blocks.present(inspection, owner, name, decode_on_gpu):
             progress((value["ready"], inspection.iterations), desc="Decoding", unit="iterations")
             yield value, facts
+
+
+def whole_part(data: bytes) -> tuple[bytes, str]:
+    """The file up to its first damaged iteration, and what is wrong with the rest.
+
+    Raises BitstreamError where nothing can be decoded.
+    """
+    try:
+        bitstream.parse(data)
+    except DamagedIterationError as error:
+        if not error.whole:
+            raise
+        return bitstream.truncate(data, error.whole), f"{str(error).split(':')[0].capitalize()}."
+    return data, ""
 
 
 def read(upload: Any) -> tuple[bytes, str]:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import upload
-from semcomp.demo.shared.events import MODEL, PRIVATE, on_gpu
+from semcomp.demo.shared.events import AT_ONCE, MODEL, PRIVATE, on_gpu
 
 
 def build_tab() -> None:
@@ -18,7 +18,10 @@ def build_tab() -> None:
             distorted = upload("Decoded, by any codec", height=260, elem_id="score-decoded")
     gr.HTML(words.SCORING)
     go = gr.Button("Score", variant="primary", elem_id="score")
-    go.click(compare, [reference, distorted], gr.HTML(elem_id="scores"), **MODEL, **PRIVATE)
+    scores = gr.HTML(elem_id="scores")
+    for picture in (reference, distorted):  # scores of other pictures go
+        picture.input(lambda: "", None, scores, **AT_ONCE)
+    go.click(compare, [reference, distorted], scores, **MODEL, **PRIVATE)
 
 
 @on_gpu

@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from semcomp.demo.compress.opening import current
+from semcomp.demo.compress.opening import WAITING, current
 from semcomp.demo.sessions.runs import Choice, Run
 from semcomp.demo.sessions.session import Session
-from semcomp.demo.sessions.visits import identity
+from semcomp.demo.sessions.visits import VISITS, identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.events import LIGHT, MODEL, PRIVATE, decode_on_gpu
 
@@ -32,10 +32,15 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
 
 def show(missing: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
     """Show a result that is there already; if it is not, ask for `decode`."""
+    if VISITS.awaits(identity(request)):
+        CACHE.drop(owner(request))
+        yield {"text": WAITING}, "", gr.skip()
+        return
     session, choice = current(request)
     run = session.run(choice)
     if run is None:
-        yield gr.skip(), describe(session, choice, None), missing + 1
+        CACHE.drop(owner(request))
+        yield {"text": EMPTY}, describe(session, choice, None), missing + 1
         return
     last = CACHE.of(owner(request))
     if last is not None and last.complete and last.data == run.data and last.name == session.name:

@@ -30,11 +30,12 @@ from .study import PictureStudy, study
 
 FOLDER = ASSETS / "lesson"
 """Teacher's page and notebook."""
-FIRST = "coffee"
-"""The sample the lesson opens with: its subject is small, so the cap of Algorithm 1 is at work."""
+FIRST = "astronaut"
+"""The sample the lesson opens with: sharing clearly wins on it."""
 CACHED = 3
 """Lessons on sample pictures that stay in memory, some megabytes each. Uploads never do."""
 COUNT = len(TITLES)
+NO_PICTURE = '<p class="quiet">No picture yet: add one, or pick a sample.</p>'
 TITLE = "Semantic image compression, in eight steps"
 """Of a printed or saved lesson."""
 INTRO = """
@@ -65,7 +66,9 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     first = samples.get(FIRST, next(iter(samples.values())))
     with gr.Column(elem_id="lesson"):
         gr.HTML(INTRO)
-        with gr.Row(elem_id="lesson-source"):
+        # Folded, so that the first view of a step is in sight.
+        fold = gr.Accordion("Another picture, level or class", open=False)
+        with fold, gr.Row(elem_id="lesson-source"):
             with gr.Column(scale=2, min_width=220):
                 picture = upload("Picture", first, height=170, elem_id="lesson-picture")
             with gr.Column(scale=5, min_width=260):
@@ -112,10 +115,19 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
     tab.select(lambda: True, None, opened, **at_once)
     opened.change(**ran)  # the first time only
-    row.select(pick, row, picture, preprocess=False, **quick).success(**ran)
-    same.click(_same_picture, None, picture, **quick).success(**ran)
-    uploaded = picture.input(**ran)
-    uploaded.failure(lambda: None, None, picture, **quick)  # no broken preview
+    # Steps of a former picture go before another one is looked at.
+    coming, gone = [waiting(n) for n in range(1, COUNT + 1)], [NO_PICTURE, *[""] * (COUNT - 1)]
+    picked = row.select(
+        lambda row: [pick(row), *coming], row, [picture, *parts], preprocess=False, **quick
+    )
+    copied = same.click(_same_picture, None, picture, **quick).success(
+        lambda: coming, None, parts, **quick
+    )
+    given = picture.input(
+        lambda source: coming if source else gone, picture, parts, preprocess=False, **quick
+    )
+    for begun in (picked, copied, given):
+        begun.success(**ran).failure(lambda: [None, *gone], None, [picture, *parts], **quick)
     gr.on([level.release, focus.input], **ran)
 
 

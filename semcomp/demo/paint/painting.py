@@ -15,7 +15,7 @@ from semcomp.allocation.planning import Allocation, Plan
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import SemanticError
-from semcomp.geometry import BLOCK, ITERATIONS
+from semcomp.geometry import BLOCK
 from semcomp.image import to_file
 from semcomp.metrics import ssim_map, weighted_mean
 from semcomp.semantics.maps import SemanticMap, upsample_grey, user_map
@@ -99,13 +99,6 @@ def fit_map(session: Session, allocation: str, semantic_map: SemanticMap, budget
     return Painted(semantic_map, Choice(plan.level, allocation), plan, data)
 
 
-def block_bits(session: Session, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """About how many bits each block takes at its level: float32 (Hb, Wb)."""
-    at = np.minimum(levels, ITERATIONS)[None].astype(np.intp)
-    taken: NDArray[np.float32] = np.take_along_axis(session.encoder.block_bits, at, 0)[0]
-    return taken
-
-
 def areas(
     session: Session,
     semantic_map: SemanticMap,
@@ -120,7 +113,7 @@ def areas(
     original = session.picture
     height, width = original.shape[:2]
     painted = upsample_grey(semantic_map.grey, height, width) >= HALF
-    bits = [block_bits(session, each) for each in levels]
+    bits = [session.spent(each) for each in levels]
     rows, columns = bits[0].shape
     share = np.zeros((rows * BLOCK, columns * BLOCK))
     share[:height, :width] = painted

@@ -12,12 +12,12 @@ import gradio as gr
 import numpy as np
 
 from semcomp.demo.compress import result_card
-from semcomp.demo.compress.opening import current
+from semcomp.demo.compress.opening import WAITING, current
 from semcomp.demo.inspect.inspection import mean_grey
 from semcomp.demo.inspect.picture_cache import CACHE, ORIGINAL, PictureSet, frame
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
-from semcomp.demo.sessions.visits import identity
+from semcomp.demo.sessions.visits import VISITS, identity
 from semcomp.demo.shared import work
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import LIGHT, MODEL, PRIVATE, decode_on_gpu
@@ -56,11 +56,12 @@ def build_tab(page: gr.Blocks, tab: gr.Tab) -> None:
                 file = gr.DownloadButton("Download .semc", elem_id="paint-file")
                 map_file = gr.DownloadButton("The map as PNG", elem_id="paint-map")
                 card = gr.DownloadButton("Result card", elem_id="paint-card")
-    tab.select(prepare, None, canvas, **LIGHT)
+    result = [pictures, report, file, map_file, card, downloads]
+    tab.select(prepare, None, [canvas, *result], **LIGHT)
     go.click(
         compress,
         [canvas, allocation],
-        [pictures, report, file, map_file, card, downloads],
+        result,
         show_progress_on=pictures,
         trigger_mode="once",
         **{**MODEL, "preprocess": True},
@@ -75,28 +76,35 @@ def build_canvas() -> gr.HTML:
         None,
         html_template=static("canvas.html"),
         css_template=static("canvas.css"),
-        js_on_load=static("canvas.js").replace("@IMPORTANCE@", colours),
+        js_on_load=static("radios.js") + static("canvas.js").replace("@IMPORTANCE@", colours),
         server_functions=[frame],
         apply_default_css=False,
         elem_id="canvas",
     )
 
 
-def prepare(request: gr.Request) -> Any:
-    """The picture of the first tab and the classifier's map of it; a painting stays if it fits."""
+def prepare(request: gr.Request) -> tuple[Any, ...]:
+    """The picture of the first tab and the classifier's map of it; a painting stays if it fits.
+
+    Where it does not, what was made of the former picture goes: canvas, and results as `compress`
+    gives them.
+    """
+    owner, nothing = f"{identity(request)}/canvas", (None, "", None, None, None)
+    if VISITS.awaits(identity(request)):
+        CACHE.drop(owner)
+        return {"text": WAITING}, *nothing, gr.Row(visible=False)
     with work.for_visitors():
         session, choice = current(request)
-        owner = f"{identity(request)}/canvas"
         last = CACHE.of(owner)
         height, width = session.picture.shape[:2]
         rows, columns = -(-height // BLOCK), -(-width // BLOCK)
         grey = mean_grey(session.semantic_map(choice).grey, *session.encoder.shape)[:rows, :columns]
         grid = base64.b64encode(np.rint(255 * grey).astype(np.uint8).tobytes()).decode()
         if last is not None and last.name == session.name and last.data == grid.encode():
-            return gr.skip()
+            return tuple(gr.skip() for _ in range(7))
         pictures = PictureSet(session.name, grid.encode())
         pictures.add(ORIGINAL, session.picture)
-        return {
+        canvas = {
             "token": CACHE.put(owner, pictures),
             "width": width,
             "height": height,
@@ -106,6 +114,7 @@ def prepare(request: gr.Request) -> Any:
             "grid": grid,
             "start": grid,
         }
+        return canvas, *nothing, gr.Row(visible=False)
 
 
 def compress(
@@ -129,8 +138,7 @@ def compress(
                 progress((done, total), desc="Before", unit="iterations")
         before = session.finished(choice)
         painted = painting.fit_map(session, allocation, semantic_map, len(before.data))
-        gained = painting.block_bits(session, painted.plan.levels)
-        gained = gained - painting.block_bits(session, before.plan.levels)
+        gained = session.spent(painted.plan.levels) - session.spent(before.plan.levels)
         pictures = flip.Flip(f"{identity(request)}/painted", session.name, width, height)
         pictures.put(ORIGINAL, "Original", "Original picture", session.picture)
         pictures.put(BEFORE, "Before", "Decoded before painting", before.picture)

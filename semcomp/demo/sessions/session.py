@@ -21,16 +21,20 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
+from urllib.parse import quote
 
 import numpy as np
 from gradio.utils import get_upload_folder
+from numpy.typing import NDArray
 from PIL import Image
 
 from semcomp.allocation.planning import Allocation, Plan
 from semcomp.demo.compress.preview import preview
+from semcomp.demo.shared.downloads import plain
 from semcomp.encoder import Cache, PictureEncoder
 from semcomp.errors import SemanticError
 from semcomp.files import write_file
+from semcomp.geometry import ITERATIONS
 from semcomp.image import crop
 from semcomp.semantics.maps import SemanticMap
 from semcomp.weights import load_model
@@ -56,7 +60,7 @@ class Session:
         # On the CPU: coding is open loop and takes milliseconds there.
         self.encoder = PictureEncoder(picture, load_model(self.model_name, "cpu"))
         self.cache = Cache()
-        self.shelf = Shelf()
+        self.shelf = Shelf(plain(name))
         self._runs = Runs()
 
     def measure(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -129,6 +133,12 @@ class Session:
         if choice.allocation == "rd" and not self.encoder.has_rd_table:
             choice = choice._replace(allocation="uniform")
         return self.encoder.expected_bytes(self.plan(choice))
+
+    def spent(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """About how many bits each block takes at its level; both (Hb, Wb)."""
+        at = np.minimum(levels, ITERATIONS)[None].astype(np.intp)
+        bits: NDArray[np.float32] = np.take_along_axis(self.encoder.block_bits, at, 0)[0]
+        return bits
 
     def run(self, choice: Choice) -> Run | None:
         """The run of a choice if it is there."""
@@ -238,10 +248,13 @@ class Session:
 class Shelf:
     """Files the page shows or offers; they live no longer than the work they belong to.
 
-    A folder nobody can guess, under the one that is served; it goes when the shelf does.
+    A folder nobody can guess, under the one that is served; it goes when the shelf does. Its files
+    lie in folders of their own, all under the name that people see.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "picture") -> None:
+        """name: of the files, without suffix."""
+        self._name = name
         self.folder = Path(get_upload_folder()) / f"shelf-{secrets.token_hex(16)}"
         self._files: OrderedDict[Hashable, Path] = OrderedDict()
         self._lock = Lock()
@@ -252,24 +265,24 @@ class Shelf:
         with self._lock:
             path = self._files.get(key)
             if path is None or not path.is_file():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                path = self.folder / f"{secrets.token_hex(8)}.png"
+                path = self.folder / secrets.token_hex(8) / f"{self._name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
                 # Fast rather than small: it is fetched once.
                 Image.fromarray(make()).save(path, compress_level=1)
                 self._files[key] = path
             self._files.move_to_end(key)
             while len(self._files) > MOST_FILES:
-                self._files.popitem(last=False)[1].unlink(missing_ok=True)
+                shutil.rmtree(self._files.popitem(last=False)[1].parent, ignore_errors=True)
             return path
 
-    def save(self, data: bytes, name: str) -> Path:
-        """A `.semc` file under the name that people see, beside the pictures."""
+    def save(self, data: bytes) -> Path:
+        """A `.semc` file beside the pictures."""
         folder = self.folder / sha256(data).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}.semc"
+        path = folder / f"{self._name}.semc"
         write_file(path, data)
         return path
 
     def url(self, key: Hashable, make: Callable[[], Picture]) -> str:
         """Where the page finds `put`'s file, relative to itself."""
-        return f"gradio_api/file={self.put(key, make)}"
+        return f"gradio_api/file={quote(str(self.put(key, make)))}"

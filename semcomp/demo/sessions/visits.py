@@ -58,6 +58,7 @@ class Visits:
         self.max_bytes = max_bytes
         self._sessions: OrderedDict[tuple[str, str, str], Session] = OrderedDict()
         self._visits: dict[str, Visit] = {}
+        self._awaiting: dict[str, tuple[str, str] | None] = {}  # visitor -> `Visit.pair`
         self._lock = Lock()
 
     def get(
@@ -88,12 +89,32 @@ class Visits:
         with self._lock:
             visit = self._visits.get(visitor)
             if visit is None or visit.session is not session:
-                wanted, pair = (visit.wanted, visit.pair) if visit else (0, None)
-                visit = self._visits[visitor] = Visit(session, wanted=wanted, pair=pair)
-                for key in [k for k, s in self._sessions.items() if k[0] == visitor]:
-                    if self._sessions[key] is not session:
-                        del self._sessions[key]
+                self._forget(visitor, session)
+                visit = self._visits[visitor] = Visit(session, pair=self._awaiting.get(visitor))
+            self._awaiting.pop(visitor, None)
             return visit
+
+    def await_picture(self, visitor: str) -> None:
+        """Note that the visitor has another picture on its way, or none: the former one goes.
+
+        Work for it stops, and `current` knows of nothing until `visit`.
+        """
+        with self._lock:
+            self._forget(visitor)
+
+    def awaits(self, visitor: str) -> bool:
+        """Whether a visitor's picture is on its way, or gone."""
+        with self._lock:
+            return visitor in self._awaiting
+
+    def _forget(self, visitor: str, but: Session | None = None) -> None:
+        """Drop a visit and the visitor's own sessions; only what they put side by side stays."""
+        visit = self._visits.pop(visitor, None)
+        if visit is not None:
+            visit.wanted += 1
+        self._awaiting.setdefault(visitor, visit.pair if visit else None)
+        for key in [k for k, s in self._sessions.items() if k[0] == visitor and s is not but]:
+            del self._sessions[key]
 
     def current(self, visitor: str) -> Visit | None:
         """What the visitor looks at in the first tab; None before the first result."""
@@ -108,9 +129,8 @@ class Visits:
     def leave(self, visitor: str) -> None:
         """Forget a visitor and their uploads' sessions."""
         with self._lock:
-            self._visits.pop(visitor, None)
-            for key in [k for k in self._sessions if k[0] == visitor]:
-                del self._sessions[key]
+            self._forget(visitor)
+            del self._awaiting[visitor]
 
     @property
     def nbytes(self) -> int:
@@ -126,7 +146,7 @@ class Visits:
             session = self._sessions.pop(key)
             total -= session.nbytes
             for visitor in [v for v, visit in self._visits.items() if visit.session is session]:
-                del self._visits[visitor]
+                self._forget(visitor)
 
 
 def identity(request: gr.Request | None) -> str:

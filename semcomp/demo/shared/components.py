@@ -17,7 +17,13 @@ ALLOCATIONS = [
     ("Proportional: follows importance", "proportional"),
     ("Rate-distortion: importance, and what a bit buys", "rd"),
 ]
-SIDES = [("Reduce to 1024 pixels", 1024), ("Reduce to 2048 pixels", 2048), ("Full size, slow", 0)]
+AREAS = [
+    ("Reduce to 0.8 megapixels", 800_000),
+    ("Reduce to 3 megapixels", 3_000_000),
+    ("Full size, slow", 0),
+]
+"""What larger pictures are reduced to: pixels in all, so that panoramas keep their height."""
+AREA = AREAS[0][1]
 
 
 def upload(label: str, value: Any = None, **kwargs: Any) -> gr.Image:

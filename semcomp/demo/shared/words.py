@@ -14,6 +14,11 @@ HEADER = """
 <header><h1>Semantic image compression</h1>
 <p>A classifier finds what a picture is about. The codec spends its bytes there.</p></header>
 """
+READING_PICTURE = "Reading the picture"
+NO_PICTURE = "No picture yet: upload one, or pick a sample"
+GONE = "Your picture is no longer on the server: add it again, or pick a sample"
+NO_RESULT = "No result: press Compress to try again"
+NOT_EXPECTED = "Expected size: after the first result"
 LOOKING = "Asking the classifier what it sees"
 LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
@@ -22,16 +27,19 @@ READING = """
 things, and what made the classifier name its class (its class activation map; alone if you choose a
 class, as in the paper). **Focus** says how strongly the bytes follow it; scores are taken under the
 map as drawn.
-**Levels** say how many times the codec refined each block of 8 × 8 pixels, from 0 to 24. Both are
-drawn in colours whose lightness alone tells the order.
+The outlined part is the important region: at least half of the highest importance. **Levels** say
+how many times the codec refined each block of 8 × 8 pixels, from 0 to 24. **Where the bytes went**
+lays the bits of every block over our picture. All are drawn in colours whose lightness alone tells
+the order, from the lowest value that occurs to the highest.
 
 **Bytes** count the whole file: header, map, codes and checks. **SI-SSIM** is SSIM weighted by the
 map shown, taken on the original; **important region** is plain SSIM inside the outline. **MS-SSIM**
 and **PSNR** weigh every place the same. All are taken on the decoded 8-bit picture. **Still says**
 and **seen as**: the same classifier is shown the decoded picture, and may have changed its mind.
 
-**At equal bytes:** every other codec is given the best setting whose file is no larger than ours.
-*George* is the same network with every block at the same level: what allocation alone changes.
+**At equal bytes:** every other codec is given the best setting whose file is no larger than ours;
+a codec that cannot be that small takes part with its smallest file. *Ours, spread evenly* is the
+same codec with every block at the same level: what allocation alone changes.
 
 **Network:** ours reads once what all iterations have sent. The *paper's* is recurrent: every
 iteration runs an encoder on what is still missing and a decoder that remembers, so a picture takes
@@ -46,10 +54,7 @@ LINK = """
 whoever opens the link adds theirs.</p>
 """
 COPIED = "It opens the page with these settings. A picture of your own is not in it."
-FOOTER = """
-<p class="quiet">Uploads and results are deleted from the server when you leave, at the latest after
-an hour. The sample pictures come with scikit-image.</p>
-"""
+
 SCORING = """
 <p class="quiet">SI-SSIM counts each place by how much the classifier says it matters in the
 original. Both pictures need the same size.</p>
@@ -59,11 +64,23 @@ MATTERS = "All that people look at, or one class of the classifier, as in the pa
 STRENGTH = "How strongly bytes follow the map: 0 everywhere alike, 1 as it says, 2 only there."
 
 
+OURS = "Ours"
+"""Our own side of a comparison."""
 ALLOCATIONS = {
     "uniform": "the same everywhere",
     "proportional": "bytes follow importance",
     "rd": "importance, and what a bit buys",
 }
+
+
+def footer(keep_minutes: int) -> str:
+    """The page's last lines. keep_minutes: after which uploads go at the latest."""
+    return (
+        '<p class="quiet">Pictures you add and results made of them are deleted from the server '
+        f"soon after you leave, at the latest after {keep_minutes} minutes. What you submit to the "
+        "leaderboard stays until you withdraw it. The sample pictures come with scikit-image and "
+        "matplotlib.</p>"
+    )
 
 
 def allocation(name: str) -> str:
@@ -108,7 +125,23 @@ def side_html(facts: dict[str, Any], lines: list[str]) -> str:
 
 def smaller(percent: float) -> str:
     """A file's share of the raw pixels, as a headline."""
-    return f"{100 / percent:,.0f} times smaller than its pixels"
+    if percent > 100:  # a handful of pixels
+        return f"{times(percent / 100)} times as large as its pixels"
+    return f"{times(100 / percent)} times smaller than its pixels"
+
+
+def times(factor: float) -> str:
+    """A factor for people: 115, 9.6, 1.04."""
+    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}" if factor >= 2 else f"{factor:.2f}"
+
+
+def against(size: int, other: int) -> str:
+    """How a file's bytes differ from another's: `9% smaller`; empty below 1%."""
+    factor = size / other
+    if factor >= 2:
+        return f"{times(factor)} times as large"
+    percent = round(100 * abs(factor - 1))
+    return f"{percent}% {'larger' if factor > 1 else 'smaller'}" if percent >= 1 else ""
 
 
 def preview_html(expected: int | None, size: tuple[int, int]) -> str:
@@ -141,10 +174,14 @@ def versus_html(
 ) -> str:
     """Two codecs' numbers side by side as a table, the better score of each row in bold.
 
-    columns: (name, setting, facts) of left and right. more: rows below the scores: head, cells,
-    which one is better.
+    columns: (name, setting, facts) of left and right, one of them ours at best. more: rows below
+    the scores: head, cells, which one is better.
     """
-    (_, _, left), (_, _, right) = columns
+    (one, _, left), (other, _, right) = columns
+    sizes = left["bytes"], right["bytes"]
+    differs = f"{one}, {said}" if (said := against(*sizes)) else ""
+    if differs and one == OURS:
+        differs = f"{other}, {against(*sizes[::-1])}"
     head = "".join(
         f'<th scope="col">{escape(name)}<small>{escape(setting)}</small></th>'
         for name, setting, _ in columns
@@ -165,14 +202,14 @@ def versus_html(
     body += "".join(_row(*row) for row in more)
     share = 100 * left["bytes"] / right["bytes"]
     lines = [
-        f"{columns[0][0]} takes {share:.1f}% of the bytes of {columns[1][0]}. "
-        "The better score is marked.",
+        f"{one} takes {share:.1f}% of the bytes of {other}. The better score is marked.",
         *notes,
         *dict.fromkeys([*left["notes"], *right["notes"]]),
     ]
     rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return (
-        '<div class="facts versus" role="status"><p class="headline">At the same bytes</p>'
+        '<div class="facts versus" role="status"><p class="headline">'
+        f"{escape(differs or 'At the same bytes')}</p>"
         f"<table><thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>{rest}</div>"
     )
@@ -234,8 +271,8 @@ def score_tiles(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def file_html(facts: dict[str, Any]) -> str:
-    """What a `.semc` file says of itself, as tiles."""
+def file_html(facts: dict[str, Any], problem: str = "") -> str:
+    """What a `.semc` file says of itself, as tiles. problem: what is wrong with it."""
     present, declared = facts["iterations_present"], facts["iterations"]
     sizes = ", ".join(f"{name} {size:,}" for name, size in facts["sizes"].items())
     lines = [
@@ -243,7 +280,8 @@ def file_html(facts: dict[str, Any]) -> str:
         f"{facts['bytes']:,} bytes: {sizes}. Model {facts['model_id']}."
     ]
     if present < declared:
-        lines.insert(0, f"The file is cut: {present} of {declared} iterations are there.")
+        wrong = problem or "The file is cut."
+        lines.insert(0, f"{wrong} {present} of {declared} iterations are there.")
     tiles = [
         (file_size(facts["bytes"]), "whole file"),
         (f"{facts['bpp']:.3f}", "bits per pixel"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import matplotlib
 import numpy as np
 import skimage.data
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ from semcomp.errors import (
     WeightsError,
 )
 from semcomp.explanation import Explanation, explain
-from semcomp.image import limit_side
+from semcomp.image import limit_side, load_image
 from semcomp.metrics import MS_SSIM_MIN_SIDE, Original, psnr, weighted_mean
 from semcomp.picture_file import check_size
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
@@ -89,13 +90,17 @@ def for_visitors() -> Iterator[None]:
 
 @cache
 def samples() -> dict[str, Picture]:
-    """Pictures that ship in scikit-image's wheel, by name, best first; no network is used."""
+    """Pictures that ship with scikit-image and matplotlib, by name; no network is used.
+
+    An animal, faces, text and things: what somebody looks for in a picture.
+    """
     data: Any = skimage.data  # untyped
+    officer = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
     return {
         "cat": data.chelsea(),
-        "coffee": data.coffee(),
         "astronaut": data.astronaut(),
-        "rocket": data.rocket(),
+        "officer": load_image(officer),
+        "coffee": data.coffee(),
         "motorcycle": data.stereo_motorcycle()[0],
     }
 
@@ -110,13 +115,20 @@ def path_of(upload: Any) -> str:
     return str(path)
 
 
-def read_picture(upload: Any, max_side: float = 0) -> tuple[Picture, list[str]]:
-    """An upload as uint8 (H, W, 3) with a longest side of `max_side` (0: any), and what was done.
+def read_picture(
+    upload: Any, max_side: float = 0, max_area: float = 0
+) -> tuple[Picture, list[str]]:
+    """An upload as uint8 (H, W, 3), and what was done to it.
 
-    Raises ImageError for a file that is no picture, or one too large for this server now.
+    max_side: of its longest side in pixels. max_area: of its height times width. Larger pictures
+    are reduced; 0: never. Raises ImageError for a file that is no picture, or one too large for
+    this server now.
     """
     picture = pictures.load(path_of(upload), Settings.read().pixels)
     height, width = picture.shape[:2]
+    if 0 < max_area < height * width:
+        side = max(height, width) * math.sqrt(max_area / (height * width))
+        max_side = min(side, max_side or side)
     smaller = limit_side(picture, max_side)
     memory.check(*smaller.shape[:2])
     notes = [f"Reduced from {width} × {height} pixels first."] if smaller is not picture else []

@@ -28,11 +28,12 @@ const start = (value) => {
     return sum;
   });
   at.most = at.total.reduce((a, b) => Math.max(a, b), 1);
+  at.least = at.levels.reduce((a, b) => Math.min(a, b));
+  at.highest = at.levels.reduce((a, b) => Math.max(a, b));
   canvas.width = value.width; canvas.height = value.height;
   const tall = 620 * value.width / value.height;
   find("stage").style.maxWidth = Math.round(tall) + "px";
   slider.max = value.iterations; slider.value = 0;
-  find("empty").hidden = true; find("body").hidden = false;
   find("loupes").classList.toggle("one", !value.original);
   find("before").parentElement.hidden = !value.original;
   drawLayers();
@@ -100,7 +101,8 @@ const draw = async () => {
   }
   const [values, highest, low, high] = {
     importance: [at.importance, 255, "unimportant", "important"],
-    levels: [at.levels, 24, "level 0", "level 24"],
+    levels: [at.levels.map((level) => level - at.least), Math.max(1, at.highest - at.least),
+      `level ${at.least}`, `level ${at.highest}`],
     bits: [at.total, at.most, "0 bits", count(at.most) + " bits"],
   }[layer];
   const table = TABLES[layer];
@@ -314,7 +316,7 @@ const prefetch = async () => {
 };
 const arrived = () => {
   const value = props.value;
-  if (!value || !value.token) return;
+  if (nothing(value)) { if (at) stop(); at = null; return; }
   const fresh = !at || at.value.token !== value.token;
   if (fresh) { if (at) stop(); start(value); }
   at.value = value;

@@ -1,6 +1,6 @@
 // The painting canvas: a grid of one grey value per block, under a brush. The picture comes from
 // the server and goes nowhere; what goes back is the grid alone. What stands between two @ is a
-// colour table, base64.
+// colour table, base64. Comes after radios.js.
 
 const find = (name) => element.querySelector("." + name);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -14,7 +14,6 @@ const start = async (value) => {
     x: value.width / 2, y: value.height / 2 };
   canvas.width = value.width; canvas.height = value.height;
   find("stage").style.maxWidth = Math.round(560 * value.width / value.height) + "px";
-  find("empty").hidden = true; find("body").hidden = false;
   brush.value = Math.max(2, Math.round(value.columns / 12));
   find("undo").disabled = true;
   const mine = at, answer = await server.frame([value.token, -1]);
@@ -200,7 +199,8 @@ element.querySelectorAll("[data-box]").forEach((button) => button.addEventListen
 
 const arrived = () => {
   const value = props.value;
-  if (!value || !value.token || (at && at.value.token === value.token)) return;
+  if (nothing(value)) { at = null; return; }
+  if (at && at.value.token === value.token) return;
   start(value).then(() => { if (at.value === value) { place(); say(`${share()}% of the picture
     matters, as the classifier sees it. Paint over it.`); } });
 };

@@ -24,10 +24,9 @@ const show = async (k) => {
 
 const arrived = () => {
   const value = props.value;
-  if (!value || !value.token) return;
+  if (nothing(value)) { at = null; find("picture").removeAttribute("src"); return; }
   if (!at || at.value.token !== value.token) at = { value, frames: new Map(), k: value.first };
   at.value = value;
-  find("empty").hidden = true; find("body").hidden = false;
   find("stage").style.aspectRatio = `${value.width} / ${value.height}`;
   const wide = Math.round(560 * value.width / value.height) + "px";
   find("stage").style.maxWidth = find("scale").style.maxWidth = wide;

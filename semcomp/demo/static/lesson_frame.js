@@ -13,7 +13,12 @@
     });
     frame.querySelector(".onward .back").disabled = step === 1;
     frame.querySelector(".onward .on").disabled = step === 8;
-    if (scroll) frame.querySelector(".steps").scrollIntoView({ block: "start" });
+    if (!scroll) return;
+    // The reader, and whoever listens to it, goes on at the step's top.
+    const top = frame.querySelector(`#lesson-${step} h2`) ?? frame.querySelector(".steps");
+    top.tabIndex = -1;
+    top.focus({ preventScroll: true });
+    frame.querySelector(".steps").scrollIntoView({ block: "start" });
   };
   const escaped = (text) => {
     const box = document.createElement("p");

@@ -1,4 +1,13 @@
 () => {
+  // Gradio reads a gallery's pictures out as "Thumbnail 1 of 5".
+  const name = () => document.querySelectorAll("#samples, #lesson-samples").forEach((row) =>
+    row.querySelectorAll("button.thumbnail-item").forEach((button) => {
+      const caption = button.querySelector(".caption-label")?.textContent.trim();
+      const label = `Sample picture: ${caption}`;
+      if (caption && button.ariaLabel !== label) button.ariaLabel = label;
+    }));
+  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  name();
   // A picture pasted anywhere on the first tab is taken as if it had been uploaded.
   document.addEventListener("paste", (event) => {
     const picture = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));

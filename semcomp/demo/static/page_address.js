@@ -1,1 +1,5 @@
-() => [window.location.origin + window.location.pathname]
+() => {
+  let last = "";
+  try { last = sessionStorage.getItem("picture") || ""; } catch { /* see remember.js */ }
+  return [window.location.origin + window.location.pathname, last];
+}

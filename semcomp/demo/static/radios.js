@@ -1,5 +1,14 @@
 // Buttons of which one is chosen: mouse and arrow keys. A part of other components' scripts.
 
+// Whether a value has nothing to show; then the component says why, and nothing former stays.
+const nothing = (value) => {
+  const empty = !value?.token;
+  element.querySelector(".empty").hidden = !empty;
+  element.querySelector(".body").hidden = empty;
+  if (value?.text) element.querySelector(".empty").textContent = value.text;
+  return empty;
+};
+
 // One button for each [name, label] in a box of role radiogroup; `pick` is told the name chosen.
 const radios = (box, offered, pick) => box.replaceChildren(...offered.map(([name, label]) => {
   const button = document.createElement("button");

@@ -23,6 +23,7 @@ const draw = () => {
   style.setProperty("--split", split + "%");
   const percent = Math.round(100 * view.z / natural());
   find("[data-do=full]").textContent = percent + "%";
+  find("[data-do=full]").setAttribute("aria-label", `${percent}%: show at 100%`);
   find("[data-do=out]").disabled = view.z <= 1;
   find("[data-do=fit]").disabled = view.z === 1;
   element.classList.toggle("zoomed", view.z > 1);
@@ -31,7 +32,7 @@ const draw = () => {
   for (const name of ["a", "split", "b"])
     find(`[data-do=${name}]`).setAttribute("aria-pressed", view.solo === name);
   divider.setAttribute("aria-valuenow", Math.round(view.split));
-  const names = value ? value.sides.map((side) => side.label) : ["left", "right"];
+  const names = value?.sides.length ? value.sides.map((side) => side.label) : ["left", "right"];
   const left = `${Math.round(view.split)}% ${names[0]}`;
   divider.setAttribute("aria-valuetext", `${left}, the rest ${names[1]}`);
 };
@@ -50,13 +51,31 @@ const acts = {
   b: () => { view.solo = view.solo === "b" ? "split" : "b"; draw(); },
   split: () => { view.solo = "split"; draw(); },
   swap: () => value && choose([stands[1], stands[0]]),
-  jpeg: () => value && choose([shows("jpeg") ? "original" : "jpeg", "ours"]),
+  original: () => value && choose([shows("original") ? value.pair[0] : "original", "ours"]),
+  spent: () => {
+    const on = element.classList.toggle("spending");
+    if (on && value && !shows("ours")) choose([stands[0], "ours"]);
+    legend();
+  },
+  paint: () => painting()?.click(),
+};
+const painting = () => [...document.querySelectorAll("[role=tab]")]
+  .find((tab) => tab.textContent.trim() === "Paint importance");
+const legend = () => {
+  const on = element.classList.contains("spending"), spent = value && value.spent;
+  find("[data-do=spent]").setAttribute("aria-pressed", on);
+  find("[data-do=spent]").hidden = value?.phase === "exact" && !spent;
+  find(".view-legend").hidden = !on || !spent;
+  if (!spent) return;
+  element.style.setProperty("--spent", `url("${spent.url}")`);
+  find(".view-legend .low").textContent = Math.round(spent.low);
+  find(".view-legend .high").textContent = `${Math.round(spent.high)} bits a block`;
 };
 const shows = (name) => stands.includes(name);
 const stand = (sides) => {
   stands = sides;
   all(".pick").forEach((box, i) => { box.value = sides[i]; });   // `viewer.CHOSEN` reads them
-  find("[data-do=jpeg]").setAttribute("aria-pressed", shows("jpeg"));
+  find("[data-do=original]").setAttribute("aria-pressed", shows("original"));
 };
 const choose = (sides) => {
   chosen = true;
@@ -210,10 +229,21 @@ const show = (image, url, alt) => {          // swapped when it is there, so tha
   };
   next.src = url;
 };
+const forget = (image) => {                  // nothing of a former picture stays in sight
+  wanted.delete(image);
+  image.alt = "";
+  image.removeAttribute("src");
+  delete image.dataset.ready; delete image.dataset.next;
+};
 const update = () => {
   const fresh = props.value;
   if (!fresh || typeof fresh !== "object") return;
-  if (value && value.key !== fresh.key) fit();
+  if (value && value.key !== fresh.key) {
+    fit();
+    all(".view-frame img").forEach(forget);
+    all(".view-tag, .level-scale span").forEach((told) => { told.textContent = ""; });
+    element.style.removeProperty("--spent");
+  }
   value = { ...fresh };
   root.dataset.phase = value.phase;
   element.style.setProperty("--ratio", value.size[0] / value.size[1]);
@@ -222,30 +252,36 @@ const update = () => {
       box.replaceChildren(...value.options.map(([k, label]) => new Option(label, k)));
   });
   const sides = value.sides.map((side) => side.key);
-  if (!chosen) stand(sides);
+  if (!sides.length) {
+    if (!stands.length) stand(value.pair);
+    all(".layer").forEach((layer) => layer.classList.remove("waiting"));
+  } else if (!chosen) stand(sides);
   else if (sides.some((key, i) => key !== stands[i])) choose(stands);
   value.sides.forEach((side, i) => {
     const layer = find(`.layer[data-side="${i}"]`);
     show(layer.querySelector("img"), side.url, side.alt);
     layer.classList.toggle("waiting", !side.url);
+    layer.dataset.key = side.key;
     layer.dataset.problem = side.problem || "";
     find(i ? ".view-tag.right" : ".view-tag.left").textContent = side.tag;
   });
   show(find(".grey"), value.original, "");
   if (value.heat) show(find(".heat"), value.heat, "Importance drawn over the picture");
   if (value.blocks) {
-    show(find(".grid"), value.blocks.url, "Level of every block of 8 by 8 pixels");
-    find(".blocks").style.cssText =
-      `--w:${100 * value.blocks.width}%;--h:${100 * value.blocks.height}%`;
-    find(".level-scale b").style.left = value.blocks.mean / 24 * 100 + "%";
+    const { url, width, height, low, high, place } = value.blocks;
+    show(find(".grid"), url, "Level of every block of 8 by 8 pixels");
+    element.style.setProperty("--w", 100 * width + "%");
+    element.style.setProperty("--h", 100 * height + "%");
+    find(".level-scale b").style.left = 100 * place + "%";
+    find(".level-scale .low").textContent = low; find(".level-scale .high").textContent = high;
   }
   for (const name of ["heat", "levels"])
     find(`[data-of=${name}]`).textContent = value.captions[name];
   const note = find(".view-note");
   if (note.textContent !== value.note) note.textContent = value.note;
   find(".view-progress i").style.width = 100 * (value.share || 0) + "%";
-  find("[data-do=jpeg]").hidden = !value.options.some(([name]) => name === "jpeg");
-  draw(); greet();
+  find("[data-do=paint]").hidden = !painting();
+  legend(); draw(); greet();
 };
 watch("value", update);
 new ResizeObserver(draw).observe(frame);

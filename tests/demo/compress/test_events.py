@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 import semcomp
@@ -29,6 +30,7 @@ from semcomp.demo.sessions.visits import VISITS, Visit
 from semcomp.demo.shared import words, work
 from semcomp.errors import SemanticError
 from semcomp.metrics import ssim_map
+from semcomp.pipeline import info
 
 
 def small(name: str = "cat", side: int = 96) -> np.ndarray:
@@ -66,8 +68,9 @@ def test_a_rival_is_the_largest_file_within_the_budget(name: str) -> None:
 
 
 def test_a_rival_that_cannot_take_part_says_why() -> None:
-    with pytest.raises(SizeError, match="Raise the level"):
-        match(CODECS["jpeg"], small(), 10, "JPEG")
+    smallest = match(CODECS["jpeg"], small(), 10, "JPEG")
+    assert smallest.quality == min(CODECS["jpeg"].qualities)
+    assert smallest.data == CODECS["jpeg"].encode(Image.fromarray(small()), smallest.quality)
 
     class Broken:
         qualities = (1, 2)
@@ -95,9 +98,12 @@ def test_a_size_in_bytes_is_kept_to(session: Session, allocation: str) -> None:
 
 def test_sizes_are_read_as_people_write_them() -> None:
     for text, size in (("12000", 12000), ("12 000", 12000), ("12,000 bytes", 12000),
-                       ("12 kB", 12000), ("0.5MB", 500_000), (" 7b ", 7)):  # fmt: skip
+                       ("12 kB", 12000), ("0.5MB", 500_000), (" 7b ", 7), ("2,5 kB", 2500),
+                       ("12\u202f000", 12000), ("12.000", 12000), ("1.200 kB", 1200),
+                       ("12'000", 12000), ("1.234.567", 1_234_567), ("0,5 Mo", 500_000),
+                       ("12 KiB", 12_288)):  # fmt: skip
         assert parse_size(text) == size
-    for wrong in ("", None, "many", "-3", "0", "1e9999", "12 pixels"):
+    for wrong in ("", None, "many", "-3", "0", "1e9999", "12 pixels", "1,2,3", "1.5 2", "0,1 b"):
         with pytest.raises(SizeError):
             parse_size(wrong)
 
@@ -109,10 +115,9 @@ def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
     assert george.facts is not None and george.facts["bytes"] <= len(run.data)
     assert sides.ready_side(session, "george", run) is george
     tiny = session.finished(Choice(1, "uniform"))
-    lost = sides.find_side(session, "jpeg", tiny, CODECS)
-    assert lost.picture is None and "Raise the level" in lost.problem
-    shown = viewer.picture_side(session, lost, "JPEG")
-    assert not shown["url"] and "smallest" in shown["problem"]
+    larger = sides.find_side(session, "jpeg", tiny, CODECS)
+    assert larger.facts is not None and larger.facts["bytes"] > len(tiny.data)
+    assert larger.setting.endswith("its smallest file") and larger.picture is not None
 
 
 def test_the_important_region_has_a_score_of_its_own(session: Session) -> None:
@@ -137,7 +142,20 @@ def test_a_comparison_marks_the_better_score() -> None:
     assert rows["PSNR, dB"].index("class=best") < rows["PSNR, dB"].index("30.00")
     assert "class=best" not in rows["Important region"] + rows["MS-SSIM"]
     assert "n/a" in rows["MS-SSIM"] and "<Right>" not in html and "<note>" not in html
-    assert "99.9%" in html
+    assert "Left takes 99.9% of the bytes" in html and "At the same bytes" in html
+    small = {**base, "bytes": 912}
+    for columns in ([("JPEG", "q 1", small), ("Ours", "", base)],
+                    [("Ours", "", base), ("JPEG", "q 1", small)]):  # fmt: skip
+        assert "JPEG, 9% smaller" in words.versus_html(columns, [])
+
+
+def test_sizes_are_compared_in_words() -> None:
+    assert [words.against(size, 1000) for size in (1004, 996, 912, 1410, 2310, 12_000)] == [
+        *("", "", "9% smaller", "41% larger", "2.3 times as large", "12 times as large"),
+    ]
+    assert words.smaller(0.87) == "115 times smaller than its pixels"
+    assert words.smaller(90) == "1.11 times smaller than its pixels"
+    assert words.smaller(250) == "2.5 times as large as its pixels"
 
 
 def test_the_command_makes_the_same_file(session: Session, portrait: Session) -> None:
@@ -177,12 +195,23 @@ def test_the_viewer_s_value_is_whole(session: Session) -> None:
     value = viewer.value_of(
         session, [original, ours], [("original", "Original"), ("ours", "Ours")], "exact",
         semantic_map=session.encoder.semantic_map(), levels=run.plan.levels,
+        spent=session.spent(run.plan.levels),
     )  # fmt: skip
+    codes = info(run.data)["sizes"]["codes"]
+    assert session.spent(run.plan.levels).sum() / 8 == pytest.approx(codes, rel=0.15)
     stored = Path(ours["url"].removeprefix("gradio_api/file="))
     assert (np.asarray(Image.open(stored)) == run.picture).all()
     assert base64.b64decode(value["grid"]["levels"]) == run.plan.levels.tobytes()
+    levels = run.plan.levels
+    assert (value["blocks"]["low"], value["blocks"]["high"]) == (levels.min(), levels.max())
+    spent = value["spent"]
+    assert 0 <= spent["low"] < spent["high"] and 0 < spent["place"] < 1
     drawn = Image.open(io.BytesIO(base64.b64decode(value["blocks"]["url"].split(",")[1])))
     assert drawn.size == run.plan.levels.shape[::-1] and value["size"] == [96, 96]
+    lightness = np.asarray(drawn.convert("L"))
+    assert (
+        lightness[levels == levels.max()].min() > 200 > 60 > lightness[levels == levels.min()].max()
+    )
     outlined = Image.open(io.BytesIO(base64.b64decode(value["heat"].split(",")[1])))
     assert (np.asarray(outlined) == 255).all(2).any()
 
@@ -212,27 +241,31 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    settings = (upload, 3, "proportional", None, 1, "", None, 1024, "small", sides.FIRST)
+    settings = (upload, 3, "proportional", None, 1, "", None, 0, "small", acts.display.first)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
+    acts.begin(upload, visitor)
     values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
+    values = [out for out in values if isinstance(out[0], dict) and "phase" in out[0]]
     phases = [out[0]["phase"] for out in values]
     assert phases[0] == "running" and phases[-1] == "exact"
     assert any("so far" in out[0]["sides"][1]["tag"] for out in values)
-    *_, seen, asked, link, command = values[-1]
+    *_, seen, asked, link, command, _ = values[-1]
     assert asked is None
-    assert Path(values[-1][2]).name == "mine.semc" and "picture=" not in link
+    names = [Path(each).name for each in values[-1][2:4]]
+    assert names == ["mine.semc", "mine.png"] and "picture=" not in link
     assert "mine.png" in command
 
-    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 1024, "small", sides.FIRST)
-    value, html = acts.quick(*moved, visitor)
+    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 0, "small", acts.display.first)
+    value, html, *files = acts.quick(*moved, visitor)
     assert value["phase"] == "preview" and "…" in html
+    assert files == [None, None, None]  # those of the former level
     later = acts.run(*moved, None, "", visitor, gr.Progress())
     next(later)
     same = (*settings[:3], PEOPLE, 1, "", seen, *settings[7:])
     assert acts.quick(*same, visitor)[0]["phase"] == "exact"
-    assert all(out[0]["phase"] != "exact" for out in later)
+    assert all(out[0].get("phase") != "exact" for out in later)
     assert acts.expect(visitor)["curves"]["proportional"][0][0] == 1
-    assert acts.aim(upload, "100 kB", 5, "uniform", None, 1, "", seen, 1024, "small", visitor) == 24
+    assert acts.aim(upload, "100 kB", 5, "uniform", None, 1, "", seen, 0, "small", visitor) == 24
     acts.leave(visitor)
     assert VISITS.current(visitor.session_hash) is None
 
@@ -241,13 +274,13 @@ def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) 
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({})
-    ours = (upload, 2, "proportional", None, 1, "", None, 1024, "small", sides.FIRST)
-    *_, (*_, classes, _, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
-    settings = (*ours[:6], classes, 1024, "paper", sides.FIRST)
+    ours = (upload, 2, "proportional", None, 1, "", None, 0, "small", acts.display.first)
+    *_, (*_, classes, _, _, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
+    settings = (*ours[:6], classes, 0, "paper", acts.display.first)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
     values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
-    assert words.LOOP in [out[0]["note"] for out in values]
-    _, _, file, *_, link, command = values[-1]
+    assert words.LOOP in [out[0]["note"] for out in values if "note" in out[0]]
+    _, _, file, *_, link, command, _ = values[-1]
     visit = VISITS.current(visitor.session_hash)
     assert visit is not None
     run = visit.session.finished(visit.choice)
@@ -259,12 +292,38 @@ def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) 
     assert "text" in acts.expect(visitor)
 
 
+def test_another_picture_ends_what_is_under_way(tmp_path: Path, visitor: Any) -> None:
+    uploads = []
+    for name, side in (("one.png", 96), ("two.png", 80)):
+        Image.fromarray(small(side=side)).save(tmp_path / name)
+        uploads.append({"path": str(tmp_path / name), "orig_name": name})
+    acts = CompressEvents({"jpeg": CODECS["jpeg"]})
+    settings = (3, "proportional", None, 1, "", None, 0, "small", ("jpeg", "ours"))
+    *_, last = acts.run(uploads[0], *settings, None, "", visitor, gr.Progress())
+    running = acts.run(uploads[0], 4, *settings[1:], None, "", visitor, gr.Progress())
+    filling = acts.fill(("jpeg", "ours"), visitor)
+    next(running), next(filling)
+    value, facts, file, png, classes, *_ = acts.begin(uploads[1], visitor)
+    assert value["sides"] == [] and value["key"] == "" and (facts, file, png) == ("", None, None)
+    assert classes["choices"] == []
+    assert all(out[0] == gr.skip() or out[0]["phase"] != "exact" for out in running)
+    assert all(out[0] == gr.skip() for out in filling)
+    assert acts.expect(visitor) == gr.skip()
+    *_, last = acts.run(uploads[1], *settings, None, "", visitor, gr.Progress())
+    assert Path(last[2]).name == "two.semc"
+
+    (tmp_path / "two.png").write_bytes(b"no picture")
+    picture, value, facts, *_ = acts.clear(uploads[1], visitor)
+    assert picture is None and value["note"] == words.NO_PICTURE and facts == ""
+    assert VISITS.current(visitor.session_hash) is None
+
+
 def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     """Answers to earlier choices come late on a busy host; they must not take the place of it."""
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents({"jpeg": CODECS["jpeg"]})
-    settings = (upload, 2, "uniform", None, 1, "", None, 1024, "small", sides.FIRST)
+    settings = (upload, 2, "uniform", None, 1, "", None, 0, "small", acts.display.first)
 
     def choose(left: str, right: str) -> Any:
         return acts.choose(f"{left} {right}", "", visitor)
@@ -292,7 +351,7 @@ def test_a_link_s_settings_are_checked() -> None:
              "left": "george", "right": "ours", "model": "paper"}  # fmt: skip
     request: Any = SimpleNamespace(query_params=asked)
     picture, model, level, allocation, strength, link, pair, here, *_ = acts.open(
-        "http://here", request
+        "http://here", "", request
     )
     assert (picture == work.samples()["coffee"]).all()
     assert (model, level, allocation, strength, pair, here) == (
@@ -302,21 +361,23 @@ def test_a_link_s_settings_are_checked() -> None:
     wrong = {"picture": "../etc", "level": "nan", "allocation": "x", "focus": "3",
              "left": "ours", "right": "ours", "model": "../etc"}  # fmt: skip
     request = SimpleNamespace(query_params=wrong)
-    assert acts.open("", request)[:5] == (gr.skip(),) * 5
-    assert acts.open("", request)[5:7] == (None, sides.FIRST)
+    assert acts.open("", "", request)[:5] == (gr.skip(),) * 5
+    assert acts.open("", "", request)[5:7] == (None, ("original", "ours"))
 
 
 def test_a_link_s_subjects_are_those_of_the_picture(portrait: Session) -> None:
-    link = opening.read_link({"without": "no such thing\nface"}, sides.LABELS)
+    link = opening.read_link({"without": "no such thing\nface"}, sides.LABELS, sides.FIRST)
     linked = opening.as_linked(portrait, FIRST, link)
     assert linked == FIRST._replace(without=("face",))
     visit = Visit(portrait, linked._replace(strength=0.5))
     query = dict(parse_qsl(urlsplit(opening.write_link("http://here/", visit, sides.FIRST)).query))
-    again = opening.read_link(query, sides.LABELS)
+    again = opening.read_link(query, sides.LABELS, sides.FIRST)
     assert opening.as_linked(portrait, again.choice, again) == visit.choice
-    other = opening.read_link({"class": portrait.encoder.semantic_map().top[1].name}, sides.LABELS)
+    other = opening.read_link(
+        {"class": portrait.encoder.semantic_map().top[1].name}, sides.LABELS, sides.FIRST
+    )
     assert opening.as_linked(portrait, FIRST, other).focus == other.focus
-    unknown = opening.read_link({"class": "no such class"}, sides.LABELS)
+    unknown = opening.read_link({"class": "no such class"}, sides.LABELS, sides.FIRST)
     assert opening.as_linked(portrait, FIRST, unknown) == FIRST
 
 
@@ -345,3 +406,17 @@ def test_a_missing_detector_is_said_and_the_classifier_steers(
     assert alone.data(FIRST) == session.data(Choice(FIRST.level, FIRST.allocation))
     value = Display(sides.LABELS).on_the_way(Visit(alone), sides.FIRST, None, FIRST)
     assert "classifier's map: the detector x.onnx is missing: copy it" in value["hint"]
+
+
+def test_loading_the_page_again_keeps_an_upload(tmp_path: Path, visitor: Any) -> None:
+    acts = CompressEvents({})
+    kept = Path(get_upload_folder()) / "ab" / "mine.png"
+    kept.parent.mkdir(parents=True)
+    Image.fromarray(small()).save(kept)
+    visitor.query_params = {"level": "4", "area": "3000000"}
+    picture, _, level, *_, viewer, facts, area = acts.open("http://here", str(kept), visitor)
+    assert (picture, level, area) == (str(kept), 4, 3_000_000)
+    assert viewer["note"] == words.READING_PICTURE and VISITS.awaits(visitor.session_hash)
+    for gone in (kept.with_name("other.png"), tmp_path / "outside.png"):
+        picture, *_, viewer, facts, _ = acts.open("http://here", str(gone), visitor)
+        assert picture is None and viewer["note"] == words.GONE and facts == gr.skip()

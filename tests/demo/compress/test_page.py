@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import semcomp
 from semcomp.demo.compress import result_card
 from semcomp.demo.shared import work
 from tests.support.browsing import DESKTOP, PHONE, WIDTHS, answering_late, visiting
-from tests.support.compress_page import changed, choose, numbers, opened, pixels, served
+from tests.support.compress_page import EXACT, changed, choose, numbers, opened, pixels, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -78,6 +79,22 @@ def test_the_page_opens_with_a_result_that_can_be_looked_at(page: Page) -> None:
     assert len({tuple(each) for each in moved}) == 1 and moved[0][0] == "1.500"
     page.keyboard.press("0")
     assert page.locator("[data-do=fit]").is_disabled()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_opens_on_equal_bytes_with_the_maps_in_sight(
+    browser: Browser, url: str, width: int
+) -> None:
+    with visiting(browser, url, width) as page:
+        page.wait_for_selector(".facts.versus")
+        assert page.locator(".pick").evaluate_all("all => all.map(box => box.value)") == [
+            "jpeg",
+            "ours",
+        ]
+        for mini in page.locator(".view-frame.mini").all():
+            box: Any = mini.bounding_box()
+            assert box["y"] + box["height"] / 2 < 900
 
 
 @pytest.mark.browser
@@ -215,15 +232,17 @@ def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(
         sizes = page.locator(".facts.versus tbody tr").first.locator("td").all_inner_texts()
         theirs, ours = (int(size.replace(",", "")) for size in sizes)
         assert theirs <= ours and theirs > ours / 2
-        against = page.get_by_role("button", name="JPEG at the same bytes")
-        assert against.get_attribute("aria-pressed") == "true"
+        original = page.get_by_role("button", name="Original", exact=True)
+        assert original.get_attribute("aria-pressed") == "false"
         choose(page, 0, "webp")
         choose(page, 0, "george")
-        against.click()
-        page.wait_for_function("() => document.querySelector('.pick')?.value === 'jpeg'")
-        page.wait_for_selector("[data-do=jpeg][aria-pressed=true]")
-        against.click()
+        original.click()
         page.wait_for_function("() => !document.querySelector('.facts.versus')")
+        original.click()
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'jpeg'")
+        page.wait_for_selector("[data-do=original][aria-pressed=false]")
+        original.click()
+        page.wait_for_function("() => document.querySelector('.pick')?.value === 'original'")
         page.locator("[data-do=swap]").click()
         page.wait_for_function("() => document.querySelector('.pick')?.value === 'ours'")
         page.get_by_role("button", name="Link and command").click()
@@ -253,7 +272,8 @@ def test_quick_choices_count_from_what_was_chosen_last(page: Page) -> None:
                 box.value = key;
                 box.dispatchEvent(new Event('change'));
             }
-            document.querySelector('[data-do=jpeg]').click();
+            document.querySelector('[data-do=original]').click();
+            document.querySelector('[data-do=original]').click();
             document.querySelector('[data-do=swap]').click(); }"""
     )
     page.wait_for_function(
@@ -263,7 +283,43 @@ def test_quick_choices_count_from_what_was_chosen_last(page: Page) -> None:
         "ours",
         "jpeg",
     ]
-    assert page.locator("[data-do=jpeg]").get_attribute("aria-pressed") == "true"
+    assert page.locator("[data-do=original]").get_attribute("aria-pressed") == "false"
+
+
+@pytest.mark.browser
+def test_where_the_bytes_went_is_laid_over_our_picture(page: Page) -> None:
+    page.get_by_role("button", name="Where the bytes went").click()
+    drawn = page.locator(".layer[data-key=ours] .spent")
+    assert drawn.evaluate("box => getComputedStyle(box).display") == "block"
+    assert "data:image/png" in drawn.evaluate("box => getComputedStyle(box).backgroundImage")
+    other = page.locator(".layer[data-key=original] .spent")
+    assert other.evaluate("box => getComputedStyle(box).display") == "none"
+    assert "bits a block" in page.locator(".view-legend").inner_text()
+    page.get_by_role("button", name="Where the bytes went").click()
+    assert not page.locator(".view-legend").is_visible()
+
+
+@pytest.mark.browser
+def test_loading_the_page_again_keeps_picture_and_settings(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "upside down.png"
+    Image.fromarray(work.samples()["coffee"][::-1].copy()).save(path)
+    with opened(browser, url) as page:
+        first = numbers(page)
+        page.get_by_role("button", name="Remove Image").click()
+        page.locator("#picture input[type=file]").set_input_files(path)
+        changed(page, first)
+        page.get_by_label("number input for Average level").fill("5")
+        page.wait_for_url("**level=5*")
+        page.reload()
+        page.wait_for_selector(EXACT)
+        level = page.get_by_label("number input for Average level")
+        assert float(level.input_value()) == 5
+        assert (pixels(page, 1) != 0).any()
+        with page.expect_download() as waiting:
+            page.locator("#png").click()
+        assert waiting.value.suggested_filename == "upside down.png"
 
 
 @pytest.mark.browser

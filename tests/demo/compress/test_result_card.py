@@ -97,4 +97,5 @@ def test_the_page_asks_for_a_finished_result(
         result_card.make(request)
     session.finished(CHOICE)
     monkeypatch.setattr(result_card, "current", lambda request: (session, CHOICE))
-    assert result_card.make(request).width == result_card.WIDTH
+    made = Path(result_card.make(request))
+    assert made.name == "a cat-s eye-card.png" and Image.open(made).width == result_card.WIDTH

@@ -61,7 +61,8 @@ def test_uploads_and_pasted_pictures_bring_their_classes(page: Page, tmp_path: P
     toast.wait_for()
     assert "picture" in toast.inner_text() and "PNG" in toast.inner_text()
     page.locator("#picture input[type=file]").wait_for(state="attached")
-    assert page.locator(EXACT).count() == 1  # the last result is still there
+    assert page.locator(EXACT).count() == 0  # nothing of the former picture stays
+    assert_nothing_is_shown(page)
 
 
 @pytest.mark.browser
@@ -79,6 +80,28 @@ def test_a_picture_from_the_camera(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('#picture video')?.videoWidth > 0")
     page.get_by_role("button", name="capture photo").click()
     assert "160 × 120 pixels" in changed(page, first)
+
+
+@pytest.mark.browser
+def test_a_removed_picture_takes_its_result_along(page: Page) -> None:
+    page.get_by_role("button", name="Remove Image").click()
+    page.wait_for_selector(".viewer[data-phase=empty]")
+    assert_nothing_is_shown(page)
+    first = numbers(page)
+    page.locator("#samples button").nth(1).click()
+    changed(page, first)
+    assert page.locator("#focus label").count() >= 5
+
+
+def assert_nothing_is_shown(page: Page) -> None:
+    """No picture, number, class or file of a former picture is on the page."""
+    assert page.locator(".view-frame img[src]").count() == 0
+    assert not page.locator("#facts").inner_text().strip()
+    assert page.locator("#focus label").count() == 0
+    assert page.locator("#files a[href]").count() == 0
+    assert "after the first result" in page.locator("#expected").inner_text()
+    for tag in page.locator(".view-tag, [data-of=heat], [data-of=levels]").all_inner_texts():
+        assert not tag
 
 
 @pytest.mark.browser

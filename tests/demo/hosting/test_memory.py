@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +58,33 @@ def test_a_container_has_what_it_is_allowed(
     assert memory.available() == 3_000_000
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.available() != 3_000_000
+
+
+@pytest.mark.skipif(memory._glibc() is None, reason="no glibc here")
+def test_memory_of_many_threads_is_given_back() -> None:
+    """What jobs in ever new threads have freed does not stay with the process."""
+    script = """
+import threading
+from semcomp.demo.hosting import memory
+memory.bound()
+parts = []
+def work():
+    parts.append([bytearray(60_000) for _ in range(300)])  # below the size that is mapped alone
+def job():
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    held = [each.pop() for each in parts[:3]]  # a little stays, in between
+    parts.clear()
+    memory.release()
+    return held
+kept = [job()]
+first = memory.used()
+kept += [job() for _ in range(8)]
+print(first, memory.used())
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    first, last = map(float, made.stdout.split())
+    assert last < first + 30  # one job has 144 MB in use

@@ -125,7 +125,9 @@ def test_click_a_block_and_move_with_the_keys(page: Page) -> None:
     page.keyboard.press("Shift+ArrowUp")
     assert which.inner_text() == "Block in row 1, column 13"
     page.locator("#inside [data-layer=levels]").click()
-    assert page.locator("#inside .high").inner_text() == "level 24"
+    levels = read_levels(bitstream.parse(data).header)
+    assert page.locator("#inside .low").inner_text() == f"level {levels.min()}"
+    assert page.locator("#inside .high").inner_text() == f"level {levels.max()}"
     page.keyboard.press("ArrowRight")
     assert page.locator("#inside [data-layer=bits]").get_attribute("aria-checked") == "true"
 
@@ -173,6 +175,35 @@ def test_the_result_of_the_first_tab_is_shown_once(monkeypatch: pytest.MonkeyPat
     assert list(tab_inside.show(5, request)) == [(gr.skip(), gr.skip(), gr.skip())]
     tab_inside.leave(request)
     assert CACHE.of(tab_inside.owner(request)) is None
+
+
+def test_a_picture_on_its_way_shows_nothing_of_the_former(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = visits.Visits()
+    for module in (opening, tab_inside):
+        monkeypatch.setattr(module, "VISITS", kept)
+    request: Any = SimpleNamespace(session_hash="somebody")
+    former = kept.visit("somebody", kept.get("somebody", sample(), "eye"))
+    kept.await_picture("somebody")
+    assert former.wanted == 1 and kept.current("somebody") is None and kept.nbytes == 0
+    assert list(tab_inside.show(4, request)) == [({"text": opening.WAITING}, "", gr.skip())]
+    with pytest.raises(gr.Error, match="no result yet"):
+        opening.current(request)
+    kept.visit("somebody", kept.get("somebody", sample(), "eye"))
+    assert opening.current(request)[0].name == "eye"
+
+
+def test_a_damaged_file_is_shown_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    data = compress(sample(), 2, device="cpu").data
+    path = tmp_path / "eye.semc"
+    path.write_bytes(data[:-3] + bytes([data[-3] ^ 255]) + data[-2:])
+    request: Any = SimpleNamespace(session_hash="somebody")
+    *_, (value, facts) = tab_open.open_file({"path": str(path)}, request)
+    whole = value["iterations"]
+    assert 0 < whole < value["promised"] and value["ready"] == whole
+    assert f"Iteration {whole + 1} is damaged. {whole} of {value['promised']}" in facts
+    assert "--" not in facts
+    with pytest.raises(BitstreamError, match="damaged header"):
+        tab_open.whole_part(data[:8] + b"\7" + data[9:])
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -69,6 +69,25 @@ def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator
         yield opened
 
 
+@pytest.fixture
+def unfolded(page: Page) -> Page:
+    """The lesson with the choice of another picture, level or class open."""
+    page.get_by_role("button", name="Another picture").click()
+    page.locator("#lesson-level input[type=range]").wait_for()
+    return page
+
+
+@pytest.mark.browser
+def test_a_step_s_view_is_in_sight_and_next_leads_to_its_top(page: Page) -> None:
+    page.evaluate("scrollTo(0, 0)")
+    view: Any = page.locator("#lesson-1 .frame:not([data-away]) .view").bounding_box()
+    assert view["y"] + 100 < 900
+    page.locator("#lesson .onward .on").click()
+    page.wait_for_function("document.activeElement?.textContent.startsWith('2. ')")
+    top: Any = page.locator("#lesson-2 h2").bounding_box()
+    assert 0 <= top["y"] < 450
+
+
 @pytest.mark.browser
 def test_all_eight_steps(page: Page) -> None:
     width = page.evaluate("innerWidth")
@@ -126,7 +145,8 @@ def test_play_turns_the_pages_and_the_gallery_has_maps(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_a_sample_to_teach_with(page: Page) -> None:
+def test_a_sample_to_teach_with(unfolded: Page) -> None:
+    page = unfolded
     source = "document.querySelector('#lesson-picture img').src"
     before = page.evaluate(source)
     page.locator("#lesson-samples button").first.click()
@@ -169,7 +189,8 @@ def test_paper_has_key_frames_and_answers_at_the_end(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_another_picture_class_and_level(page: Page, tmp_path: Path) -> None:
+def test_another_picture_class_and_level(unfolded: Page, tmp_path: Path) -> None:
+    page = unfolded
     first = page.locator("#lesson-1 .say").first.inner_text()
     path = tmp_path / "wide.png"
     Image.fromarray(small("cat")[:64]).save(path)

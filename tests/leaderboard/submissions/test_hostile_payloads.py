@@ -274,7 +274,7 @@ PAYLOADS = [
         "a .semc with luggage",
         "kodim01, file at quality 1: found 9 bytes follow the last iteration: get the file "
         "again, or "
-        "decode with --iterations 2; expected a whole .semc file",
+        "decode its first 2 iterations; expected a whole .semc file",
         lambda: {_SEMC: semc("heavy") + b"the rest!"},
     ),
     _own(
