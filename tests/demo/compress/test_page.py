@@ -72,8 +72,9 @@ def test_the_page_opens_with_a_result_that_can_be_looked_at(page: Page) -> None:
     moved = images.evaluate_all(
         """all => all.map(image => {
             const box = image.closest('.blocks') || image;
-            const m = new DOMMatrix(getComputedStyle(box).transform);
-            return [m.a, m.e / box.offsetWidth, m.f / box.offsetHeight].map((x) => x.toFixed(3));
+            const style = getComputedStyle(box), m = new DOMMatrix(style.transform);
+            return [m.a, m.e / parseFloat(style.width), m.f / parseFloat(style.height)]
+                .map((x) => x.toFixed(3));
         })"""
     )
     assert len({tuple(each) for each in moved}) == 1 and moved[0][0] == "1.500"
