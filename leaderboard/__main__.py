@@ -18,7 +18,7 @@ from leaderboard.cli.review import review
 from leaderboard.cli.run import check, run, study
 from leaderboard.cli.speed import speed
 from leaderboard.cli.submit import submission, submit
-from semcomp.cli.options import use_one_blas_thread
+from semcomp.cli.options import print_anything, use_one_blas_thread
 from semcomp.errors import SemcompError
 
 app = typer.Typer(
@@ -53,6 +53,7 @@ def _commands() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (None: this process's own); returns its exit code."""
     use_one_blas_thread()
+    print_anything()
     command = typer.main.get_command(app)
     try:
         with warnings.catch_warnings():

@@ -14,7 +14,7 @@ import typer
 from semcomp.cli.compress import compress, explain
 from semcomp.cli.decompress import decompress, info
 from semcomp.cli.load import load
-from semcomp.cli.options import use_one_blas_thread
+from semcomp.cli.options import print_anything, use_one_blas_thread
 from semcomp.cli.train import train_app
 
 from .errors import SemcompError
@@ -38,6 +38,7 @@ app.add_typer(train_app, name="train")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (None: this process's own); returns its exit code."""
     use_one_blas_thread()
+    print_anything()
     command = typer.main.get_command(app)
     try:
         command.main(None if argv is None else list(argv), prog_name="python -m semcomp")

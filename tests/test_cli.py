@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,46 @@ def test_as_a_program(semc: bytes, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: truncated header")
+
+
+def test_through_pipes(photo: Path, tmp_path: Path) -> None:
+    def piped(data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "semcomp", *words]
+        return subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=True)
+
+    options = ("--level", "1", "--allocation", "uniform")
+    made = piped(photo.read_bytes(), "compress", "-", "-", *options)
+    assert made.stdout == semcomp.compress(photo, 1, "uniform").data
+    assert made.stderr.startswith(f"-: {len(made.stdout)} bytes".encode())
+    again = piped(photo.read_bytes(), "compress", "/dev/stdin", "/dev/stdout", "--json", *options)
+    assert again.stdout == made.stdout
+    assert json.loads(again.stderr)["bytes"] == len(made.stdout)
+    with Image.open(BytesIO(piped(made.stdout, "decompress", "-", "-").stdout)) as back:
+        assert (back.format, back.size) == ("PNG", (100, 84))
+    assert b"100x84 pixels" in piped(made.stdout, "info", "-").stdout
+
+
+def test_no_file_is_written_onto_a_terminal(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "pipe the output on" in failure(capsys, "compress", photo, "-")
+
+
+@pytest.mark.parametrize("package", ["semcomp", "leaderboard"])
+def test_names_that_a_terminal_cannot_write(package: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    words = {"semcomp": ["info"], "leaderboard": ["table", "--out", str(tmp_path), "--results"]}
+    done = subprocess.run(
+        [sys.executable, "-m", package, *words[package], str(tmp_path / "चित्र.semc")],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert "चित्र.semc".encode("ascii", "backslashreplace") in done.stderr
 
 
 @pytest.mark.parametrize(("given", "found"), [(None, "1"), ("3", "3")])

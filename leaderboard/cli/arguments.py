@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,13 @@ if TYPE_CHECKING:
     from leaderboard.store.database import Store
 
 DatasetName = Annotated[str, typer.Option(help="kodak, or a folder of pictures")]
-Images = Annotated[str | None, typer.Option(help="only these pictures, separated by commas")]
+Images = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="only these pictures, separated by commas, or the option several times; a name that "
+        "has a comma itself is written with \\, there"
+    ),
+]
 
 
 @contextmanager
@@ -28,8 +35,14 @@ def opened_board() -> Iterator[Store]:
 
 
 def split_names(text: str) -> list[str]:
-    """Names separated by commas; empty ones are left out."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Names separated by commas; empty ones are left out. A name's own comma is written `\\,`."""
+    names = (name.replace("\\,", ",").strip() for name in re.split(r"(?<!\\),", text))
+    return [name for name in names if name]
+
+
+def split_images(images: list[str] | None) -> list[str] | None:
+    """The names of all `--images`; None where there is none."""
+    return [name for text in images for name in split_names(text)] if images else None
 
 
 def split_numbers(option: str, text: str) -> list[float]:

@@ -14,7 +14,7 @@ import typer
 
 from semcomp.files import ASSETS
 
-from .arguments import DatasetName, Images, split_names, split_numbers
+from .arguments import DatasetName, Images, split_images, split_names, split_numbers
 
 MOST_LINES = 20
 """Differences that `check` tells in full."""
@@ -52,7 +52,7 @@ def run(
 
     if out is None and dataset != KODAK:
         raise typer.BadParameter("name the folder for these pictures' results with --out")
-    everything = all(choice is None for choice in (out, codecs, images, qualities))
+    everything = all(not choice for choice in (out, codecs, images, qualities))
     names = list(CODECS) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in CODECS]
     if unknown or not names:
@@ -61,7 +61,7 @@ def run(
         )
     if ray is not None and jobs != 1:
         raise typer.BadParameter("give either --jobs or --ray")
-    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    pictures = load_dataset(dataset, split_images(images))
     out = committed.results_folder(pictures.name) if out is None else out
     results = evaluate(
         [CODECS[name] for name in dict.fromkeys(names)],
@@ -134,7 +134,7 @@ def check(
             f"cannot recompute {', '.join(unknown) or 'nothing'}: {stated_in} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
-    pictures = load_dataset(dataset, None if images is None else split_names(images))
+    pictures = load_dataset(dataset, split_images(images))
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         chosen = [stated[name] for name in names]
@@ -192,7 +192,7 @@ def study(
     from leaderboard.studies import Context, find_study, write_study
 
     measure = find_study(name)
-    chosen = None if images is None else split_names(images)
+    chosen = split_images(images)
     loaded = load_dataset(dataset, chosen, say)
     committed = ASSETS / "results" / loaded.name
     if results is None and any(committed.glob("*.json")):

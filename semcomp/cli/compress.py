@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semcomp.files import write_file
-
-from .options import Device, Json, check_target, print_json
+from .options import Device, Json, check_target, input_of, print_json, say, write_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +32,9 @@ class Allocation(str, Enum):
     rd = "rd"
 
 
-Picture = Annotated[Path, typer.Argument(metavar="IN", help="picture, any common format")]
+Picture = Annotated[
+    Path, typer.Argument(metavar="IN", help="picture, any common format; - for standard input")
+]
 Level = Annotated[float, typer.Option(help="average iterations per block, 0.1 to 24: the budget")]
 Who = Annotated[
     Allocation,
@@ -90,7 +90,9 @@ Floor = Annotated[
 
 def compress(
     source: Picture,
-    target: Annotated[Path, typer.Argument(metavar="OUT.semc", help="file to write")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT.semc", help="file to write; - for standard output")
+    ],
     level: Level = 6.0,
     allocation: Who = Allocation.proportional,
     model: ModelName = "small",
@@ -110,7 +112,7 @@ def compress(
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
     started = time.perf_counter()
-    picture = load_image(source)
+    picture = load_image(input_of(source))
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
         _say_what_matters(semantic_map, allocation)
@@ -125,14 +127,15 @@ def compress(
         device=device,
     )
     seconds = time.perf_counter() - started
-    write_file(target, packed.data)
+    write_result(target, packed.data)
     record = _record(packed, allocation, focus, floor, seconds)
     if as_json:
-        print_json(record)
+        print_json(record, target)
     else:
-        print(
+        say(
             f"{target}: {len(packed.data)} bytes, {packed.bpp:.4f} bpp, "
-            f"{record['ratio']:.1f} times smaller than 24 bit per pixel, {seconds:.1f} s"
+            f"{record['ratio']:.1f} times smaller than 24 bit per pixel, {seconds:.1f} s",
+            target,
         )
 
 
@@ -156,7 +159,7 @@ def explain(
     from semcomp.image import load_image
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
-    picture = load_image(source)
+    picture = load_image(input_of(source))
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
         _say_what_matters(semantic_map, allocation)

@@ -15,9 +15,16 @@ from typing import Annotated
 
 import typer
 
-from semcomp.files import write_file
-
-from .options import Device, Json, check_target, print_json
+from .options import (
+    Device,
+    Json,
+    check_target,
+    input_of,
+    is_standard_output,
+    print_json,
+    say,
+    write_result,
+)
 
 PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM"}
 """Suffixes a decoded picture can be written with: formats that lose nothing."""
@@ -25,13 +32,19 @@ PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm
 LARGEST = 1 << 28
 """Bytes that are read at most; a picture of the most pixels that are decoded takes fewer."""
 
-SemcFile = Annotated[Path, typer.Argument(metavar="IN.semc", help="compressed picture")]
+SemcFile = Annotated[
+    Path, typer.Argument(metavar="IN.semc", help="compressed picture; - for standard input")
+]
 
 
 def decompress(
     source: SemcFile,
     target: Annotated[
-        Path, typer.Argument(metavar="OUT.png", help=f"picture to write: {' '.join(PICTURES)}")
+        Path,
+        typer.Argument(
+            metavar="OUT.png",
+            help=f"picture to write: {' '.join(PICTURES)}; - for PNG on standard output",
+        ),
     ],
     iterations: Annotated[
         int | None, typer.Option(min=0, help="stop early, for a rougher picture")
@@ -45,7 +58,8 @@ def decompress(
     from semcomp import pipeline
     from semcomp.coding import bitstream
 
-    if target.suffix.lower() not in PICTURES:
+    kind = "PNG" if is_standard_output(target) else PICTURES.get(target.suffix.lower())
+    if kind is None:
         raise typer.BadParameter(
             f"cannot write {target.name!r}: choose a name that ends in {', '.join(PICTURES)}"
         )
@@ -56,8 +70,8 @@ def decompress(
         picture = pipeline.decompress(data, iterations=iterations, device=device)
     seconds = time.perf_counter() - started
     stream = BytesIO()
-    picture.save(stream, PICTURES[target.suffix.lower()])
-    write_file(target, stream.getvalue())
+    picture.save(stream, kind)
+    write_result(target, stream.getvalue())
     parsed = bitstream.parse(data, iterations=iterations)
     decoded, promised = len(parsed.chunks), parsed.header.iterations
     if as_json:
@@ -69,12 +83,14 @@ def decompress(
                 "iterations_in_file": promised,
                 "complete": parsed.complete,
                 "seconds": round(seconds, 3),
-            }
+            },
+            target,
         )
     else:
-        print(
+        say(
             f"{target}: {picture.width}x{picture.height} pixels, "
-            f"{decoded} of {promised} iterations, {seconds:.1f} s"
+            f"{decoded} of {promised} iterations, {seconds:.1f} s",
+            target,
         )
 
 
@@ -102,7 +118,8 @@ def info(source: SemcFile, as_json: Json = False) -> None:
 
 def _read(source: Path) -> bytes:
     """A file's bytes; of a device that never ends no more than a `.semc` file can have."""
-    with source.open("rb") as stream:
+    given = input_of(source)
+    with given.open("rb") if isinstance(given, Path) else contextlib.nullcontext(given) as stream:
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise OSError(f"{source} has more than {LARGEST:,} bytes: choose a file made by semcomp")

@@ -1,15 +1,17 @@
-"""What the commands share: options, the check of an output, JSON, how many threads."""
+"""What the commands share: options, standard streams as files, JSON, how many threads."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from semcomp.files import check_writable
+from semcomp.files import check_writable, write_file
 
 Device = Annotated[
     str | None,
@@ -18,8 +20,50 @@ Device = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
 
 
+_STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def is_standard_output(target: Path) -> bool:
+    """Whether an output is the program's own, by `-` or by the system's names for it."""
+    return str(target) in _STANDARD_OUTPUT
+
+
+def input_of(source: Path) -> Path | BinaryIO:
+    """What to read an input from: standard input for `-`."""
+    return sys.stdin.buffer if str(source) == "-" else source
+
+
+def write_result(target: Path, data: bytes) -> None:
+    """`semcomp.files.write_file`, or into standard output. Raises OSError."""
+    if is_standard_output(target):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(target, data)
+
+
+def say(text: str, target: Path) -> None:
+    """Print a line about an output: on stderr where stdout carries the output itself."""
+    print(text, file=sys.stderr if is_standard_output(target) else sys.stdout)
+
+
+def print_anything() -> None:
+    """Have stdout and stderr write what their encoding lacks as `\\u` and a number.
+
+    A terminal or a pipe of a code page like cp1252 would end a command in a traceback otherwise,
+    after its work, at the first name in another script.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def check_target(target: Path, *sources: Path | None) -> None:
     """Raise OSError, before the work, where its result cannot be written or is an input."""
+    if is_standard_output(target):
+        if sys.stdout.isatty():
+            raise OSError("a terminal shows no picture files: name a file, or pipe the output on")
+        return
     for source in sources:
         if source is not None and target.exists() and source.exists() and target.samefile(source):
             raise OSError(f"{target} is the input itself: choose another name for the output")
@@ -30,9 +74,10 @@ def check_target(target: Path, *sources: Path | None) -> None:
     check_writable(target)
 
 
-def print_json(record: dict[str, Any]) -> None:
-    """Print an object on one line."""
-    print(json.dumps(record, allow_nan=False))
+def print_json(record: dict[str, Any], target: Path | None = None) -> None:
+    """Print an object on one line; about an output, where `say` does."""
+    text = json.dumps(record, allow_nan=False)
+    print(text) if target is None else say(text, target)
 
 
 def use_one_blas_thread() -> None:
