@@ -236,7 +236,8 @@ def _load(name: str, device: str, assets: Path) -> Model:
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights in {folder} do not fit this version: {error}") from error
-    codec = codec.eval().requires_grad_(False).to(device)
+    # in single precision, whatever type a program has made torch's default
+    codec = codec.float().eval().requires_grad_(False).to(device)
     if codec.one_pass and device == "cpu" and torch.cpu._is_avx512_bf16_supported():
         # Pictures in half the time, hardly a pixel more than one grey level off.
         codec.compute = torch.bfloat16

@@ -187,6 +187,39 @@ def test_another_process_with_two_threads_decodes_the_same(
         assert np.abs(pixels(image) - pixels(result.reconstruction)).max() <= 1
 
 
+ELSEWHERE = """
+import sys
+import numpy as np
+import torch
+if sys.argv[2] == "other defaults":
+    torch.set_default_dtype(torch.float64)
+    torch.autocast("cpu", torch.bfloat16).__enter__()
+from semcomp import pipeline
+data = pipeline.compress(np.load(sys.argv[1]), 4).data
+open("picture.semc", "wb").write(data)
+pipeline.decompress(data).save("back.png")
+"""
+
+
+@pytest.mark.parametrize("where", ["older processor", "other defaults"])
+def test_other_instruction_sets_and_defaults_of_torch_write_the_same_file(
+    where: str, picture: NDArray[np.uint8], packed: dict[str, Compressed], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "picture.npy", picture)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if where == "older processor":
+        environment |= {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+    subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, "picture.npy", where],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+    )
+    assert (tmp_path / "picture.semc").read_bytes() == packed["proportional"].data
+    with Image.open(tmp_path / "back.png") as back:
+        assert np.abs(pixels(back) - pixels(packed["proportional"].reconstruction)).max() <= 1
+
+
 def test_same_picture_gives_the_same_file(
     picture: NDArray[np.uint8], packed: dict[str, Compressed]
 ) -> None:

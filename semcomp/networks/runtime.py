@@ -9,6 +9,7 @@ decodes in one pass runs them on the whole tile, once for each picture that some
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -54,7 +55,7 @@ class TileRun:
         self.codec = codec
         self.device = device
         self.window = Window(0, 0, height // CELL, width // CELL)
-        template = torch.empty((1, 3, height, width), device=device)
+        template = torch.empty((1, 3, height, width), dtype=torch.float32, device=device)
         template = template.contiguous(memory_format=torch.channels_last)
         self.encoder, self.decoder, self.reconstruction = codec.start(template)
         self._unseen = False
@@ -143,22 +144,23 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
     codes = np.zeros((iterations, codec.planes, *levels.shape), np.int8)
     if iterations == 0:
         return codes
-    for core, outer in tiles(*image.shape[2:]):
-        rows, columns = core.scaled(CELL // BLOCK)
-        sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
-        y, x = outer.scaled(CELL)
-        inner = core.within(outer).scaled(CELL // BLOCK)
-        if codec.closed_loop:
-            run = TileRun(codec, (y.stop - y.start, x.stop - x.start), image.device)
-            tile = image[:, :, y, x].contiguous(memory_format=torch.channels_last)
-            active = levels[outer.scaled(CELL // BLOCK)]
-            bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
-            codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
-        else:
-            # With its halo: the transform reaches over the core's edge.
-            sent_all = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
-            bits = sent_all.to(torch.int8).cpu().numpy()
-            codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
+    with torch.autocast(image.device.type, enabled=False):  # whatever a caller has set up
+        for core, outer in tiles(*image.shape[2:]):
+            rows, columns = core.scaled(CELL // BLOCK)
+            sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
+            y, x = outer.scaled(CELL)
+            inner = core.within(outer).scaled(CELL // BLOCK)
+            if codec.closed_loop:
+                run = TileRun(codec, (y.stop - y.start, x.stop - x.start), image.device)
+                tile = image[:, :, y, x].contiguous(memory_format=torch.channels_last)
+                active = levels[outer.scaled(CELL // BLOCK)]
+                bits = np.stack([run.encode(k, tile, active > k) for k in range(iterations)])
+                codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]]
+            else:
+                # With its halo: the transform reaches over the core's edge.
+                sent_all = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
+                bits = sent_all.to(torch.int8).cpu().numpy()
+                codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
     return codes
 
 
@@ -197,12 +199,16 @@ def decode_steps(
     for index, (core, outer) in enumerate(parts):
         y, x = outer.scaled(CELL)
         blocks = outer.scaled(CELL // BLOCK)
-        run = TileRun(codec, (y.stop - y.start, x.stop - x.start), device)
+        # Not around the yield, where it would reach the caller.
+        plain = partial(torch.autocast, device.type, enabled=False)
+        with plain():
+            run = TileRun(codec, (y.stop - y.start, x.stop - x.start), device)
         if not iterations:
             yield Step(0, 0, 0, core, outer, to_uint8(run.reconstruction))
         for k, bits in enumerate(codes, 1):
             wanted = at is None or k in at
-            run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted)
+            with plain():
+                run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted)
             if wanted:
                 done = index * iterations + k
                 yield Step(k, done, total, core, outer, to_uint8(run.reconstruction))

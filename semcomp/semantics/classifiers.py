@@ -12,7 +12,8 @@ other way.
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -107,11 +108,11 @@ class EfficientNetLite:
         # The package's own loader prints and unpickles freely: load tensors only, all of them.
         state = torch.load(locate(), map_location="cpu", weights_only=True)
         self._net.load_state_dict(state, strict=True)
-        self._net.to(self._device).eval().requires_grad_(False)
+        self._net.float().to(self._device).eval().requires_grad_(False)
 
     def features(self, image: NDArray[np.uint8]) -> Features:
         """Features of one picture, uint8 (H, W, 3): maps float32 (1280, ⌈H/32⌉, ⌈W/32⌉)."""
-        with torch.inference_mode():
+        with _plainly(self._device):
             maps = self._net.extract_features(image_batch(image, self._device))[0]
         return Features(_numpy(maps), _numpy(self._net._fc.weight), _numpy(self._net._fc.bias))
 
@@ -206,7 +207,7 @@ class Vgg16Gap(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            with torch.inference_mode():
+            with _plainly(self.linear.weight.device):
                 maps = self.conv(image_batch(image, self.linear.weight.device))[0]
         finally:
             self.train(was_training)
@@ -250,7 +251,7 @@ class Vgg16Gap(nn.Module):
             network.load_state_dict(tensors)
         except (WeightsError, json.JSONDecodeError, KeyError, TypeError, RuntimeError) as error:
             raise SemanticError(f"cannot read classifier weights {path}: {error}") from error
-        return network.to(device).eval()
+        return network.float().to(device).eval()
 
 
 @cache
@@ -319,6 +320,14 @@ def image_batch(image: NDArray[np.uint8], device: str | torch.device = "cpu") ->
         )
     pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None]
     return (pixels.to(torch.float32) - 127.0) / 128.0
+
+
+@contextmanager
+def _plainly(device: str | torch.device) -> Iterator[None]:
+    """Networks run as they are, without gradients, whatever autocast the caller has set up."""
+    kind = torch.device(device).type
+    with torch.inference_mode(), torch.autocast(kind, enabled=False):
+        yield
 
 
 def _numpy(tensor: Tensor) -> NDArray[np.float32]:

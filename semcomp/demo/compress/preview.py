@@ -51,7 +51,7 @@ def preview(
 
 def _linear(quantizer: EmbeddedQuantizer, codes: NDArray[np.int8]) -> tuple[Tensor, Tensor]:
     """Coefficients (1, 192, Hb, Wb) of the linear path after all iterations, and tree nodes."""
-    like = torch.empty((1, quantizer.rms.shape[1], *codes.shape[2:]))
+    like = quantizer.rms.new_empty((1, quantizer.rms.shape[1], *codes.shape[2:]))
     nodes, linear = quantizer.initial(like)
     for k, sent in enumerate(codes):
         bits = torch.from_numpy(sent.astype(np.float32))
