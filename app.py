@@ -30,13 +30,17 @@ from semcomp.demo.batch import tab as tab_batch
 from semcomp.demo.compress import opening
 from semcomp.demo.compress import tab as tab_compress
 from semcomp.demo.hosting import endpoints, server
-from semcomp.demo.hosting.settings import Settings, SettingsError
+from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.inspect import open_file as tab_open
 from semcomp.demo.inspect import score as tab_score
 from semcomp.demo.inspect import tab as tab_inside
 from semcomp.demo.lesson import tab as lesson
 from semcomp.demo.paint import tab as tab_paint
 from semcomp.demo.shared import look, words
+from semcomp.errors import SemcompError
+
+FIRST_PORT = 7860
+"""What Gradio takes unless GRADIO_SERVER_PORT names a port; where it is taken, a later one."""
 
 
 def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None) -> gr.Blocks:
@@ -106,11 +110,14 @@ def launch(page: gr.Blocks, board: BoardContext | None = None, **kwargs: Any) ->
 
 if __name__ == "__main__":
     try:
+        server.ready_machine()
         shared = BoardContext()
         opened = build(board=shared)
         shared.start(leaderboard.FOLDER)
         launch(opened, shared, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
+        if opened.server_port != FIRST_PORT and "GRADIO_SERVER_PORT" not in os.environ:
+            print(f"port {FIRST_PORT} is taken: the page is at {opened.local_url}", file=sys.stderr)
         opening.start_warming(CODECS)
         opened.block_thread()
-    except SettingsError as error:
+    except SemcompError as error:
         sys.exit(f"error: {error}")

@@ -52,7 +52,7 @@ def level_to_centi(level: float) -> int:
     Everything below works from this integer, never from the float, because the decoder has
     nothing else. Raises AllocationError unless 0.1 <= level <= 24.
     """
-    if math.isfinite(level):
+    if 0 < level < 2 * ITERATIONS:  # times 100 the largest floats are infinite
         centi = round(level * 100)
         if 10 <= centi <= 100 * ITERATIONS:
             return centi

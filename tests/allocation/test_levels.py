@@ -36,7 +36,7 @@ def test_level_is_stored_in_hundredths():
     assert level_to_centi(5.999) == 600
 
 
-@pytest.mark.parametrize("level", [0, 0.05, 24.01, -1, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("level", [0, 0.05, 24.01, -1, math.nan, math.inf, -math.inf, 1e308])
 def test_levels_outside_the_range_are_refused(level: float):
     with pytest.raises(AllocationError, match="average level"):
         level_to_centi(level)

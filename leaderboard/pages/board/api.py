@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -66,4 +65,4 @@ class Api:
 
 
 def _error(text: str) -> gr.Error:
-    return gr.Error(escape(text), print_exception=False)
+    return gr.Error(text, print_exception=False)

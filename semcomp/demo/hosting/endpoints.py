@@ -12,7 +12,6 @@ any JSON are described as such; and no file stays behind.
 import json
 import math
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,7 @@ def compress(
     """
     level, focus = _number("level", level), _text("class_name", class_name)
     allocation, side = _text("allocation", allocation), _number("max_side", max_side)
-    with work.for_visitors():
+    with work.for_visitors(html=False):
         seen, done = work.read_picture(picture, side)
         result = work.make_result(seen, level, allocation, focus or None, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
@@ -103,7 +102,7 @@ def decompress(
         A record of what the file says of itself.
     """
     count = int(_number("iterations", iterations))
-    with work.for_visitors():
+    with work.for_visitors(html=False):
         picture, _, facts = work.open_file(file, count, _step(progress))
     return picture, facts
 
@@ -127,7 +126,7 @@ def explain(
     """
     level, focus = _number("level", level), _text("class_name", class_name)
     allocation, side = _text("allocation", allocation), _number("max_side", max_side)
-    with work.for_visitors():
+    with work.for_visitors(html=False):
         seen, _ = work.read_picture(picture, side)
         made = work.explain_picture(seen, level, allocation, focus or None)
     return made.pictures.get("map.png"), made.pictures["levels.png"], made.record
@@ -144,7 +143,7 @@ def score(picture: Any, second_picture: Any) -> Record:
         PSNR in decibels, SSIM, SI-SSIM (weighted by what matters in the original) and MS-SSIM;
         null where one is not defined, and why.
     """
-    with work.for_visitors():
+    with work.for_visitors(html=False):
         return work.score_uploads(picture, second_picture)
 
 
@@ -167,7 +166,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _wrong(name: str, value: Any, kind: str) -> gr.Error:
-    given = escape(json.dumps(value)[:60])
+    given = json.dumps(value)[:60]
     return gr.Error(
         f"{name} has to be {kind}, not {given}.",
         title="This setting does not work",

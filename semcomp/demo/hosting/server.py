@@ -6,7 +6,10 @@ own, so the extra `demo` asks for that one minor version. A newer one is to be t
 """
 
 import logging
+import os
 import shutil
+import socket
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +32,7 @@ from semcomp.weights import load_model
 
 from . import endpoints, files, memory
 from .limits import Limits
-from .settings import Settings
+from .settings import Settings, SettingsError
 from .turns import TurnQueue
 from .uploads import Counted, Uploads, start_sweeping
 
@@ -43,6 +46,58 @@ HEADERS = {
 """What every answer says to browsers: types stand, no strangers' frames, no referrer abroad."""
 
 _LOG = logging.getLogger(__name__)
+
+
+def ready_machine() -> None:
+    """What has to be right of ports, folders and proxies before anything is served.
+
+    Raises SettingsError, with the variable that helps.
+    """
+    leave_proxies_out()
+    check_folder(Path(get_upload_folder()))
+    named = os.environ.get("GRADIO_SERVER_PORT")
+    if named is not None and not _is_free(named):
+        raise SettingsError(
+            f"port {named} is taken, or none: choose another with GRADIO_SERVER_PORT"
+        )
+
+
+def leave_proxies_out() -> None:
+    """Ask this machine itself without the proxies that the environment names.
+
+    Gradio asks its own address whether it runs, and no proxy can answer that.
+    """
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in given.split(",") if host.strip()]
+    if "*" not in hosts:
+        hosts = list(dict.fromkeys([*hosts, "localhost", "127.0.0.1", "::1"]))
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(hosts)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise SettingsError unless uploads can be kept in a folder, out of others' reach."""
+    remedy = "name a folder of your own with GRADIO_TEMP_DIR"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        of_everybody = folder.parent.stat().st_mode & stat.S_ISVTX  # like /tmp
+        owner = folder.lstat().st_uid
+    except OSError as error:
+        raise SettingsError(f"uploads cannot be kept in {folder} ({error}): {remedy}") from error
+    if of_everybody and owner != os.getuid():
+        raise SettingsError(f"the folder for uploads, {folder}, is another user's: {remedy}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"uploads cannot be kept in {folder}: {remedy}")
+
+
+def _is_free(port: str) -> bool:
+    """Whether a text names a port that nobody listens on here; Gradio looks in the same way."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(port)))
+    except (OSError, OverflowError, ValueError):
+        return False
+    return True
 
 
 def prepare(

@@ -75,8 +75,11 @@ class Result:
 
 
 @contextmanager
-def for_visitors() -> Iterator[None]:
-    """Turn errors that name problem and remedy into messages on the page."""
+def for_visitors(html: bool = True) -> Iterator[None]:
+    """Turn errors that name problem and remedy into messages on the page.
+
+    html: whether a browser shows them; programs get the plain text.
+    """
     try:
         yield
     except tuple(_FOR_VISITORS) as error:
@@ -84,7 +87,9 @@ def for_visitors() -> Iterator[None]:
         said = str(error) or "the picture is too large for this server; scale it down first"
         if isinstance(error, ImageError) and ";" not in said:
             said += "; try another file, or save the picture again as PNG or JPEG"
-        message = escape(said[:1].upper() + said[1:] + ".")
+        message = said[:1].upper() + said[1:] + "." * (said[-1] not in ".?!")
+        if html:
+            message = escape(message)
         raise gr.Error(message, title=title, print_exception=False) from error
 
 

@@ -413,7 +413,9 @@ def test_a_file_may_not_declare_more_pixels_than_a_picture_may_have(
     ("endpoint", "wrong", "said"),
     [
         ("/compress", {"level": None}, "level has to be a number, not null"),
-        ("/compress", {"level": "<8>"}, "level has to be a number, not &quot;&lt;8&gt;&quot;"),
+        ("/compress", {"level": "<8>"}, 'level has to be a number, not "<8>"'),
+        ("/compress", {"level": 1e308}, "Average level 1e+308 is outside 0.1..24"),
+        ("/compress", {"class_name": "<cat>"}, "Unknown class '<cat>'"),
         ("/compress", {"max_side": [1]}, "max_side has to be a number"),
         ("/compress", {"class_name": 5}, "class_name has to be text"),
         ("/compress", {"allocation": {"a": 1}}, "allocation has to be text"),

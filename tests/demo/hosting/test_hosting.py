@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 import fnmatch
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from semcomp.demo.hosting.settings import Settings
+from semcomp.demo.hosting import server
+from semcomp.demo.hosting.settings import Settings, SettingsError
 from tests import ROOT
 from tests.test_layout import gradio_requirement, pyproject
 
@@ -237,14 +241,61 @@ def test_the_documented_defaults_are_the_defaults() -> None:
             assert documented()[name] == f"{field.default:,}"
 
 
-def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
+def _refused_start(tmp_path: Path, **environment: str) -> str:
     run = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": "/usr/bin:/bin", "SEMCOMP_QUEUE": "many", "SEMCOMP_DATA_DIR": str(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", "SEMCOMP_DATA_DIR": str(tmp_path), **environment},
     )
-    assert run.returncode == 1
-    assert run.stderr.strip().splitlines()[-1].startswith("error: SEMCOMP_QUEUE='many'")
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    return run.stderr.strip().splitlines()[-1]
+
+
+def test_a_taken_port_stops_the_start(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = _refused_start(tmp_path, GRADIO_SERVER_PORT=port)
+    assert said == f"error: port {port} is taken, or none: choose another with GRADIO_SERVER_PORT"
+
+
+def test_a_folder_that_uploads_cannot_go_to_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = _refused_start(tmp_path, GRADIO_TEMP_DIR=str(tmp_path / "file" / "uploads"))
+    assert said.startswith("error: uploads cannot be kept in") and "GRADIO_TEMP_DIR" in said
+
+
+def test_uploads_go_to_no_folder_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o1777)
+    folder = tmp_path / "uploads"
+    server.check_folder(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(SettingsError, match=r"another user's.*GRADIO_TEMP_DIR"):
+        server.check_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_no_proxy_stands_between_the_page_and_itself(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(each, "")
+    monkeypatch.setenv(name, "example.org")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    server.leave_proxies_out()
+    assert urllib.request.proxy_bypass("127.0.0.1:7860")
+    assert urllib.request.proxy_bypass("localhost:7860")
+    assert urllib.request.proxy_bypass("example.org")
+    assert not urllib.request.proxy_bypass("example.com")
+
+
+def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
+    said = _refused_start(tmp_path, SEMCOMP_QUEUE="many")
+    assert said.startswith("error: SEMCOMP_QUEUE='many'")
