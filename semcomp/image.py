@@ -7,6 +7,7 @@ imported where a tensor is asked for: the processes that open strangers' picture
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,6 +25,7 @@ from .picture_file import (
     check_size,
     decode,
     deep_grey,
+    has_more_frames,
     open_picture,
     open_picture_file,
     upright,
@@ -39,6 +41,12 @@ _PROFILE_MODES = {
     "GRAY": ("L", "LA", "1", "I;16"),
     "CMYK": ("CMYK",),
 }
+Tell = Callable[[str], None]
+"""Called with a sentence."""
+_LAID_ON_WHITE = "Transparent places were laid on white."
+_PROFILE_IGNORED = (
+    "The file's colour profile was ignored: it is damaged or does not fit the pixels."
+)
 _OVERSHOOT = 0.1
 """How much of the range float pixels may lie beyond its ends."""
 _SURELY_255 = 16
@@ -49,12 +57,15 @@ def load_image(
     source: str | Path | bytes | BinaryIO | Image.Image | NDArray[Any],
     *,
     max_pixels: int = MAX_PIXELS,
+    told: Tell | None = None,
 ) -> NDArray[np.uint8]:
     """A picture as uint8 (H, W, 3) RGB, upright, in memory of its own.
 
     source: a path, a file's bytes, an open binary file, a Pillow image, or an array (H, W) or
     (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
     max_pixels: limit on H·W, checked before pixels are decoded.
+    told: called with a sentence for each thing done to a file that its owner may not expect: the
+    first frame taken, transparency laid on white, colours converted or their profile ignored.
 
     Transparency is laid on white. Grey of up to 16 bits is read by the range that the file
     declares; 16-bit values are divided by 257. Floats count as 0..1 or as 0..255, the one that
@@ -70,10 +81,10 @@ def load_image(
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, max_pixels)
+        return _from_pillow(source, max_pixels, told)
     if isinstance(source, str | Path):
         with open_picture_file(source, max_pixels) as picture:
-            return _from_pillow(picture, max_pixels)
+            return _from_pillow(picture, max_pixels, told)
     if isinstance(source, bytes | bytearray | memoryview):
         source = BytesIO(source)
     # A copy in memory, because Pillow seeks and the stream may be a pipe.
@@ -81,7 +92,7 @@ def load_image(
     if not isinstance(data, bytes):
         raise ImageError("the picture's file is open in text mode; open it in binary mode")
     with open_picture(BytesIO(data), max_pixels) as picture:
-        return _from_pillow(picture, max_pixels)
+        return _from_pillow(picture, max_pixels, told)
 
 
 def to_tensor(image: NDArray[np.uint8]) -> torch.Tensor:
@@ -175,34 +186,43 @@ def _check(image: NDArray[np.uint8]) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
-def _from_pillow(picture: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
+def _from_pillow(
+    picture: Image.Image, max_pixels: int, told: Tell | None = None
+) -> NDArray[np.uint8]:
+    tell = told or (lambda text: None)
     check_size(picture.height, picture.width, max_pixels)
+    if told and has_more_frames(picture):
+        tell("The file holds several pictures: the first was taken.")
     decode(picture)
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
     deep = deep_grey(picture)
     if deep is not None:
-        return _from_deep_grey(deep, picture.info.get("icc_profile"), max_pixels)
+        return _from_deep_grey(deep, picture.info.get("icc_profile"), max_pixels, tell)
     turned = upright(picture)
     if turned.mode in ("I", "F"):
         pixels = _from_array(np.asarray(turned), max_pixels)
         return 255 - pixels if white_is_zero(picture) else pixels
     if turned.mode == "La":  # grey with premultiplied alpha; converts to LA only
         turned = turned.convert("LA")
-    managed = _to_srgb(turned, picture.info.get("icc_profile"))
+    managed = _to_srgb(turned, picture.info.get("icc_profile"), tell)
     if turned.has_transparency_data:
         rgba = np.array(turned.convert("RGBA"))
         if managed is not None:
             rgba[..., :3] = managed
+        if rgba[..., 3].min() < 255:
+            tell(_LAID_ON_WHITE)
         return _on_white(rgba)
     return np.array(turned.convert("RGB")) if managed is None else managed
 
 
 def _from_deep_grey(
-    deep: NDArray[np.uint16], profile: bytes | None, max_pixels: int
+    deep: NDArray[np.uint16], profile: bytes | None, max_pixels: int, tell: Tell
 ) -> NDArray[np.uint8]:
     """`semcomp.picture_file.deep_grey`'s pixels, of a colour profile, as a picture."""
     grey = deep if deep.ndim == 2 else deep[..., 0]
-    managed = _to_srgb(Image.fromarray(grey), profile)
+    managed = _to_srgb(Image.fromarray(grey), profile, tell)
+    if deep.ndim == 3 and deep[..., 1].min() < 65535:
+        tell(_LAID_ON_WHITE)
     if managed is None:
         return _from_array(deep, max_pixels)
     if deep.ndim == 3:
@@ -210,7 +230,7 @@ def _from_deep_grey(
     return managed
 
 
-def _to_srgb(picture: Image.Image, profile: bytes | None) -> NDArray[np.uint8] | None:
+def _to_srgb(picture: Image.Image, profile: bytes | None, tell: Tell) -> NDArray[np.uint8] | None:
     """uint8 (H, W, 3) in sRGB, without alpha; None if no profile fits that is whole."""
     if not profile:
         return None
@@ -218,6 +238,7 @@ def _to_srgb(picture: Image.Image, profile: bytes | None) -> NDArray[np.uint8] |
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         modes = _PROFILE_MODES.get(source.profile.xcolor_space, ())
         if picture.mode not in modes:
+            tell(_PROFILE_IGNORED)
             return None
         if modes[0] == "RGB" and picture.mode != "RGB":
             picture = picture.convert("RGBA").convert("RGB")
@@ -226,7 +247,12 @@ def _to_srgb(picture: Image.Image, profile: bytes | None) -> NDArray[np.uint8] |
         target = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        tell(_PROFILE_IGNORED)
         return None  # a damaged profile should not cost the picture
+    name = source.profile.profile_description or "without a name"
+    if "sRGB" not in name:
+        plain = "".join(c for c in name if c.isprintable())[:60]
+        tell(f"Colours were converted from the file's profile ({plain}) to sRGB.")
     return np.array(converted)
 
 

@@ -103,6 +103,17 @@ def decode(picture: Image.Image) -> None:
         picture.info["transparency"] = tuple(value >> 8 for value in key)
 
 
+def has_more_frames(picture: Image.Image) -> bool:
+    """Whether an open picture is the first of several that its maker meant to be seen.
+
+    Not of MPO, the photographs of phones, whose second picture is a preview or a map of light.
+    """
+    try:
+        return picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
+    except DECODER_ERRORS:
+        return False  # what follows is damaged
+
+
 def upright(picture: Image.Image) -> Image.Image:
     """The picture turned as its EXIF orientation says."""
     try:

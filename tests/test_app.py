@@ -218,6 +218,16 @@ def test_large_pictures_are_reduced_and_it_is_said(tmp_path: Path) -> None:
     assert work.read_picture({"path": str(path)}, max_area=18_000)[0].shape == (60, 300, 3)
 
 
+def test_what_was_done_to_an_upload_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (30, 30), (9, 9, 9, 9)).save(path)
+    _, notes = work.read_picture({"path": str(path)}, 20)
+    assert notes == [
+        "Transparent places were laid on white.",
+        "Reduced from 30 × 30 pixels first.",
+    ]
+
+
 def test_scores_that_are_not_defined_are_left_out() -> None:
     picture, other = small()[:64, :64], small("coffee")[:64, :64]
     semantic_map = analyse(picture)

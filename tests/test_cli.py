@@ -351,6 +351,17 @@ def test_as_a_program(semc: bytes, tmp_path: Path) -> None:
     assert done.stderr.startswith("error: truncated header")
 
 
+def test_what_was_done_to_a_picture_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clear, file = tmp_path / "clear.png", tmp_path / "clear.semc"
+    Image.new("RGBA", (16, 16), (200, 0, 0, 100)).save(clear)
+    words = ["compress", str(clear), str(file), "--level", "1", "--allocation", "uniform"]
+    assert main(words) == 0
+    assert capsys.readouterr().err == "note: Transparent places were laid on white.\n"
+    assert run(capsys, *words)["notes"] == ["Transparent places were laid on white."]
+
+
 def test_through_pipes(photo: Path, tmp_path: Path) -> None:
     def piped(data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-m", "semcomp", *words]

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from semcomp.errors import ImageError
 from semcomp.image import load_image
@@ -284,3 +284,30 @@ def test_profiles_that_are_damaged_or_of_other_pictures_are_ignored():
         for profile in (b"profile " * 9, P3[:200], P3[:140] + b"\xff" * 400, other):
             data = encoded(picture, "TIFF", icc_profile=profile)
             np.testing.assert_array_equal(load_image(data), expected)
+
+
+def told_of(data: bytes) -> list[str]:
+    notes: list[str] = []
+    load_image(data, told=notes.append)
+    return notes
+
+
+def test_what_was_done_to_a_file_is_told() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    one = encoded(frames[0], "PNG")
+    assert told_of(one) == []
+    for kind in ("GIF", "PNG", "WEBP", "TIFF"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert told_of(data) == ["The file holds several pictures: the first was taken."], kind
+        assert (load_image(data) == load_image(encoded(frames[0], kind))).all(), kind
+    clear = frames[0].convert("RGBA")
+    assert told_of(encoded(clear, "PNG")) == []  # opaque everywhere
+    clear.putpixel((0, 0), (0, 0, 0, 0))
+    assert told_of(encoded(clear, "PNG")) == ["Transparent places were laid on white."]
+    assert told_of(encoded(frames[0], "PNG", icc_profile=b"no profile")) == [
+        "The file's colour profile was ignored: it is damaged or does not fit the pixels."
+    ]
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert told_of(encoded(frames[0], "PNG", icc_profile=srgb)) == []
+    (said,) = told_of(encoded(frames[0], "PNG", icc_profile=P3))
+    assert said == "Colours were converted from the file's profile (test) to sRGB."

@@ -112,9 +112,11 @@ def compress(
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
     started = time.perf_counter()
-    picture = load_image(input_of(source))
+    notes: list[str] = []
+    picture = load_image(input_of(source), told=notes.append)
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
+        _say_what_was_done(notes)
         _say_what_matters(semantic_map, allocation)
     packed = pipeline.compress(
         picture,
@@ -128,7 +130,7 @@ def compress(
     )
     seconds = time.perf_counter() - started
     write_result(target, packed.data)
-    record = _record(packed, allocation, focus, floor, seconds)
+    record = _record(packed, allocation, focus, floor, seconds) | {"notes": notes}
     if as_json:
         print_json(record, target)
     else:
@@ -159,9 +161,11 @@ def explain(
     from semcomp.image import load_image
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
-    picture = load_image(input_of(source))
+    notes: list[str] = []
+    picture = load_image(input_of(source), told=notes.append)
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not as_json:
+        _say_what_was_done(notes)
         _say_what_matters(semantic_map, allocation)
     explanation = explain_picture(
         picture,
@@ -240,6 +244,12 @@ def _map(
         return analyse_class(picture, classifier=named, class_name=class_name)
     kind: MapKind = "people" if map_name == "people" else "classifier"
     return analyse(picture, kind, class_name=class_name, without=without or ())
+
+
+def _say_what_was_done(notes: list[str]) -> None:
+    """Say on stderr how a picture's file was read, where that may surprise."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _say_what_matters(semantic_map: SemanticMap | None, allocation: Allocation) -> None:

@@ -22,7 +22,7 @@ from PIL import AvifImagePlugin, Image, features
 from semcomp.bounded import Answer, problem
 from semcomp.errors import ImageError, SemcompError
 from semcomp.files import write_file
-from semcomp.image import load_image, to_file
+from semcomp.image import Tell, load_image, to_file
 from semcomp.isolated import LOOK, Child, IsolatedError, Limits
 from semcomp.picture_file import MAX_PIXELS
 
@@ -40,8 +40,10 @@ _idle: list[Child] = []
 os.register_at_fork(after_in_child=_idle.clear)  # a child answers to one process only
 
 
-def load(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """A picture's file as `semcomp.image.load_image` gives it, uint8 (H, W, 3).
+def load(
+    path: str | Path, max_pixels: int = MAX_PIXELS, told: Tell | None = None
+) -> NDArray[np.uint8]:
+    """A picture's file as `semcomp.image.load_image` gives it, uint8 (H, W, 3), and tells of it.
 
     Raises ImageError for a file that is none, is too large or takes more than the limits.
     """
@@ -68,6 +70,9 @@ def load(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
         min(height, width) < 1 or len(pixels) != 3 * height * width
     ):
         raise ImageError("the picture's file is damaged: it broke the decoder")
+    if told is not None:
+        for note in answer.get("notes", ()):
+            told(str(note))
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
@@ -154,11 +159,12 @@ def _answer(head: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], by
     if head.get("strip"):
         clean = metadata.stripped(data)
         return ({}, clean) if clean is not None else problem("no picture")
+    notes: list[str] = []
     try:
-        pixels = load_image(BytesIO(data), max_pixels=head["max_pixels"])
+        pixels = load_image(BytesIO(data), max_pixels=head["max_pixels"], told=notes.append)
     except ImageError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
         return problem(error)
     height, width = pixels.shape[:2]
-    return {"height": height, "width": width}, pixels.tobytes()
+    return {"height": height, "width": width, "notes": notes}, pixels.tobytes()

@@ -129,14 +129,16 @@ def read_picture(
     are reduced; 0: never. Raises ImageError for a file that is no picture, or one too large for
     this server now.
     """
-    picture = pictures.load(path_of(upload), Settings.read().pixels)
+    notes: list[str] = []
+    picture = pictures.load(path_of(upload), Settings.read().pixels, notes.append)
     height, width = picture.shape[:2]
     if 0 < max_area < height * width:
         side = max(height, width) * math.sqrt(max_area / (height * width))
         max_side = min(side, max_side or side)
     smaller = limit_side(picture, max_side)
     memory.check(*smaller.shape[:2])
-    notes = [f"Reduced from {width} × {height} pixels first."] if smaller is not picture else []
+    if smaller is not picture:
+        notes.append(f"Reduced from {width} × {height} pixels first.")
     return smaller, notes
 
 
