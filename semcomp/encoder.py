@@ -384,7 +384,8 @@ def decode_picture(
 ) -> np.ndarray:
     """Codes int8 (iterations, P, Hb, Wb) -> picture uint8 (height, width, 3) of that size.
 
-    progress: told of every iteration; of the last alone where the weights decode in one pass.
+    progress: told of every iteration of every tile; of the last alone where the weights decode in
+    one pass.
     """
     if progress is None:
         return crop(decode_codes(model.codec, codes, model.device), *size)
@@ -393,5 +394,5 @@ def decode_picture(
     for step in decode_steps(model.codec, codes, model.device, at):
         step.paste(picture)
         if step.k:
-            progress(step.k, len(codes), crop(picture, *size))
+            progress(step.done, step.total, picture[: size[0], : size[1]])
     return crop(picture, *size)

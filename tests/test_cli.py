@@ -379,6 +379,20 @@ def test_through_pipes(photo: Path, tmp_path: Path) -> None:
     assert b"100x84 pixels" in piped(made.stdout, "info", "-").stdout
 
 
+def test_a_terminal_sees_how_far_decoding_is(
+    semc: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "photo.semc"
+    file.write_bytes(semc)
+    words = ["decompress", str(file), str(tmp_path / "back.png")]
+    assert main(words) == 0 and capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(words) == 0 and "decoding" in capsys.readouterr().err
+
+
 def test_no_file_is_written_onto_a_terminal(
     photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

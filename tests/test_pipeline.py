@@ -352,7 +352,11 @@ def test_rd_in_tiles_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(geometry, "TILE", 64)
     small = np.ascontiguousarray(skimage.data.astronaut()[60:140, 160:260])
     result = compress(small, 2, "rd")
-    np.testing.assert_array_equal(pixels(decompress(result.data)), pixels(result.reconstruction))
+    told: list[tuple[int, int]] = []
+    decoded = decompress(result.data, progress=lambda done, total, _: told.append((done, total)))
+    np.testing.assert_array_equal(pixels(decoded), pixels(result.reconstruction))
+    iterations = info(result.data)["iterations"]
+    assert told == [(tile * iterations, 4 * iterations) for tile in (1, 2, 3, 4)]
 
 
 def test_shrinking_windows_change_nothing_else(picture: NDArray[np.uint8]) -> None:

@@ -94,7 +94,7 @@ def measure_table(
         distortion[step.k][core] = reference[1].of(step.decoded)[inner]
         if progress is not None:
             step.paste(picture)
-            progress(step.k, iterations, picture)
+            progress(step.done, step.total, picture)
     for low, high in pairwise((0, *MEASURED[: MEASURED.index(iterations) + 1])):
         for k in range(low + 1, high):
             part = (k - low) / (high - low)

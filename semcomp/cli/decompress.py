@@ -22,6 +22,7 @@ from .options import (
     input_of,
     is_standard_output,
     print_json,
+    progress_bar,
     say,
     write_result,
 )
@@ -66,8 +67,8 @@ def decompress(
     check_target(target, source)
     started = time.perf_counter()
     data = _read(source)
-    with _warnings_as_lines():
-        picture = pipeline.decompress(data, iterations=iterations, device=device)
+    with _warnings_as_lines(), progress_bar("decoding") as progress:
+        picture = pipeline.decompress(data, iterations=iterations, device=device, progress=progress)
     seconds = time.perf_counter() - started
     stream = BytesIO()
     picture.save(stream, kind)

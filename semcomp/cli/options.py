@@ -6,6 +6,8 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -56,6 +58,23 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Callable[[int, int, object], None] | None]:
+    """A bar on stderr for what tells (done, in all, picture so far); None where no terminal is."""
+    from tqdm import tqdm
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with tqdm(desc=doing, leave=False, file=sys.stderr) as bar:
+
+        def show(done: int, total: int, _: object) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def check_target(target: Path, *sources: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def save(data: bytes, stem: str, suffix: str) -> str:
 
 
 def plain(stem: str) -> str:
-    """A name any system takes as a file's: letters, digits, space, point, dash, underscore."""
-    name = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:LONGEST].strip(" .-")
-    return name or "picture"
+    """A name any system takes as a file's: letters, digits, space, point, dash, underscore.
+
+    Letters with the marks that belong to them: vowels of Hindi and Thai, accents, which are joined
+    to their letter where there is a character for both.
+    """
+    kept = (
+        c if c.isalnum() or c in " ._-" or unicodedata.category(c).startswith("M") else "\0"
+        for c in unicodedata.normalize("NFC", stem)
+    )
+    name = re.sub("\0+", "-", "".join(kept)).strip(" .-")[:LONGEST]
+    # File systems count bytes.
+    return name.encode()[: 3 * LONGEST - 10].decode(errors="ignore").strip(" .-") or "picture"
