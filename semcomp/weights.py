@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ from semcomp.networks.codec import CodecConfig
 from semcomp.networks.paper import AnyCodec, build_codec
 from semcomp.networks.quantizer import QuantizerTables
 
-"""Where the weights that come with the project live."""
+# A forked copy of torch's thread pool waits for ever for threads that it has not got.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
 PART_BYTES = 15 << 20
 """Largest payload of one file; parts stay under 16 MiB."""
 ID_BYTES = 4

@@ -220,6 +220,29 @@ def test_other_instruction_sets_and_defaults_of_torch_write_the_same_file(
         assert np.abs(pixels(back) - pixels(packed["proportional"].reconstruction)).max() <= 1
 
 
+FORKED = """
+import os, signal, sys
+import numpy as np
+import torch
+torch.set_num_threads(2)
+from semcomp import pipeline
+data = pipeline.compress(np.load("picture.npy"), 4).data
+child = os.fork()
+if not child:
+    signal.alarm(240)  # a hanging child ends by it
+    os._exit(pipeline.compress(np.load("picture.npy"), 4).data != data)
+sys.exit(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_works(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    np.save(tmp_path / "picture.npy", picture)
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(ROOT)
+    subprocess.run([sys.executable, "-c", FORKED], cwd=tmp_path, env=environment, check=True)
+
+
 def test_same_picture_gives_the_same_file(
     picture: NDArray[np.uint8], packed: dict[str, Compressed]
 ) -> None:
