@@ -27,9 +27,13 @@ from tests.support.pictures import RGB
 
 @pytest.fixture(autouse=True)
 def _no_child_stays() -> Iterator[None]:
+    def close() -> None:
+        while pictures._idle:
+            pictures._idle.pop().close()
+
+    close()  # those of other files' tests
     yield
-    while pictures._idle:
-        pictures._idle.pop().close()
+    close()
 
 
 def scans(side: int, count: int) -> bytes:
