@@ -91,7 +91,7 @@ class CompressEvents:
         viewer, facts, file, png, *rest = self.begin(upload, request)
         return viewer, facts, file, png, *(gr.skip() for _ in range(3)), *rest[3:]
 
-    def pick(self, row: Any, request: gr.Request) -> tuple[Any, ...]:
+    def pick(self, row: gr.Gallery, request: gr.Request) -> tuple[Any, ...]:
         """The sample clicked last, and the former picture's results gone: picture, `blank`."""
         picture = pick(row)
         if isinstance(picture, dict):  # nothing to pick

@@ -117,9 +117,11 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
     opened.change(**ran)  # the first time only
     # Steps of a former picture go before another one is looked at.
     coming, gone = [waiting(n) for n in range(1, COUNT + 1)], [NO_PICTURE, *[""] * (COUNT - 1)]
-    picked = row.select(
-        lambda row: [pick(row), *coming], row, [picture, *parts], preprocess=False, **quick
-    )
+
+    def sample(row: gr.Gallery) -> list[Any]:
+        return [pick(row), *coming]
+
+    picked = row.select(sample, row, [picture, *parts], preprocess=False, **quick)
     copied = same.click(_same_picture, None, picture, **quick).success(
         lambda: coming, None, parts, **quick
     )

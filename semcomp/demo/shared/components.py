@@ -58,7 +58,8 @@ def thumbnails(samples: Mapping[str, np.ndarray], elem_id: str) -> gr.Gallery:
 def pick(row: gr.Gallery) -> Any:
     """The sample picture of `thumbnails` that was clicked last.
 
-    row: the component as it stands when the request leaves; see `events.LAST`.
+    row: the component as it stands when the request leaves; see `events.LAST`. Gradio gives it to
+    listeners whose parameter is annotated as one.
     """
     at = row.selected_index
     return gr.skip() if at is None else list(work.samples().values())[at]
