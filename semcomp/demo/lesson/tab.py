@@ -84,6 +84,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
                     elem_id="lesson-level",
                 )
                 focus = gr.Radio([], label="What should matter", info=FOCUS, elem_id="lesson-focus")
+        turn = gr.HTML("", elem_id="lesson-turn")  # progress, over no text
         gr.HTML(steps_bar())
         parts = [gr.HTML(waiting(n), elem_id=f"lesson-{n}") for n in range(1, COUNT + 1)]
         gr.HTML(static("lesson_buttons.html"))
@@ -109,7 +110,7 @@ def build_tab(tab: gr.Tab, curves: Curves = tuple) -> None:
 
     ran: dict[str, Any] = {"fn": teach, "inputs": [picture, level, focus, classes_of], **MODEL}
     ran |= {"outputs": [*parts, focus, classes_of]}
-    ran |= {"show_progress_on": parts[0], **LAST, **PRIVATE}
+    ran |= {"show_progress": "minimal", "show_progress_on": turn, **LAST, **PRIVATE}
     quick: dict[str, Any] = {**AT_ONCE, **LAST}
     # Through the queue: only there a state's change is noticed.
     at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}

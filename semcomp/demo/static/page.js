@@ -8,6 +8,12 @@
     }));
   new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
   name();
+  // A link to a place on the page leaves no trace in the address, which holds the settings.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(".skip")) return;
+    event.preventDefault();
+    document.querySelector("#viewer .divider")?.focus();
+  });
   // A picture pasted anywhere on the first tab is taken as if it had been uploaded.
   document.addEventListener("paste", (event) => {
     const picture = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
