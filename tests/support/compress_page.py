@@ -88,7 +88,7 @@ def choose(page: Page, side: int, key: str) -> None:
         """side => {
             const box = document.querySelector(`.pick[data-side='${side}']`);
             const tag = document.querySelectorAll('.view-tag')[side].textContent;
-            return tag.startsWith(box.selectedOptions[0].label) && / k?B$/.test(tag); }""",
+            return tag.startsWith(box.selectedOptions[0].label) && / k?B(, .*)?$/.test(tag); }""",
         arg=side,
     )
 
