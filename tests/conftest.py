@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests import ROOT
 
@@ -24,6 +25,10 @@ pytest_plugins = ("tests.support.databases",)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+# No example has to be quick: a busy machine, or compiling at the first call, is no fault.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # No test touches the board of whoever runs them.
 _BOARD = tempfile.TemporaryDirectory(prefix="semcomp-board-")

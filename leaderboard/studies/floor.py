@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 DEFAULT = round(2 / 3, 2)
-"""What `semcomp.allocation.levels.default_floor` gives at these levels."""
+"""Near what `semcomp.allocation.levels.default_floor` gives, of whole levels, at these levels."""
 LEVELS = (6, 12)
 """Uniform levels whose bytes are the budget."""
 SHARES = (0.0, 0.25, 0.5, DEFAULT, 0.8, 1.0)

@@ -83,7 +83,7 @@ Focus = Annotated[
 Floor = Annotated[
     int | None,
     typer.Option(
-        help="iterations every block gets first (proportional) [default: 2/3 of the level]"
+        help="iterations every block gets first (proportional) [default: grows with the level]"
     ),
 ]
 
