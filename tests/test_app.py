@@ -83,6 +83,11 @@ def test_axe_finds_nothing_above_minor(browser: Browser, url: str, width: int) -
             name = tab.inner_text()
             tab.click()
             page.wait_for_timeout(1000)
+            # Gradio fades what is being computed, and shows empty places until it is there.
+            page.wait_for_function(
+                """() => ![...document.querySelectorAll('.pending, [aria-label="Empty value"]')]
+                    .some((each) => each.checkVisibility())"""
+            )
             for violation in Axe().run(page).response["violations"]:
                 if violation["impact"] != "minor":
                     where = [node["html"][:120] for node in violation["nodes"]]
