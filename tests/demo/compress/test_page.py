@@ -368,9 +368,9 @@ def test_a_phone_shows_the_result_before_the_settings_and_zooms(browser: Browser
             for name, selector in (
                 ("source", "#source"),
                 ("viewer", ".viewer"),
+                ("views", ".view-minis"),
                 ("settings", "#settings"),
                 ("numbers", "#facts"),
-                ("views", ".view-minis"),
             )
         }
         assert sorted(top, key=lambda name: top[name]["y"]) == list(top)
