@@ -78,8 +78,7 @@ def footer(keep_minutes: int) -> str:
     return (
         '<p class="quiet">Pictures you add and results made of them are deleted from the server '
         f"soon after you leave, at the latest after {keep_minutes} minutes. What you submit to the "
-        "leaderboard stays until you withdraw it. The sample pictures come with scikit-image and "
-        "matplotlib.</p>"
+        "leaderboard stays until you withdraw it. The sample pictures come with scikit-image.</p>"
     )
 
 
