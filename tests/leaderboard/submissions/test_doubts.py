@@ -67,6 +67,9 @@ def test_honest_results_raise_no_doubt(name):
         assert list(result_doubts(results, rest)) == [], results.name
 
 
+WEIGHTED = ("si_ssim", "si_ssim_2", "top_ssim", "top_ssim_2")
+
+
 def test_rows_of_a_codec_under_another_name():
     said = told(changed("avif", lambda place, row: {}))
     assert "Equal to avif: bytes at 11/11, psnr at 11/11, ms_ssim at 11/11" in said
@@ -78,7 +81,7 @@ def test_rows_of_a_codec_under_another_name():
         lambda place, row: {
             "bytes": round((row.bytes or 0) * np.exp(noise[place])),
             "psnr": row.psnr + 5 * noise[place],
-            **dict.fromkeys(("ms_ssim", "ssim", "si_ssim", "si_ssim_2")),
+            **dict.fromkeys(("ms_ssim", "ssim", *WEIGHTED)),
         },
     )
     assert "avif" not in told(own)
@@ -129,7 +132,7 @@ def test_means_of_a_codec_under_another_name():
 
 def test_lossless_results_raise_no_doubt():
     perfect: dict[str, Any] = {"psnr": math.inf, "ms_ssim": 1.0, "ssim": 1.0}
-    results = changed("jxl", lambda place, row: perfect | {"si_ssim": 1.0, "si_ssim_2": 1.0})
+    results = changed("jxl", lambda place, row: perfect | dict.fromkeys(WEIGHTED, 1.0))
     size = {n: 500_000 + 30_000 * i for i, n in enumerate(results.images)}
     rows = [
         replace(row, bytes=size[row.image], bpp=8 * size[row.image] / (768 * 512))
