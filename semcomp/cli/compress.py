@@ -107,17 +107,13 @@ def compress(
 ) -> None:
     """Compress a picture."""
     from semcomp import pipeline
-    from semcomp.image import load_image
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
     started = time.perf_counter()
-    notes: list[str] = []
-    picture = load_image(input_of(source), told=notes.append)
-    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
-    if not as_json:
-        _say_what_was_done(notes)
-        _say_what_matters(semantic_map, allocation)
+    picture, semantic_map, notes = _opened(
+        source, allocation, map_name, classifier, class_name, without, quiet=as_json
+    )
     packed = pipeline.compress(
         picture,
         level,
@@ -158,15 +154,11 @@ def explain(
 ) -> None:
     """Show how a picture is compressed: map, levels, and the picture after every iteration."""
     from semcomp.explanation import explain as explain_picture
-    from semcomp.image import load_image
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
-    notes: list[str] = []
-    picture = load_image(input_of(source), told=notes.append)
-    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
-    if not as_json:
-        _say_what_was_done(notes)
-        _say_what_matters(semantic_map, allocation)
+    picture, semantic_map, _ = _opened(
+        source, allocation, map_name, classifier, class_name, without, quiet=as_json
+    )
     explanation = explain_picture(
         picture,
         folder,
@@ -220,6 +212,31 @@ def _map_file(map_name: str | None) -> Path | None:
     return None if map_name in (None, "people", "classifier") else Path(map_name)
 
 
+def _opened(
+    source: Path,
+    allocation: Allocation,
+    map_name: str | None,
+    classifier: str | None,
+    class_name: str | None,
+    without: list[str] | None,
+    quiet: bool,
+) -> tuple[np.ndarray, SemanticMap | None, list[str]]:
+    """A picture, what matters in it, and how its file was read where that may surprise.
+
+    Both are said on stderr too, unless quiet.
+    """
+    from semcomp.image import load_image
+
+    notes: list[str] = []
+    picture = load_image(input_of(source), told=notes.append)
+    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
+    if not quiet:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        _say_what_matters(semantic_map, allocation)
+    return picture, semantic_map, notes
+
+
 def _map(
     allocation: Allocation,
     map_name: str | None,
@@ -244,12 +261,6 @@ def _map(
         return analyse_class(picture, classifier=named, class_name=class_name)
     kind: MapKind = "people" if map_name == "people" else "classifier"
     return analyse(picture, kind, class_name=class_name, without=without or ())
-
-
-def _say_what_was_done(notes: list[str]) -> None:
-    """Say on stderr how a picture's file was read, where that may surprise."""
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
 
 
 def _say_what_matters(semantic_map: SemanticMap | None, allocation: Allocation) -> None:
