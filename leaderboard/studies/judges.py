@@ -77,6 +77,17 @@ class Thing(NamedTuple):
         return min(x), min(y), max(x), max(y)
 
 
+class Seen(NamedTuple):
+    """What a judge says of a thing in a decoded picture.
+
+    found: whether it is still there. kept: the judge's score at its place as a share of that in the
+    original, 0..1: it tells how near to being lost a thing is.
+    """
+
+    found: bool
+    kept: float
+
+
 def things(picture: Picture) -> list[Thing]:
     """Faces, words and class of an original, uint8 (H, W, 3), as far as the judges are sure.
 
@@ -96,28 +107,35 @@ def things(picture: Picture) -> list[Thing]:
                 alike = likeness(word(picture, corners), text)
                 if alike >= SURE_WORD:
                     found.append(Thing("word", text, alike, corners))
-    name, probability = class_of(picture)
+    classes = probabilities(picture)
+    name, probability = max(classes.items(), key=lambda each: each[1])
     if probability >= SURE_CLASS:
         found.append(Thing("class", name, probability, _rectangle(0, 0, width, height)))
     return found
 
 
-def still_found(originals: Sequence[Thing], decoded: Picture) -> list[bool]:
-    """Which things of an original its decoded picture, uint8 (H, W, 3), still shows the judges."""
+def look_again(originals: Sequence[Thing], decoded: Picture) -> list[Seen]:
+    """What the judges say of each thing of an original in its decoded picture, uint8 (H, W, 3)."""
     kinds = {each.kind for each in originals}
-    seen = [box for s, box in faces(decoded) if s >= FACE_SCORE] if "face" in kinds else []
-    name = class_of(decoded)[0] if "class" in kinds else ""
+    left = list(faces(decoded)) if "face" in kinds else []
+    classes = probabilities(decoded) if "class" in kinds else {}
     result = []
     for each in originals:
+        score, found = 0.0, False
         if each.kind == "face":
-            near = [box for box in seen if overlap(box, each.box) >= SAME_PLACE]
+            near = [face for face in left if overlap(face[1], each.box) >= SAME_PLACE]
             if near:
-                seen.remove(max(near, key=lambda box: overlap(box, each.box)))
-            result.append(bool(near))
+                sure = [face for face in near if face[0] >= FACE_SCORE]
+                same = max(sure or near, key=lambda face: overlap(face[1], each.box))
+                left.remove(same)
+                score, found = same[0], bool(sure)
         elif each.kind == "word":
-            result.append(likeness(word(decoded, each.corners), each.label) >= SAME_WORD)
+            score = likeness(word(decoded, each.corners), each.label)
+            found = score >= SAME_WORD
         else:
-            result.append(name == each.label)
+            score = classes[each.label]
+            found = score == max(classes.values())
+        result.append(Seen(found, min(1.0, score / each.score)))
     return result
 
 
@@ -162,8 +180,8 @@ def word(picture: Picture, corners: Corners) -> str:
     return _tesseract(line)
 
 
-def class_of(picture: Picture) -> tuple[str, float]:
-    """Most probable class of a picture, uint8 (H, W, 3), and its probability."""
+def probabilities(picture: Picture) -> dict[str, float]:
+    """How probable every class is in a picture, uint8 (H, W, 3)."""
     height, width = picture.shape[:2]
     scale = CLASS_SIDE / min(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -171,8 +189,7 @@ def class_of(picture: Picture) -> tuple[str, float]:
     classifier = load_classifier(CLASSIFIER)
     values = scores(classifier.features(image))
     powers = np.exp(values - values.max())
-    best = int(powers.argmax())
-    return classifier.class_names[best], float(powers[best] / powers.sum())
+    return dict(zip(classifier.class_names, (powers / powers.sum()).tolist(), strict=True))
 
 
 def versions() -> dict[str, str]:

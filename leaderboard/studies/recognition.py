@@ -1,5 +1,8 @@
 """What is still recognised: faces, words and class of the original, found in the decoded picture.
 
+Beside found or lost stands what share of its score in the original a judge still gives: finding
+hides how near a thing is to being lost.
+
 The judges (`judges`) take no part in any codec. At a rate each codec's picture is that of its
 largest file within the bytes. This project's files are also no larger than AVIF's and BPG's of the
 same picture, whose quality steps are wider: what it gains is not gained by bytes.
@@ -47,8 +50,16 @@ CLOSE = 0.02
 CROP_RATE = 0.2
 CROPS = 8
 """Pictures in the figure of crops."""
-_COLUMNS = ("all", *judges.KINDS)
-_TITLES = {"all": "Everything", "face": "Faces", "word": "Words", "class": "Classes"}
+_WHOLE = {"all": ("low", "high"), "kept": ("kept low", "kept high")}
+"""Shares over all things of a picture, and the names of their intervals' ends."""
+_TITLES = {
+    "all": "Everything still found",
+    "kept": "Score kept",
+    "face": "Faces still found",
+    "word": "Words still found",
+    "class": "Classes still found",
+}
+_HEADS = {"all": "everything", "face": "Faces", "word": "Words", "class": "Classes"}
 
 
 def run(context: Context) -> Study:
@@ -79,8 +90,8 @@ def run(context: Context) -> Study:
         "AVIF's and BPG's of the same picture. `reached` is their mean.",
         *_verdicts(rows, table),
     ]
-    shown = table.rename(columns=_TITLES | {"all": "everything"})
-    panels = [_panel(table, column) for column in _COLUMNS]
+    shown = table.rename(columns=_HEADS)
+    panels = [_panel(table, column) for column in _TITLES]
     digits = {"bpp": 2, "reached": 3}
     study = Study.of_panels("recognition", "What is recognised", shown, panels, notes, digits)
     study.further["crops"] = _crops(measured)
@@ -112,9 +123,9 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
     """A picture through all codecs: things of the original, and a row per codec and rate.
 
     Values are JSON's. things: kind, label, score and box. rows: codec, bpp, pixels, bytes, reached
-    (a file within the bytes exists) and found, a truth value per thing. shown: which thing is the
-    surest word or face, None where there is neither. crops: that as PNG in base64, by codec, at
-    `CROP_RATE`.
+    (a file within the bytes exists), found and kept, a truth value and a share of the judge's score
+    per thing. shown: which thing is the surest word or face, None where there is neither. crops:
+    that as PNG in base64, by codec, at `CROP_RATE`.
     """
     things = judges.things(image)
     shown = clearest(things)
@@ -136,11 +147,11 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
             if codec_name in RIVALS and reached:
                 least[rate] = min(least.get(rate, most), len(data))
             cropped = box is not None and rate == CROP_RATE
-            found = [False] * len(things)
+            seen = [judges.Seen(False, 0.0)] * len(things)
             if reached or cropped:
                 decoded = np.asarray(codec.decode(data))
                 if reached:
-                    found = judges.still_found(things, decoded)
+                    seen = judges.look_again(things, decoded)
                 if box is not None and cropped:
                     crops[codec_name] = _png(decoded, box)
             rows.append(
@@ -150,7 +161,8 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
                     "pixels": height * width,
                     "bytes": len(data),
                     "reached": reached,
-                    "found": found,
+                    "found": [each.found for each in seen],
+                    "kept": [round(each.kept, 4) for each in seen],
                 }
             )
     listed = [
@@ -181,7 +193,7 @@ def _shares(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for row in measured["rows"]:
         found = np.array(row["found"], float)
-        shares = {"all": found}
+        shares = {"all": found, "kept": np.array(row["kept"], float)}
         for kind in judges.KINDS:
             shares[kind] = found[[k == kind for k in kinds]]
         own = {"image": measured["image"], "bpp": row["bpp"], "codec": row["codec"]}
@@ -192,17 +204,19 @@ def _shares(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _table(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """A row per rate and codec: mean rate, shares, and the interval of all of them."""
-    table = means(rows, ["rate", *_COLUMNS])
-    bounds = []
-    for rate, codec in zip(table["bpp"], table["codec"], strict=True):
-        own = rows[(rows["bpp"] == rate) & (rows["codec"] == codec)].sort_values("image")
-        values = own["all"].dropna().to_numpy()
-        known = own["reached"].all() and len(values)
-        bounds.append(_interval(values) if known else (np.nan, np.nan))
-    low, high = np.array(bounds).T
-    table.insert(table.columns.get_loc("all") + 1, "low", low)
-    table.insert(table.columns.get_loc("all") + 2, "high", high)
+    """A row per rate and codec: mean rate, shares, and the intervals of those over all things."""
+    table = means(rows, ["rate", *_WHOLE, *judges.KINDS])
+    for column, names in _WHOLE.items():
+        bounds = []
+        for rate, codec in zip(table["bpp"], table["codec"], strict=True):
+            own = rows[(rows["bpp"] == rate) & (rows["codec"] == codec)].sort_values("image")
+            values = own[column].dropna().to_numpy()
+            known = own["reached"].all() and len(values)
+            bounds.append(_interval(values) if known else (np.nan, np.nan))
+        at = table.columns.get_loc(column) + 1
+        for name, values in zip(names, np.array(bounds).T, strict=True):
+            table.insert(at, name, values)
+            at += 1
     return table.rename(columns={"rate": "reached"})
 
 
@@ -213,36 +227,43 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _verdicts(rows: pandas.DataFrame, table: pandas.DataFrame) -> list[str]:
-    """At every rate the order, and the map of people against AVIF and BPG picture by picture."""
+    """At every rate the order, and the map of people against all others picture by picture."""
     notes = []
     for rate, own in table.groupby("bpp"):
         known = own.dropna(subset=["all"])
-        ordered = known.sort_values("all", ascending=False, kind="stable")
-        shares = ", ".join(
-            f"{row['codec']} {row['all']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
-            for _, row in ordered.iterrows()
-        )
-        notes.append(f"At {rate:g} bpp: {shares}.")
+        for column, name in (("all", "found"), ("kept", "score kept")):
+            low, high = _WHOLE[column]
+            each = ", ".join(
+                f"{row['codec']} {row[column]:.1%} [{row[low]:.0%}, {row[high]:.0%}]"
+                for _, row in known.sort_values(column, ascending=False, kind="stable").iterrows()
+            )
+            notes.append(f"At {rate:g} bpp {name}: {each}.")
         notes += out_of_reach(rate, own, known)
-        there = rows[(rows["bpp"] == rate) & rows["reached"]]
-        wide = there.pivot(index="image", columns="codec", values="all")
+        there = rows[(rows["bpp"] == rate) & rows["reached"]].set_index(["codec", "image"])
         for rival in (*RIVALS, *OURS[:-1]):
-            if {rival, OURS[-1]} <= set(wide.columns):
-                gains = (wide[OURS[-1]] - wide[rival]).dropna().to_numpy()
-                low, high = _interval(gains)
-                sure = "more" if low > 0 else "less" if high < 0 else "no sure difference"
+            if {rival, OURS[-1]} <= set(there.index.get_level_values("codec")):
+                shares = there[list(_WHOLE)]
+                gains = (shares.loc[OURS[-1]] - shares.loc[rival]).dropna()
                 notes.append(
                     f"At {rate:g} bpp {OURS[-1]} less {rival} in the {len(gains)} pictures that "
-                    f"both reach: {gains.mean():+.1%} [{low:+.1%}, {high:+.1%}], {sure}."
+                    f"both reach: found {_gain(gains['all'].to_numpy())}; score kept "
+                    f"{_gain(gains['kept'].to_numpy())}."
                 )
     return notes
+
+
+def _gain(values: NDArray[np.float64]) -> str:
+    """A mean difference over pictures with its interval, in words."""
+    low, high = _interval(values)
+    sure = "more" if low > 0 else "less" if high < 0 else "no sure difference"
+    return f"{values.mean():+.1%} [{low:+.1%}, {high:+.1%}], {sure}"
 
 
 def _panel(table: pandas.DataFrame, column: str) -> Panel:
     """A line per codec over the rate."""
     percent = table.assign(percent=100 * table[column])
     drawn = lines(percent, "bpp", "percent", 1.5)
-    return Panel(f"{_TITLES[column]} still found", "bits per pixel", "found [%]", drawn)
+    return Panel(_TITLES[column], "bits per pixel", "mean share [%]", drawn)
 
 
 def _crops(measured: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:

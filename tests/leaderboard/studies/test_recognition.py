@@ -50,10 +50,11 @@ def test_faces_of_a_large_picture_are_in_its_pixels() -> None:
 
 
 def test_the_class_is_named_at_the_size_that_the_judge_knows() -> None:
-    name, probability = judges.class_of(work.samples()["coffee"])
-    assert name == "espresso" and probability > judges.SURE_CLASS
-    many = np.asarray(Image.fromarray(work.samples()["coffee"]).resize((1800, 1200)))
-    assert judges.class_of(many)[0] == "espresso"
+    coffee = work.samples()["coffee"]
+    for picture in (coffee, np.asarray(Image.fromarray(coffee).resize((1800, 1200)))):
+        classes = judges.probabilities(picture)
+        assert max(classes, key=classes.__getitem__) == "espresso"
+        assert classes["espresso"] > judges.SURE_CLASS and sum(classes.values()) == pytest.approx(1)
 
 
 @needs_tesseract
@@ -63,9 +64,10 @@ def test_the_word_is_read_and_lost() -> None:
     assert [each.label for each in found] == ["STATION"] and found[0].score == 1
     left, top, right, bottom = found[0].box
     assert left < 80 < 240 < right and top < 70 < 90 < bottom
-    assert judges.still_found(found, board) == [True]
-    assert judges.still_found(found, sign("BAKERY")) == [False]
-    assert judges.still_found(found, np.full_like(board, 90)) == [False]
+    assert judges.look_again(found, board) == [(True, 1)]
+    (other,) = judges.look_again(found, sign("STOP"))
+    assert not other.found and other.kept == pytest.approx(6 / 11)  # S T O
+    assert judges.look_again(found, np.full_like(board, 90)) == [(False, 0)]
 
 
 @needs_tesseract
@@ -87,9 +89,17 @@ def test_one_face_does_not_stand_for_two(monkeypatch: pytest.MonkeyPatch) -> Non
     near = judges.Thing("face", "face", 0.8, judges._rectangle(14, 10, 54, 50))
     seen = [(0.9, (10.0, 10.0, 50.0, 50.0))]
     monkeypatch.setattr(judges, "faces", lambda picture: seen)
-    assert judges.still_found([face, near], ASTRONAUT) == [True, False]
-    seen[0] = (judges.FACE_SCORE - 0.01, seen[0][1])
-    assert judges.still_found([face], ASTRONAUT) == [False]
+    assert judges.look_again([face, near], ASTRONAUT) == [(True, 1), (False, 0)]
+    seen[0] = (0.45, seen[0][1])  # too unsure to count, but half of what it was
+    assert judges.look_again([face], ASTRONAUT) == [(False, 0.5)]
+
+
+def test_a_class_is_found_while_no_other_is_more_probable(monkeypatch: pytest.MonkeyPatch) -> None:
+    cup = judges.Thing("class", "cup", 0.8, judges._rectangle(0, 0, 9, 9))
+    for other, found in ((0.1, True), (0.3, False)):
+        classes = {"cup": 0.2, "mug": other}
+        monkeypatch.setattr(judges, "probabilities", lambda picture, known=classes: known)
+        assert judges.look_again([cup], ASTRONAUT) == [(found, 0.25)]
 
 
 def test_a_missing_judge_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +145,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(recognition, "CROP_RATE", 2.0)
     monkeypatch.setattr(judges, "versions", lambda: {"tesseract": "none"})
     monkeypatch.setattr(judges, "things", fake_things)
-    monkeypatch.setattr(judges, "still_found", lambda things, picture: [True, False])
+    seen = [judges.Seen(True, 1.0), judges.Seen(False, 0.5)]
+    monkeypatch.setattr(judges, "look_again", lambda things, picture: seen)
     measured: list[str] = []
     whole: Callable[..., Any] = recognition.measure
 
@@ -166,13 +177,15 @@ def test_study(tmp_path: Path, quick: list[str]) -> None:
     assert near["Faces"].tolist() == [1, 1, 1] and near["Classes"].tolist() == [0, 0, 0]
     assert near["Words"].isna().all()
     assert (near["low"] == 0.5).all() and (near["high"] == 0.5).all()
+    assert (near[["kept", "kept low", "kept high"]] == 0.75).all(axis=None)
     assert (near["reached"] <= 2.0).all()
     assert near.loc["george", "reached"] <= near.loc["bpg", "reached"]
     assert table.loc[0.01]["everything"].isna().all()  # no codec makes so small a file
     notes = " ".join(found.notes)
     assert "in 2 originals of 3 pictures" in notes and "2 faces" in notes
     assert "At 0.01 bpp out of reach in some picture: jpeg, bpg, george." in notes
-    assert "george less bpg in the 2 pictures that both reach: +0.0%" in notes
+    assert "george less bpg in the 2 pictures that both reach: found +0.0%" in notes
+    assert "At 2 bpp score kept: jpeg 75.0% [75%, 75%]" in notes
     assert sorted(quick) == ["dark", "one", "two"]
     again = recognition.run(Context(dataset, kept=out))  # nothing is measured twice
     assert len(quick) == 3 and again.table.equals(found.table)
