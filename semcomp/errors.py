@@ -28,6 +28,10 @@ class BitstreamError(SemcompError, ValueError):
     """Bytes that are not a whole `.semc` file, or fields that cannot be written into one."""
 
 
+class FormatError(SemcompError, ValueError):
+    """A picture or size that an ordinary format has no room for, or a format not at hand here."""
+
+
 class DamagedIterationError(BitstreamError):
     """A `.semc` file with a damaged iteration, or bytes behind its last one.
 

@@ -1,0 +1,91 @@
+"""The formats by name or by a file's ending, and the largest file of a format within a size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcomp.allocation.levels import check_focus
+from semcomp.errors import FormatError
+from semcomp.search import FileSearch
+
+from .avif import AvifWriter
+from .base import Writer
+
+WRITERS: dict[str, Writer] = {writer.name: writer for writer in (AvifWriter(),)}
+"""Every format, by name."""
+
+
+def writer_for(name: str | Path) -> Writer:
+    """The format of a name (`avif`) or of a file's ending (`photo.avif`).
+
+    Raises FormatError for others.
+    """
+    wanted = Path(name).suffix.lower() or str(name).lower()
+    for writer in WRITERS.values():
+        if wanted == writer.name or wanted in writer.suffixes:
+            return writer
+    raise FormatError(f"no format here is called {wanted!r}: take one of {', '.join(WRITERS)}")
+
+
+def write(
+    writer: Writer,
+    picture: NDArray[np.uint8],
+    quality: float | None = None,
+    grey: NDArray[np.uint8] | None = None,
+    focus: float = 1.0,
+    exif: bytes = b"",
+) -> bytes:
+    """A file of a quality, None for the format's default; the rest as `Writer.write` takes it.
+
+    A focus of 0 is the plain format. Raises FormatError for a quality or a picture that the
+    format has no room for.
+    """
+    low, high, _ = writer.search_range
+    quality = writer.default_quality if quality is None else quality
+    if not low <= quality <= high:  # written so that NaN fails
+        raise FormatError(
+            f"{writer.label} has qualities from {low:g} to {high:g}, not {quality:g}: choose one"
+        )
+    _check(writer, picture, focus)
+    return writer.write(picture, quality, grey if focus else None, focus, exif)
+
+
+def largest_within(
+    writer: Writer,
+    picture: NDArray[np.uint8],
+    max_bytes: int,
+    grey: NDArray[np.uint8] | None = None,
+    focus: float = 1.0,
+    exif: bytes = b"",
+    close: float = 0.0,
+) -> tuple[float, bytes]:
+    """Quality and file: the largest of at most `max_bytes`, the rest as `Writer.write` takes it.
+
+    close: share of `max_bytes` by which the file may stay below, for fewer tries. Raises
+    FormatError where even the smallest file is larger, naming its size.
+    """
+    _check(writer, picture, focus)
+    grey = grey if focus else None
+    search = FileSearch(
+        lambda quality: writer.write(picture, quality, grey, focus, exif), *writer.search_range
+    )
+    quality, data = search.largest(max_bytes, close=close)
+    if len(data) > max_bytes:
+        raise FormatError(
+            f"the smallest {writer.label} of this picture takes {len(data)} bytes, more than "
+            f"{max_bytes}: allow that many, or scale the picture down"
+        )
+    return quality, data
+
+
+def _check(writer: Writer, picture: NDArray[np.uint8], focus: float) -> None:
+    check_focus(focus)
+    height, width = picture.shape[:2]
+    if max(height, width) > writer.max_side:
+        raise FormatError(
+            f"{width}x{height}: {writer.label} has room for sides up to {writer.max_side} pixels; "
+            "scale the picture down or choose another format"
+        )
