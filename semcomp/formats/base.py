@@ -73,7 +73,8 @@ def octaves(
     """
     importance = block_importance(grey, rows, columns).astype(np.float64)
     share = np.log2(importance / importance.mean() + _FLOOR)
-    return (strength * (share.mean() - share)).astype(np.float32)
+    steps: NDArray[np.float32] = (strength * (share.mean() - share)).astype(np.float32)
+    return steps
 
 
 def package(name: str, install: str, label: str) -> Any:

@@ -42,10 +42,9 @@ def psnr(decoded: np.ndarray, columns: slice) -> float:
     return float(10 * np.log10(255**2 / (error**2).mean()))
 
 
-@pytest.fixture(params=WRITERS.values(), ids=WRITERS)
+@pytest.fixture(params=list(WRITERS))
 def writer(request: pytest.FixtureRequest) -> Writer:
-    one: Writer = request.param
-    return one
+    return WRITERS[request.param]
 
 
 @pytest.mark.parametrize("grey", [None, LEFT], ids=["plain", "map"])
