@@ -62,25 +62,33 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         endpoints.build_endpoints()  # first, so that no tab's event takes their names
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
-            with gr.Tab("Compress"):
+            with gr.Tab("Compress", id="compress"):
                 made = tab_compress.build_tab(page, CODECS)
-            with gr.Tab("Paint importance") as paint:
+            with gr.Tab("Paint importance", id="paint") as paint:
                 tab_paint.build_tab(page, paint)
-            with gr.Tab("Look inside") as inside:
+            with gr.Tab("Look inside", id="inside") as inside:
                 tab_inside.build_tab(page, inside)
-            with gr.Tab("Batch"):
+            with gr.Tab("Batch", id="batch"):
                 tab_batch.build_tab(page)
-            with gr.Tab("Open a file"):
+            with gr.Tab("Open a file", id="open"):
                 tab_open.build_tab(made)
-            with gr.Tab("Score"):
+            with gr.Tab("Score", id="score"):
                 tab_score.build_tab()
-            with gr.Tab("Lesson") as lesson_tab:
+            with gr.Tab("Lesson", id="lesson") as lesson_tab:
                 lesson.build_tab(lesson_tab, lesson_curves)
             with gr.Tab("Leaderboard", id=TAB):
-                leaderboard.build_tab(page, tabs, results, board.store)
+                leaderboard.build_tab(page, results, board.store)
             with gr.Tab("Submit", id=submit_page.TAB):
                 submit_page.build_tab(page, board)
         gr.HTML(words.footer(keep_minutes))
+        names = [tab.id for tab in tabs.children]
+
+        def named_tab(request: gr.Request) -> Any:
+            """Opens the tab that a link names: `?tab=submit`."""
+            name = request.query_params.get("tab")
+            return gr.Tabs(selected=name) if name in names else gr.skip()
+
+        page.load(named_tab, None, tabs, queue=False, api_visibility="private")
     return page
 
 

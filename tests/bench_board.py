@@ -22,6 +22,7 @@ from leaderboard.scoring.bd_rates import update
 from leaderboard.store.database import Store, open_store
 from leaderboard.submissions.shape import DatasetShape
 from tests.conftest import CHROMIUM_ARGS, CHROMIUM_NAMES
+from tests.support.board_results import WIDE, opened
 from tests.support.large_board import copy_bd_rates, fill_board
 
 FILTER = "group 13"
@@ -71,10 +72,9 @@ def _fill(folder: Path, methods: int, qualities: int) -> None:
 
 def _in_process(store: Store) -> None:
     events = Events(FOLDER, lambda: store)
-    browser = {"here": "http://localhost/", "dark": False, "narrow": False}
-    opened = _timed("open, nothing in memory", lambda: events.switch("", browser))
-    _timed("open again", lambda: events.switch("", browser), REPEATS)
-    controls = _controls(opened, browser)
+    first = _timed("open, nothing in memory", lambda: opened(events))
+    _timed("open again", lambda: opened(events), REPEATS)
+    controls = _controls(first, WIDE)
     _timed("filter", lambda: events.rank(*controls(7, FILTER)), REPEATS)
     _timed("another page", lambda: events.turn(1, *controls(10, 3)), REPEATS)
     _timed("another score", lambda: events.rank(*controls(1, "psnr")))
@@ -111,10 +111,10 @@ def _in_browser(store: Store) -> None:
         return
     with (
         gr.Blocks(analytics_enabled=False) as page,
-        gr.Tabs() as tabs,
+        gr.Tabs(),
         gr.Tab("Leaderboard", id=TAB),
     ):
-        build_tab(page, tabs, FOLDER, lambda: store)
+        build_tab(page, FOLDER, lambda: store)
     _, address, _ = page.launch(css=CSS, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     try:
         with sync_playwright() as playwright:

@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from leaderboard.data.rows import MEAN
 from semcomp.errors import SemcompError
 
+from .look import setting_text
+
 if TYPE_CHECKING:
     import pandas
 
@@ -194,7 +196,8 @@ def by_rate(
     scores = np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
     own = rows_of(frame, codec)
     kind = str(own["kind"].iloc[0])
-    return MeanCurve(codec, metric, kind, "rate", at, scores, len(curves), _settings_at(own, at))
+    settings = _settings_at(codec, own, at)
+    return MeanCurve(codec, metric, kind, "rate", at, scores, len(curves), settings)
 
 
 def by_quality(frame: pandas.DataFrame, codec: str, metric: str) -> MeanCurve:
@@ -226,7 +229,7 @@ def by_quality(frame: pandas.DataFrame, codec: str, metric: str) -> MeanCurve:
         means["bpp"].to_numpy(np.float64),
         means[metric].to_numpy(np.float64),
         0 if published else own["image"].nunique(),
-        tuple("" if published else f"quality {_number(quality)}" for quality in means.index),
+        tuple("" if published else setting_text(codec, quality) for quality in means.index),
     )
 
 
@@ -241,7 +244,7 @@ def mean_curve(
     return by_rate(frame, codec, metric)
 
 
-def _settings_at(own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, ...]:
+def _settings_at(codec: str, own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, ...]:
     """Which qualities reach the rates in the single pictures: `quality 20 to 34`."""
     numeric = all(isinstance(quality, (int, float)) for quality in own["quality"])
     if not numeric:
@@ -252,13 +255,7 @@ def _settings_at(own: pandas.DataFrame, at: NDArray[np.float64]) -> tuple[str, .
         log = np.log(rows["bpp"].to_numpy(np.float64))
         qualities.append(np.interp(np.log(at), log, rows["quality"].to_numpy(np.float64)))
     lows, highs = np.min(qualities, axis=0), np.max(qualities, axis=0)
-    return tuple(
-        f"quality {_number(low)} to {_number(high)}" for low, high in zip(lows, highs, strict=True)
-    )
-
-
-def _number(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+    return tuple(setting_text(codec, low, high) for low, high in zip(lows, highs, strict=True))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Look:
-    """label: as shown. colour: hex. dash: as plotly names it. symbol: plotly's. width: pixels."""
+    """label: as shown. colour: hex. dash: as plotly names it. symbol: plotly's. width: pixels.
+
+    qp: what the codec's quality and its quantisation parameter add up to, where it is that.
+    """
 
     label: str
     colour: str
     dash: str = "solid"
     symbol: str = "circle"
     width: float = 1.6
+    qp: int | None = None
 
 
 PAPER = (
@@ -52,8 +56,8 @@ _LOOKS = {
     "webp": Look("WebP", "#CC79A7", symbol="triangle-up"),
     "avif": Look("AVIF", "#009E73", symbol="cross"),
     "jxl": Look("JPEG XL", "#882255", symbol="x"),
-    "bpg": Look("BPG 4:2:0", "#0072B2", symbol="square"),
-    "bpg444": Look("BPG 4:4:4", "#56B4E9", symbol="square-open"),
+    "bpg": Look("BPG 4:2:0", "#0072B2", symbol="square", qp=51),
+    "bpg444": Look("BPG 4:4:4", "#56B4E9", symbol="square-open", qp=51),
     "toderici2017": Look("Toderici 2017", "#000000", "dash", "diamond-open"),
     "johnston2018": Look("Johnston 2018", "#999933", "dash", "circle-open"),
     "1zb-lstm": Look("LSTM reproduction (1zb)", "#6E6E6E", "dot", "diamond-open"),
@@ -91,6 +95,17 @@ def look_of(codec: str, kind: str = "recomputed") -> Look:
         "dash" if kind == "published" else "solid",
         _SYMBOLS[seed // 7 % len(_SYMBOLS)],
     )
+
+
+def setting_text(codec: str, *qualities: float | str) -> str:
+    """One quality of a codec, or a range, in words: `quality 17 (QP 34)`."""
+    texts = [each if isinstance(each, str) else f"{each:.3g}" for each in qualities]
+    text = "quality " + " to ".join(dict.fromkeys(texts))
+    qp = look_of(codec).qp
+    if qp is None:
+        return text
+    parameters = [f"{qp - each:.3g}" for each in qualities if not isinstance(each, str)]
+    return f"{text} (QP {' to '.join(dict.fromkeys(parameters))})"
 
 
 def axis_name(metric: str, log_scale: bool) -> str:

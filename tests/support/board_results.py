@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gradio as gr
 
 from leaderboard.data.kodak import PIXELS
 from leaderboard.data.results import Results, Row, write_results
+from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.view import View
 from tests.support.anchor_curves import KODAK
 
@@ -23,6 +27,11 @@ def controls(view: View, submitted: Sequence[str] = (), method: str | None = Non
         *(view.low, view.high, view.text, view.picture, view.target),
         *(view.page, list(submitted), method, WIDE),
     ]
+
+
+def opened(events: Events) -> tuple[Any, ...]:
+    """What a page without a link gets: the controls, then the rest."""
+    return events.open(WIDE, cast(gr.Request, SimpleNamespace(query_params={})))[1:]
 
 
 def spread(name: str, cost: float = 1.0, source: str | None = None) -> Results:

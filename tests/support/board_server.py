@@ -77,9 +77,9 @@ def main(folder: Path, url: str, pause: str) -> None:
     results = results_folder(folder / "results")
     (board,) = open_board(folder, url)
     blocks = gr.Blocks(analytics_enabled=False)
-    with blocks, gr.Tabs() as tabs:
+    with blocks, gr.Tabs():
         with gr.Tab("Leaderboard", id=TAB):
-            board_page.build_tab(blocks, tabs, results, board.context.store)
+            board_page.build_tab(blocks, results, board.context.store)
         with gr.Tab("Submit", id=submit_page.TAB):
             submit_page.build_tab(blocks, board.context)
     board.context.start()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import gradio as gr
 
@@ -21,11 +22,11 @@ from semcomp.demo.shared.downloads import save
 
 from . import words
 from .api import NO_ANCHOR
-from .boards import Board, Boards, OpenStore, load_boards
+from .boards import Board, Boards, OpenStore, default_codecs, load_boards
 from .controls import controls_of, text_of, texts_of
 from .figure import figure_of
 from .ranking import everything, matching, points_at, ranking, rows_csv
-from .view import PAGE, TAB, View, is_link, view_of
+from .view import PAGE, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
 Browser = dict[str, Any] | None
@@ -44,16 +45,26 @@ class Events:
         self.folder, self.store = folder, store
 
     def open(self, browser: Browser, request: gr.Request) -> Outputs:
-        """The page as the link asks for it: browser, tabs, controls, all but what `drawn` gives."""
+        """The page as the link asks for it: browser, controls, all but what `drawn` gives."""
         query = dict(request.query_params)
         view, lost = view_of(query if is_link(query) else {}, self._boards())
-        tab = gr.Tabs(selected=TAB) if is_link(query) else gr.skip()
-        return browser, tab, *self._whole(view, lost, browser)
+        return browser, *self._whole(view, lost, browser)
 
-    def switch(self, dataset: str, browser: Browser) -> Outputs:
-        """Another data set: controls, all but what `drawn` gives."""
-        view, lost = view_of({"dataset": text_of(dataset)}, self._boards())
-        return self._whole(view, lost, browser)
+    def switch(self, link: str, *controls: Any) -> Any:
+        """Another data set, under what else is chosen, as far as that is there: everything.
+
+        Nothing if `link`, which the page has, is of this data set: a list says that it has changed
+        whenever it is left.
+        """
+        view, _, browser = self._view(controls)
+        boards = self._boards()
+        before, _ = view_of(dict(parse_qsl(urlsplit(text_of(link)).query)), boards)
+        if before.dataset == view.dataset:
+            return gr.skip()
+        chosen = set(before.codecs) != set(default_codecs(boards.boards[before.dataset]))
+        if not (chosen and view.codecs):
+            view = replace(view, codecs=tuple(default_codecs(boards.boards[view.dataset])))
+        return *self._whole(view, [], browser), *self._drawn(view, browser)
 
     def drawn(self, *controls: Any) -> Outputs:
         """Figure, why codecs are not in it, and every codec in one picture.
@@ -61,6 +72,9 @@ class Events:
         They follow the table, which is there before the figure's own code has loaded.
         """
         view, _, browser = self._view(controls)
+        return self._drawn(view, browser)
+
+    def _drawn(self, view: View, browser: Browser) -> Outputs:
         told, figure, left_out = self._draw(view, [], browser)
         missing = left_out if figure is not None or not self._boards().boards else told
         return figure, missing, self._look(view, [], browser)

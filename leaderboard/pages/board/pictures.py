@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leaderboard.analysis.curves import rows_of
-from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.base import open_session
 from leaderboard.data.datasets import KODAK, load_dataset
@@ -203,4 +203,5 @@ def _caption(label: str, made: DecodedPicture, pixels: int) -> str:
         if value is not None and metric in ("psnr", "ms_ssim", "si_ssim")
     )
     rate = 8 * made.bytes / pixels
-    return f"{label}: {made.bytes:,} bytes, {rate:.3f} bpp, quality {made.quality:g}. {told}"
+    setting = setting_text(made.codec, made.quality)
+    return f"{label}: {made.bytes:,} bytes, {rate:.3f} bpp, {setting}. {told}"

@@ -36,13 +36,11 @@ QUICK: dict[str, Any] = {
 SCALES = [("Decibels", "db"), ("Plain", "plain")]
 
 
-def build_tab(
-    page: gr.Blocks, tabs: gr.Tabs, folder: Path = FOLDER, store: OpenStore | None = None
-) -> None:
+def build_tab(page: gr.Blocks, folder: Path = FOLDER, store: OpenStore | None = None) -> None:
     """Fill the tab at hand, whose id is `view.TAB`.
 
-    page: whose loading reads the link. tabs: where a link opens this tab. folder: of results.
-    store: gives the store of submissions, None for none. See `boards.load_boards`.
+    page: whose loading reads the link. folder: of results. store: gives the store of submissions,
+    None for none. See `boards.load_boards`.
     """
     events = Events(folder, store)
     browser_js = static("browser.js", "leaderboard.pages")
@@ -69,11 +67,10 @@ def build_tab(
     ranks = [*paged, *files]
     outputs = [*controls, *sample, made, notice, *ranks, *described, link]
     inputs = [*controls, browser]
-    for opened in (
-        page.load(events.open, said, [browser, tabs, *outputs], js=browser_js, **QUICK),
-        dataset.input(events.switch, [dataset, browser], outputs, **QUICK),
-    ):
-        opened.success(events.drawn, inputs, [plot, left_out, points], **QUICK)
+    drawn = [plot, left_out, points]
+    opened = page.load(events.open, said, [browser, *outputs], js=browser_js, **QUICK)
+    opened.success(events.drawn, inputs, drawn, **QUICK)
+    dataset.input(events.switch, [link, *inputs], [*outputs, *drawn], **QUICK)
     choosing = Choosing(folder, store)
     for each, find in ((submitted, choosing.curves), (method, choosing.method)):
         typed = static("typed.js", "leaderboard.pages").replace("@LIST@", str(each.elem_id))

@@ -8,9 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
-from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
 from leaderboard.data.published import PUBLISHED, source_of
-from leaderboard.data.results import Results
+from leaderboard.data.results import MEAN, Results
 from leaderboard.pages.submit.words import method_parts
 
 from .boards import HERE, Board, BoardEntry
@@ -177,7 +177,11 @@ def method_html(board: Board, name: str) -> str:
     told = _about(each) if each else _source(results)
     badge = _badge(kind, BADGES.get(kind, BADGES["unknown"]))
     label = name if each else look_of(name, kind).label
-    count = f"{len(results.images)} pictures, {len(results.qualities)} qualities"
+    points = len(results.qualities)
+    if results.kind == PUBLISHED and results.images == (MEAN,):
+        count = f"means of {results.provenance['pictures']} pictures, {points} points"
+    else:
+        count = f"{len(results.images)} pictures, {points} qualities"
     head = f'<p><span class="codec">{escape(label)}</span> {badge}</p><p>{count}</p>'
     return f'<div class="about">{head}{told}</div>'
 
@@ -243,10 +247,9 @@ def points_html(
                 f"reaches {point.low:.3f} to {point.high:.3f} bpp",
                 *[_none()] * (len(heads) - 2),
             )
-        quality = f"{point.quality:g}" if isinstance(point.quality, float) else point.quality
         measured = [_score(metric, point.scores[metric]) for metric in metrics]
         nearest = (
-            f"nearest: quality {escape(str(quality))}",
+            f"nearest: {escape(setting_text(point.codec, point.quality))}",
             f"{point.bytes:,}",
             f"{point.bpp:.3f}",
         )

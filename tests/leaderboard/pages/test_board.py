@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from leaderboard.analysis.curves import image_curves, score_at
+from leaderboard.analysis.look import setting_text
 from leaderboard.analysis.tables import ranked
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.data.results import Results, write_results
@@ -30,7 +32,7 @@ from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.view import View, view_of
 from semcomp.demo.shared import work
 from semcomp.errors import DatasetError
-from tests.support.board_results import SIZE, WIDE, controls, spread, write_folder
+from tests.support.board_results import SIZE, WIDE, controls, opened, spread, write_folder
 
 SAMPLES = work.samples
 
@@ -96,7 +98,7 @@ def test_a_broken_file_is_named_and_the_others_stay(tmp_path: Path) -> None:
 def test_no_results_say_how_to_make_them(tmp_path: Path) -> None:
     for missing in (tmp_path, tmp_path / "nowhere"):
         events = Events(missing)
-        whole = events.switch("", None)
+        whole = opened(events)
         assert "python -m leaderboard run" in " ".join(str(part) for part in whole)
         assert events.draw(*controls(View()))[1] is None
         table, _, _, *files = events.rank(*controls(View()))
@@ -166,6 +168,27 @@ def test_what_a_link_asks_for_in_vain_is_said(folder: Path, query: dict[str, str
     )
 
 
+def test_another_data_set_leaves_the_choices(folder: Path, tmp_path: Path) -> None:
+    for name in ("bpg", "jpeg"):
+        write_folder(tmp_path / "kodak")
+        other = replace(spread(name), dataset="other")
+        write_results(other, tmp_path / f"{name}.json")
+    events = Events(tmp_path)
+    kodak = view(tmp_path, dataset="kodak", metric="psnr", anchor="jpeg", filter="bpg")
+    link = events.share(*controls(kodak))
+    assert events.switch(link, *controls(kodak)) == gr.skip()  # the list was left as it was
+    sent = controls(kodak)
+    sent[0] = "other"
+    whole = events.switch(link, *sent)
+    assert [each.value for each in whole[:5]] == ["other", "psnr", "db", ["bpg", "jpeg"], "jpeg"]
+    assert whole[7] == "bpg"
+    few = controls(replace(kodak, codecs=("bpg", "george")))
+    few[0] = "other"
+    assert events.switch(events.share(*controls(kodak)), *few)[3].value == ["bpg", "jpeg"]
+    link = events.share(*controls(replace(kodak, codecs=("bpg", "george"))))
+    assert events.switch(link, *few)[3].value == ["bpg"]
+
+
 # What is shown
 
 
@@ -230,6 +253,18 @@ def test_scores_of_one_picture_are_interpolated(board: page_board.Board) -> None
     beyond = page_ranking.points_at(board, "kodim05", 8.0)[0]
     assert beyond.at_rate["ms_ssim"] is None
     assert "reaches" in page_words.points_html([beyond], "kodim05", 8.0)
+
+
+def test_settings_are_told_as_the_codec_takes_them(folder: Path, board: page_board.Board) -> None:
+    assert setting_text("bpg", 17) == "quality 17 (QP 34)"
+    assert setting_text("jpeg", 17.5, 20) == "quality 17.5 to 20"
+    assert setting_text("jpeg", "fast") == "quality fast"
+    bpg = next(p for p in page_ranking.points_at(board, "kodim05", 0.5) if p.codec == "bpg")
+    assert f"(QP {51 - int(bpg.quality)})" in page_words.points_html([bpg], "kodim05", 0.5)
+    figure = Events(folder).draw(*controls(view(folder, codecs="bpg")))[1]
+    assert "(QP 50" in figure.data[0].hovertext[0]
+    assert "means of 24 pictures, 16 points" in page_words.method_html(board, "toderici2017")
+    assert "24 pictures, 8 qualities" in page_words.method_html(board, "bpg")
 
 
 def test_downloads_hold_the_numbers_and_no_formulas(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from leaderboard.pages.board.view import TAB
 from leaderboard.scoring.bd_rates import basis_of
 from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.shape import DatasetShape
-from tests.support.board_results import WIDE
+from tests.support.board_results import WIDE, opened
 from tests.support.large_board import fill_board
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_what_is_typed_finds_submissions_wherever_they_stand(board: Board) -> No
 
 def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: Store) -> None:
     events, choosing = Events(folder, lambda: store), Choosing(folder, lambda: store)
-    whole = events.switch("", WIDE)
+    whole = opened(events)
     curves, method = whole[11], whole[12]
     assert len(curves.choices) == MOST_LISTED and curves.visible
     own = len(method.choices) - MOST_LISTED
@@ -100,7 +100,7 @@ def test_the_page_carries_a_few_and_those_that_are_chosen(folder: Path, store: S
 def test_controls_that_nobody_could_have_sent_fall_back(folder: Path, store: Store) -> None:
     """The events take what comes over HTTP as it is, since the lists' choices change."""
     events = Events(folder, lambda: store)
-    values = controls(events.switch("", WIDE))
+    values = controls(opened(events))
     usual = events.rank(*values)[0]
     wrong: Any
     for place in (0, 1, 2, 3, 4, 7, 8, 11, 12):
@@ -120,7 +120,7 @@ def test_controls_that_nobody_could_have_sent_fall_back(folder: Path, store: Sto
 
 def test_the_same_filter_again_sends_nothing(folder: Path, store: Store) -> None:
     events = Events(folder, lambda: store)
-    values = controls(events.switch("", WIDE))
+    values = controls(opened(events))
     link = events.share(*values)
     assert events.narrow(link, *values) == (gr.skip(),) * 7
     values[7] = "group 13"
@@ -196,8 +196,8 @@ def test_a_board_that_cannot_be_read_is_no_reason_to_stop(
 
 @pytest.mark.browser
 def test_one_of_many_is_found_by_typing(browser: Browser, folder: Path, store: Store) -> None:
-    with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs() as tabs, gr.Tab("Board", id=TAB):
-        build_tab(blocks, tabs, folder, lambda: store)
+    with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs(), gr.Tab("Board", id=TAB):
+        build_tab(blocks, folder, lambda: store)
     _, url, _ = blocks.launch(css=CSS, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     last = f"method {COUNT - 1:04}"
     try:

@@ -109,6 +109,32 @@ def test_a_link_opens_the_tab_as_it_says(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.browser
+def test_going_through_the_lists_changes_nothing(browser: Browser, url: str) -> None:
+    page = open_tab(browser, f"{url}?tab=leaderboard&metric=psnr&filter=bpg")
+    rows = page.locator("#board-table tbody tr")
+    before = rows.count()
+    page.get_by_label("Pictures", exact=True).first.focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.get_by_label("Filter").focus()
+    page.wait_for_timeout(1000)  # for an event that should not come
+    assert page.get_by_label("Score", exact=True).input_value() == "PSNR"
+    assert page.get_by_label("Filter").input_value() == "bpg"
+    assert rows.count() == before
+    page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("tab", "name"), [("submit", "Submit"), ("lesson", "Lesson")])
+def test_a_link_opens_any_tab(browser: Browser, url: str, tab: str, name: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{url}?tab={tab}")
+    chosen = f"role=tab[name='{name}'][selected=true]"
+    page.wait_for_selector(chosen, timeout=60_000)
+    page.close()
+
+
+@pytest.mark.browser
 def test_pictures_are_decoded_on_demand(browser: Browser, url: str) -> None:
     page = open_tab(browser, f"{url}?tab=leaderboard&bpp=0.8")
     assert "not on this server" in page.locator("#board").inner_text()

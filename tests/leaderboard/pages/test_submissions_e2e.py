@@ -55,9 +55,9 @@ def serve(folder: Path, url: str) -> Iterator[tuple[str, Board]]:
         patch.setenv("SEMCOMP_CACHE_DIR", str(folder / "cache"))
         for board in open_board(folder, url):
             blocks = gr.Blocks(analytics_enabled=False)
-            with blocks, gr.Tabs() as tabs:
+            with blocks, gr.Tabs():
                 with gr.Tab("Leaderboard", id=TAB):
-                    board_page.build_tab(blocks, tabs, results, board.context.store)
+                    board_page.build_tab(blocks, results, board.context.store)
                 with gr.Tab("Submit", id=submit_page.TAB):
                     submit_page.build_tab(blocks, board.context)
             _, address, _ = app.launch(blocks, prevent_thread_lock=True, quiet=True)
