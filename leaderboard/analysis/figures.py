@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.data.published import PUBLISHED
+
 from .curves import Average, MeanCurve, NoCurve, decibels, mean_curve
 from .look import OURS, axis_name, look_of
 
@@ -30,8 +32,8 @@ RATES = (0.0, 1.6)
 MANY_POINTS = 40
 """Curves of more points are drawn without marks."""
 _TICKS = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
-# Published curves beyond these two can be switched on in the legend.
-_PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018")
+# Published curves beyond these can be switched on in the legend.
+_PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018", "vtm")
 TEXT, GRID = "#262626", "#E3E3E3"
 _RATE_AXIS = "rate, whole file [bits per pixel]"
 _PAGE = Path(__file__).parent / "static" / "figures.html"
@@ -242,10 +244,10 @@ def _trace(curve: MeanCurve, logs: bool, *, always: bool) -> Any:
     import plotly.graph_objects as go
 
     look = look_of(curve.codec, curve.kind)
-    published = curve.averaged == "published"
+    published = curve.kind == PUBLISHED
     scores = curve.score if curve.metric == "psnr" else decibels(curve.score)
     unit = "dB" if curve.metric == "psnr" else f"({axis_name(curve.metric, False)})"
-    where = "published, as averaged there" if published else f"mean of {curve.images} pictures"
+    where = f"mean of {curve.images} pictures" if curve.images else "published, as averaged there"
     hover = [
         f"<b>{html.escape(look.label)}</b><br>{bpp:.3f} bpp<br>"
         + (f"{score:.2f} dB" if curve.metric == "psnr" else f"{score:.4f} = {level:.2f} dB {unit}")
@@ -327,7 +329,7 @@ def score_limits(
     inside: list[NDArray[np.float64]] = []
     for curve in curves:
         # What can be switched on later would only squeeze what is in view now.
-        if curve.averaged == "published" and curve.codec not in _PUBLISHED_IN_VIEW:
+        if curve.kind == PUBLISHED and curve.codec not in _PUBLISHED_IN_VIEW:
             continue
         scores = decibels(curve.score) if logs else curve.score
         inside.append(scores[(curve.bpp >= low) & (curve.bpp <= high)])

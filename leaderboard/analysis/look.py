@@ -53,6 +53,7 @@ _LOOKS = {
         "paper's network, semantic, floor 0, raw bits", "#AA7799", "dot", "square-open", 2.0
     ),
     "jpeg": Look("JPEG", "#8C8C8C", symbol="triangle-down"),
+    "jpegli": Look("JPEG (jpegli)", "#5C5C5C", "dash", "triangle-down-open"),
     "webp": Look("WebP", "#CC79A7", symbol="triangle-up"),
     "avif": Look("AVIF", "#009E73", symbol="cross"),
     "jxl": Look("JPEG XL", "#882255", symbol="x"),
@@ -66,6 +67,17 @@ _LOOKS = {
     "bmshj2018-hyperprior-ms-ssim": Look(
         "Ballé 2018, hyperprior (MS-SSIM)", "#332288", "dot", "star-open"
     ),
+    "mbt2018": Look("Minnen 2018", "#117733", "dashdot", "pentagon"),
+    "mbt2018-ms-ssim": Look("Minnen 2018 (MS-SSIM)", "#117733", "dot", "pentagon-open"),
+    "vtm": Look("VVC intra (VTM)", "#CC3311", "dash", "cross"),
+    "hm": Look("HEVC intra (HM)", "#0072B2", "dash", "cross"),
+    "av1": Look("AV1 intra (reference)", "#009E73", "dash", "cross"),
+    "elic2022": Look("ELIC 2022", "#EE7733", "dashdot", "diamond"),
+    "mlic-plus": Look("MLIC+ 2022", "#661100", "dashdot", "diamond"),
+    "hpcm-large": Look("HPCM 2025", "#EE3377", "dashdot", "triangle-up"),
+    "hpcm-large-ms-ssim": Look("HPCM 2025 (MS-SSIM)", "#EE3377", "dot", "triangle-up-open"),
+    "c3": Look("C3 2023", "#33BBEE", "dash", "star"),
+    "cool-chic5": Look("Cool-Chic 5.0", "#009988", "dash", "star"),
     "cheng2020-attn": Look("Cheng 2020", "#AA4499", "dashdot", "hexagram"),
     "cheng2020-attn-ms-ssim": Look("Cheng 2020 (MS-SSIM)", "#AA4499", "dot", "hexagram-open"),
 }

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.data.complexity import short_count
+from leaderboard.data.published import PUBLISHED
 from leaderboard.data.rows import MEAN
 
 from .bdrate import LEVEL, Comparison, compare, ranks
@@ -47,10 +49,11 @@ def ranked(
 
     Columns: rank, rank_low, rank_high (95% interval over the pictures), codec, kind, bd_rate,
     bd_low, bd_high (per cent), overlap (0..1), encode_s, decode_s (mean processor seconds of a
-    picture, of what was measured here), images, note.
+    picture, of what was measured here), macs_per_pixel, parameters (`data.complexity`), images,
+    note.
 
-    Published means stand at their BD-rate (means per setting against the anchor's, see
-    `bdrate.compare`) without a rank; those that do not state the metric are left out. Whatever has
+    Published codecs stand at their BD-rate without a rank, means against the anchor's means per
+    setting (see `bdrate.compare`); those that do not state the metric are left out. Whatever has
     no BD-rate (incomplete results, thin overlap) stands at the end without one, and `note` says
     why. Raises NoCurve for an anchor that is not there or incomplete.
     """
@@ -62,8 +65,8 @@ class Standing:
     """How a codec stands against an anchor.
 
     comparison: its BD-rate; None where it has none, and `note` says why. encode_s, decode_s: mean
-    processor seconds of a picture, NaN if not measured here. images: pictures, 0 for published
-    means.
+    processor seconds of a picture, NaN if not measured here. images: pictures, 0 for means.
+    macs_per_pixel, parameters: of the decoder, NaN if not known.
     """
 
     codec: str
@@ -73,6 +76,8 @@ class Standing:
     encode_s: float
     decode_s: float
     images: int
+    macs_per_pixel: float = math.nan
+    parameters: float = math.nan
 
 
 def standings(
@@ -85,14 +90,15 @@ def standings(
             f"{anchor} is no anchor, it lacks {len(lacking)} of {len(pictures(frame))} pictures: "
             "complete it or choose another"
         )
-    silent = frame[frame["image"] == MEAN].groupby("codec")[metric].count() == 0
+    silent = frame[frame["kind"] == PUBLISHED].groupby("codec")[metric].count() == 0
     made = []
     for codec in dict.fromkeys(frame["codec"]):
         if silent.get(codec, False):
             continue
         own = rows_of(frame, codec)
-        published = set(own["image"]) == {MEAN}
-        comparison, note = None, "means only" if published else ""
+        averaged = set(own["image"]) == {MEAN}
+        published = own["kind"].iloc[0] == PUBLISHED or averaged
+        comparison, note = None, "means only" if averaged else ""
         try:
             comparison = compare(frame, codec, anchor, metric, method)
         except NoCurve as error:
@@ -106,7 +112,9 @@ def standings(
                 # Published times come from other machines: no match for the others.
                 math.nan if published else own["encode_s"].mean(),
                 math.nan if published else own["decode_s"].mean(),
-                0 if published else own["image"].nunique(),
+                0 if averaged else own["image"].nunique(),
+                float(own["macs_per_pixel"].iloc[0]),
+                float(own["parameters"].iloc[0]),
             )
         )
     return made
@@ -116,7 +124,8 @@ def placed(codecs: Sequence[Standing]) -> pandas.DataFrame:
     """The table of `ranked`, with places among these codecs."""
     import pandas
 
-    places = ranks([each.comparison for each in codecs if each.comparison is not None])
+    here = [each.comparison for each in codecs if each.comparison and each.kind != PUBLISHED]
+    places = ranks(here)
     records = []
     for each in codecs:
         bd_rate, place = each.comparison, places.get(each.codec)
@@ -133,6 +142,8 @@ def placed(codecs: Sequence[Standing]) -> pandas.DataFrame:
                 "overlap": bd_rate.overlap if bd_rate else math.nan,
                 "encode_s": each.encode_s,
                 "decode_s": each.decode_s,
+                "macs_per_pixel": each.macs_per_pixel,
+                "parameters": each.parameters,
                 "images": each.images,
                 "note": each.note,
             }
@@ -190,6 +201,8 @@ def as_text(table: pandas.DataFrame) -> pandas.DataFrame:
             "overlap": ["" if math.isnan(row.overlap) else f"{row.overlap:.0%}" for row in rows],
             "encode [s]": [_text(row.encode_s, 3) for row in rows],
             "decode [s]": [_text(row.decode_s, 3) for row in rows],
+            "MAC/pixel": [short_count(row.macs_per_pixel) for row in rows],
+            "weights": [short_count(row.parameters) for row in rows],
             "note": list(table["note"]),
         }
     )

@@ -89,6 +89,7 @@ _PAPER: dict[str, Any] = {"model": "paper", "qualities": (1, 2, 3, 4, 6, 8, 12, 
 CODECS: Mapping[str, Codec] = _Registry(
     {
         "jpeg": _codec("jpeg", "JpegCodec"),
+        "jpegli": _codec("jpegli", "JpegliCodec"),
         "webp": _codec("webp", "WebpCodec"),
         "avif": _codec("avif", "AvifCodec"),
         "jxl": _codec("jxl", "JxlCodec"),

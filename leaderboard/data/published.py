@@ -1,8 +1,9 @@
 """Curves that others published, shown beside what is measured here and never mixed with it.
 
-Each is a results file under `assets/published` with means alone and, in its provenance, the paper
-(`reference`), how many pictures it averaged over (`pictures`), and where the numbers stand
-(`source`: repository, commit, files).
+Each is a results file under `assets/published`, of means or, where its source states them, of
+single pictures. Its provenance names the paper (`reference`), how many pictures there are
+(`pictures`), where the numbers stand (`source`: repository, commit, files) and, where known, what
+the decoder takes (`decoder`: macs_per_pixel, parameters, source).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def read_published(
     would be no match.
 
     Raises ResultsError for a file that is not marked as published, does not say where its numbers
-    stand, or claims single pictures. An empty folder has no curves.
+    stand, or has other pictures than it says. An empty folder has no curves.
     """
     curves = []
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
@@ -41,12 +42,16 @@ def read_published(
 
 
 def source_of(results: Results) -> str:
-    """One line: the paper, and the file its numbers were taken from."""
-    source = results.provenance["source"]
+    """One line: the paper, the file its numbers were taken from, and what to know of them."""
+    told = results.provenance
+    source = told["source"]
     files = ", ".join(source["files"])
+    decoder, notes = told.get("decoder"), told.get("notes")
     return (
-        f"{results.provenance['reference']}; numbers from {source['repository']} "
+        f"{told['reference']}; numbers from {source['repository']} "
         f"at {source['commit'][:8]}, {files}"
+        + (f"; decoder from {decoder['source']}" if decoder else "")
+        + (f"; {notes}" if notes else "")
     )
 
 
@@ -56,10 +61,13 @@ def _check(results: Results, path: Path) -> None:
             f"{path}: provenance.kind is {results.kind!r}: expected {PUBLISHED!r}; what was "
             "measured here belongs under assets/results"
         )
-    if set(results.images) != {MEAN}:
-        raise ResultsError(f"{path}: published curves are means, expected no rows of pictures")
-    if not isinstance(results.provenance.get("pictures"), int):
+    count = results.provenance.get("pictures")
+    if not isinstance(count, int):
         raise ResultsError(f"{path}: provenance.pictures is missing: expected how many there are")
+    if results.images != (MEAN,) and len(results.images) != count:
+        raise ResultsError(
+            f"{path}: provenance.pictures is {count}, and there are rows of {len(results.images)}"
+        )
     if not results.provenance.get("reference"):
         raise ResultsError(f"{path}: provenance.reference is missing: name the paper")
     source = results.provenance.get("source")

@@ -250,22 +250,32 @@ def of_versions(results: Results, versions: Mapping[str, int]) -> Results:
 def to_frame(results: Sequence[Results]) -> pandas.DataFrame:
     """One row per codec, quality and picture.
 
-    Columns: codec, quality, image, bytes, bpp, `METRICS`, encode_s, decode_s, kind. What is not
-    available is NaN, and so are scores of an older version than other results have.
+    Columns: codec, quality, image, bytes, bpp, `METRICS`, encode_s, decode_s, kind, and what the
+    codec's decoder takes, macs_per_pixel and parameters (`data.complexity`). What is not available
+    is NaN, and so are scores of an older version than other results have.
     """
     import pandas
+
+    from .complexity import complexity_of
 
     versions = newest_versions(results)
     results = [of_versions(each, versions) for each in results]
 
     columns = ("quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s")
-    records = [
-        {"codec": each.name, **{name: getattr(row, name) for name in columns}, "kind": each.kind}
-        for each in results
-        for row in each.rows
-    ]
-    frame = pandas.DataFrame.from_records(records, columns=["codec", *columns, "kind"])
-    numbers = ["bytes", "bpp", *METRICS, "encode_s", "decode_s"]
+    records = []
+    for each in results:
+        decoder = complexity_of(each)
+        told = {
+            "kind": each.kind,
+            "macs_per_pixel": decoder.macs,
+            "parameters": decoder.parameters,
+        }
+        for row in each.rows:
+            values = {name: getattr(row, name) for name in columns}
+            records.append({"codec": each.name, **values, **told})
+    ends = ("kind", "macs_per_pixel", "parameters")
+    frame = pandas.DataFrame.from_records(records, columns=["codec", *columns, *ends])
+    numbers = ["bytes", "bpp", *METRICS, "encode_s", "decode_s", *ends[1:]]
     frame[numbers] = frame[numbers].astype("float64")
     return frame
 

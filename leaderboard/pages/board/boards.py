@@ -110,8 +110,13 @@ class Board:
 
     @cached_property
     def anchors(self) -> list[str]:
-        """Codecs that BD-rates can be taken against: complete ones with pictures."""
-        return [each.name for each in self.results if set(self.pictures) <= set(each.images)]
+        """Codecs that BD-rates can be taken against: complete ones, measured here."""
+        everything = set(self.pictures)
+        return [
+            each.name
+            for each in self.results
+            if each.kind != PUBLISHED and everything <= set(each.images)
+        ]
 
     def of(self, codec: str) -> Results:
         """A codec's or a submission's results. Raises StoreError where these cannot be read."""
@@ -292,8 +297,8 @@ def _place(results: Results) -> tuple[bool, int, str]:
 
 
 def default_codecs(board: Board) -> list[str]:
-    """What is drawn at first: all files that were measured, and the paper's own baselines."""
-    first = ("toderici2017", "johnston2018")
+    """What is drawn at first: all that was measured, the paper's own baselines, and VVC."""
+    first = ("toderici2017", "johnston2018", "vtm")
     return [
         each.name
         for each in board.results

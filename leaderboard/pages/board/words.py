@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
 from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
+from leaderboard.data.complexity import short_count
 from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import MEAN, Results
 from leaderboard.pages.submit.words import method_parts
@@ -59,6 +60,8 @@ rates are those files' sizes and the side information stated for each picture. *
 numbers are as sent in, checked only for what cannot be true. *Incomplete* ones have no place.
 
 **Encode** and **decode** are processor seconds per picture on the machine named under each codec.
+**MAC per pixel** and **weights** are multiplications and parameters of the decoder's networks,
+where they are known; classical codecs have none.
 
 Recompute them:
 """
@@ -115,7 +118,7 @@ def ranking_html(
     if table.empty:
         return '<p class="quiet" role="status">No codec fits the filter.</p>'
     bd_rate = f"BD-rate [{LEVEL:.0%} interval]"
-    heads = ("Rank", "Codec", bd_rate, "Overlap", "Encode", "Decode")
+    heads = ("Rank", "Codec", bd_rate, "Overlap", "Encode", "Decode", "MAC per pixel", "Weights")
     count = len(board.pictures)
     first = (min(page, pages_of(len(table))) - 1) * PAGE
     rows = table.iloc[first : first + PAGE]
@@ -165,6 +168,8 @@ def _rank_row(
         _none() if math.isnan(row.overlap) else f"{row.overlap:.0%}",
         _seconds(row.encode_s),
         _seconds(row.decode_s),
+        short_count(row.macs_per_pixel) or _none(),
+        short_count(row.parameters) or _none(),
     )
     return _row(heads, cells)
 

@@ -24,7 +24,7 @@ def board():
         model_codec("semantic-rd", 0.8),
         model_codec("bpg"),
         without(model_codec("jpeg", 1.6), "picture0"),
-        *read_published(),
+        *(each for each in read_published() if each.rows[0].ms_ssim is not None),
     )
 
 
@@ -69,8 +69,10 @@ def test_looks(board):
     assert found["semantic-rd"].line.width > 1.5 * found["bpg"].line.width
     assert found["bpg"].line.dash == "solid"
     assert list(found)[-1] == "semantic-rd"  # drawn last
-    for each in read_published():
-        assert found[each.name].line.dash != "solid"
+    published = set(board.loc[board["kind"] == "published", "codec"])
+    assert len(published) > 8
+    for name in published:
+        assert found[name].line.dash != "solid"
     assert found["toderici2017"].visible is True
     assert found["1zb-lstm"].visible == "legendonly"
     # The same codec looks the same whatever else is shown.

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from leaderboard.analysis.bdrate import compare
+from leaderboard.data.complexity import Complexity, complexity_of
 from leaderboard.data.published import FOLDER, read_published, source_of
-from leaderboard.data.results import MEAN, ResultsError, write_results
+from leaderboard.data.results import MEAN, ResultsError, to_frame, write_results
 from tests.support.anchor_curves import model_codec
 
 NAMES = [
     "1zb-lstm",
+    "av1",
     "bmshj2018-factorized",
     "bmshj2018-hyperprior",
     "bmshj2018-hyperprior-ms-ssim",
+    "c3",
     "cheng2020-attn",
     "cheng2020-attn-ms-ssim",
+    "cool-chic5",
+    "elic2022",
+    "hm",
+    "hpcm-large",
+    "hpcm-large-ms-ssim",
     "johnston2018",
+    "mbt2018",
+    "mbt2018-ms-ssim",
+    "mlic-plus",
     "toderici2017",
+    "vtm",
 ]
 # What the anchors state, in their digits: bpp -> MS-SSIM.
 TODERICI = {0.125: 0.8191, 0.25: 0.9037, 0.375: 0.9375, 0.5: 0.9538, 0.75: 0.9715, 1.0: 0.9796}
@@ -32,7 +46,7 @@ def test_every_curve_names_its_source():
     assert [each.name for each in curves] == NAMES
     for each in curves:
         assert each.kind == "published"
-        assert each.images == (MEAN,)
+        assert each.images == (MEAN,) or len(each.images) == 24
         line = source_of(each)
         assert "/" in line.split("numbers from ")[1]
         assert each.provenance["source"]["commit"][:8] in line
@@ -57,7 +71,7 @@ def test_numbers_are_those_of_the_anchors():
 def test_training_for_ms_ssim_shows():
     """Guards against one model's numbers under another's name, as in one of the sources' files."""
     curves = {each.name: each.rows for each in read_published()}
-    for name in ("bmshj2018-hyperprior", "cheng2020-attn"):
+    for name in ("bmshj2018-hyperprior", "cheng2020-attn", "mbt2018"):
         plain, tuned = curves[name][3], curves[f"{name}-ms-ssim"][3]
         assert tuned.bpp < plain.bpp
         assert tuned.ms_ssim > plain.ms_ssim
@@ -95,15 +109,23 @@ def test_curves_that_do_not_say_enough_are_refused(tmp_path, change, message):
     assert "curve.json" in str(error.value)
 
 
-def test_single_pictures_are_refused(tmp_path):
+def test_single_pictures_are_all_there(tmp_path):
+    """Rows of pictures stand beside means, as many as their source is said to have."""
     results = model_codec("made")
-    data = broken(lambda d: None)
-    write_results(results, tmp_path / "made.json")
-    stored = json.loads((tmp_path / "made.json").read_text())
-    stored["provenance"] = data["provenance"]
-    (tmp_path / "made.json").write_text(json.dumps(stored))
-    with pytest.raises(ResultsError, match="means"):
+    told = {**broken(lambda d: None)["provenance"], "pictures": len(results.images)}
+    write_results(replace(results, provenance=told), tmp_path / "made.json")
+    assert read_published(tmp_path)[0].images == results.images
+    write_results(replace(results, provenance={**told, "pictures": 24}), tmp_path / "made.json")
+    with pytest.raises(ResultsError, match="pictures is 24, and there are rows of"):
         read_published(tmp_path)
+
+
+def test_pictures_of_cool_chic():
+    """The source's README has it level with ELIC in PSNR: +0.1%."""
+    curves = {each.name: each for each in read_published()}
+    frame = to_frame(list(curves.values()))
+    assert compare(frame, "cool-chic5", "elic2022", "psnr").percent == pytest.approx(0.1, abs=2)
+    assert complexity_of(curves["cool-chic5"]) == Complexity(macs=2000)
 
 
 def test_an_empty_folder_has_no_curves(tmp_path):

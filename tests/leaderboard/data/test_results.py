@@ -187,7 +187,8 @@ def test_compressai_file_without_rows():
 def test_frame():
     frame = to_frame([TWO, results(row(ms_ssim=None), name="bpg")])
     assert list(frame.columns) == [
-        *("codec", "quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kind")
+        *("codec", "quality", "image", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kind"),
+        *("macs_per_pixel", "parameters"),
     ]
     assert list(frame["codec"]) == ["jpeg"] * 4 + ["bpg"]
     assert set(frame["kind"]) == {"recomputed"}

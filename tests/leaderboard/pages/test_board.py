@@ -63,7 +63,7 @@ def test_codecs_and_published_curves_of_the_same_pictures(board: page_board.Boar
     assert {"toderici2017", "johnston2018"} < set(board.codecs)
     assert set(page_board.default_codecs(board)) == {
         *("semantic", "george", "bpg", "jpeg", "webp"),
-        *("toderici2017", "johnston2018"),
+        *("toderici2017", "johnston2018", "vtm"),
     }
     assert board.anchors == ["semantic", "george", "bpg", "jpeg"]
     assert len(board.pictures) == 24
@@ -242,7 +242,7 @@ def test_controls_that_make_no_sense_are_said(folder: Path) -> None:
 
 def test_scores_of_one_picture_are_interpolated(board: page_board.Board) -> None:
     points = {p.codec: p for p in page_ranking.points_at(board, "kodim05", 0.5)}
-    assert set(points) == {"semantic", "george", "bpg", "jpeg", "webp"}
+    assert set(points) == {"semantic", "george", "bpg", "jpeg", "webp", "cool-chic5"}
     rates, scores = image_curves(board.frame, "bpg", "ms_ssim")["kodim05"]
     assert points["bpg"].at_rate["ms_ssim"] == pytest.approx(float(score_at(rates, scores, 0.5)))
     nearest = int(np.argmin(np.abs(np.log(rates / 0.5))))
