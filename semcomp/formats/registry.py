@@ -13,8 +13,9 @@ from semcomp.search import FileSearch
 
 from .avif import AvifWriter
 from .base import Writer
+from .jpeg import JpegWriter
 
-WRITERS: dict[str, Writer] = {writer.name: writer for writer in (AvifWriter(),)}
+WRITERS: dict[str, Writer] = {writer.name: writer for writer in (JpegWriter(), AvifWriter())}
 """Every format, by name."""
 
 
