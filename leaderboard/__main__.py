@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
+from leaderboard.cli.blind import blind
 from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
@@ -40,6 +41,7 @@ app.command()(export)
 app.command("import")(import_)
 app.command()(backup)
 app.add_typer(review, name="review")
+app.add_typer(blind, name="blind")
 app.command()(submit)
 app.command()(submission)
 app.command()(worker)

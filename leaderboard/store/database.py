@@ -7,6 +7,7 @@
       entries    add, read       │   jobs      claim, renew, finish
       decisions  approve, ...    │   results   of entries, and their BD-rates
       sign_ins   of maintainers  │   transfer  export, import, backup
+                                 │   votes     of the blind comparison
 
 Every method is one transaction: it happens whole or, with an error, not at all. A Store may be
 used from several threads; other processes open their own.
@@ -25,6 +26,7 @@ from .records import Entry, Event, Job, Receipt
 from .results import BdRate, StoredResults
 from .sign_ins import SignIns
 from .transfer import Transfer
+from .votes import Vote, Votes
 
 __all__ = [
     "BdRate",
@@ -39,12 +41,13 @@ __all__ = [
     "Store",
     "StoreError",
     "TooMany",
+    "Vote",
     "WrongState",
     "open_store",
 ]
 
 
-class Store(Entries, Decisions, Jobs, StoredResults, SignIns, Transfer):
+class Store(Entries, Decisions, Jobs, StoredResults, SignIns, Transfer, Votes):
     """One board. All methods raise StoreError if the database cannot be used."""
 
 

@@ -18,7 +18,7 @@ from .errors import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest step in `migrations/versions`."""
 _LOCK = 0x53454D43  # of PostgreSQL's advisory locks: one replica migrates, the others wait
 

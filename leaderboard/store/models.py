@@ -11,6 +11,7 @@
              └─ history         every change of state, never changed or deleted
     tries ─ who had a file checked within the last hour
     sign_ins, wrong_tokens ─ maintainers on the page, and who guesses at their token
+    blind_classes ─ blind_visits ─ blind_votes     the blind comparison; nothing of who voted
 
 Changes of this module need a migration (`migrations/versions`); a test compares the two.
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -286,3 +288,46 @@ class WrongTokenRow(Base):
     failures: Mapped[int]
     last: Mapped[float] = mapped_column(Double, index=True)
     locked_until: Mapped[float] = mapped_column(Double)
+
+
+class BlindClassRow(Base):
+    """A code under which a class votes and sees its own result."""
+
+    __tablename__ = "blind_classes"
+
+    code: Mapped[str] = mapped_column(String(8), primary_key=True)
+    made: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class BlindVisitRow(Base):
+    """Somebody's rounds of the blind comparison; nothing here says whose."""
+
+    __tablename__ = "blind_visits"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[str] = mapped_column(String(10))
+    """YYYY-MM-DD; no time of day is kept."""
+    class_code: Mapped[str | None] = mapped_column(ForeignKey("blind_classes.code"), index=True)
+    public: Mapped[bool] = mapped_column(Boolean)
+    """False for visits beyond an address's share: they count for their class alone."""
+
+
+class BlindVoteRow(Base):
+    """One answer of a visit."""
+
+    __tablename__ = "blind_votes"
+    __table_args__ = (Index("ix_blind_votes_picture", "picture", "rate"),)
+
+    visit_id: Mapped[int] = mapped_column(ForeignKey("blind_visits.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The round, from 1."""
+    picture: Mapped[str] = mapped_column(PlainText)
+    rate: Mapped[float] = mapped_column(Double)
+    """Bits per pixel that the pair stands for; 0 for a check."""
+    left_codec: Mapped[str] = mapped_column(PlainText)
+    right_codec: Mapped[str] = mapped_column(PlainText)
+    choice: Mapped[str] = mapped_column(String(8))
+    """left, right or none."""
+    seconds: Mapped[float] = mapped_column(Double)
+    """From the pictures' showing to the answer."""

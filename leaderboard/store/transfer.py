@@ -24,14 +24,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from .engine import Database, board_url, make_engine
 from .errors import StoreError
 from .migrate import HEAD, upgrade
-from .models import STATES, Base, BoardRow, EntryRow, ResultsRow, UploadRow
+from .models import STATES, Base, BlindVisitRow, BoardRow, EntryRow, ResultsRow, UploadRow
 from .records import read
 from .results import unpack
 from .uploads import chunks
@@ -73,13 +73,13 @@ class Transfer(Database):
 
         Ids, receipts, history and what is still to be scored stay as they were. Raises StoreError
         with nothing stored, for a file that is damaged, incomplete or of newer code, and for a
-        board that holds entries already.
+        board that holds entries or votes already.
         """
         with self._writing() as session:
-            if session.scalar(select(func.count()).select_from(EntryRow)):
+            if any(session.scalar(select(row).limit(1)) for row in (EntryRow.id, BlindVisitRow.id)):
                 raise StoreError(
-                    "this board holds entries already: import into a new one (another database in "
-                    "SEMCOMP_DATABASE_URL, or another folder in SEMCOMP_DATA_DIR)"
+                    "this board holds entries already, or votes: import into a new one (another "
+                    "database in SEMCOMP_DATABASE_URL, or another folder in SEMCOMP_DATA_DIR)"
                 )
             try:
                 with zipfile.ZipFile(path) as archive:
@@ -169,13 +169,16 @@ def _copy(source: Connection, target: Connection, *, private: bool, salted: bool
         "jobs",
         "bd_rates",
         "history",
+        "blind_classes",
+        "blind_visits",
+        "blind_votes",
     ]:
         instead = ({} if private else _PUBLIC.get(name, {})) | (
             _UNCLAIMED if name == "jobs" else {}
         )
         _copy_table(source, target, Base.metadata.tables[name], instead)
     if target.dialect.name != "sqlite":  # which numbers new rows after these anyway
-        for name in ("entries", "history"):
+        for name in ("entries", "history", "blind_visits"):
             query = f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"
             target.execute(text(f"{query} HAVING max(id) IS NOT NULL"))
 

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import event
 
 from leaderboard.store import jobs
-from leaderboard.store.database import Store, open_store
+from leaderboard.store.database import Store, Vote, open_store
 from tests import ROOT
 from tests.support.store_samples import results, send
 
@@ -96,10 +96,17 @@ def finish(store: Store, folder: Path) -> None:
     store.finish(job, results())
 
 
+def vote(store: Store, folder: Path) -> None:
+    """The first answer of a visit."""
+    pair = Vote("kodak/kodim01", 0.2, "bpg", "semantic", "left", 2.5)
+    store.add_vote(pair, None, 1, public=True, class_code=None)
+
+
 OPERATIONS: dict[str, Callable[[Store, Path], None]] = {
     "submit": submit,
     "replace": replace,
     "finish": finish,
+    "vote": vote,
 }
 
 

@@ -117,7 +117,7 @@ def test_only_a_new_board_is_filled(store, full, tmp_path):
     path = tmp_path / "board.zip"
     store.backup(path)
     entries = store.entries(STATES)
-    with pytest.raises(StoreError, match="holds entries already: import into a new one"):
+    with pytest.raises(StoreError, match="holds entries already, or votes: import into a new one"):
         store.import_board(path)
     assert store.entries(STATES) == entries
 

@@ -1,0 +1,1 @@
+"""The blind comparison: pairs made ahead, visits that judge them, ranks from their votes."""
