@@ -79,6 +79,16 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def cid22_dir() -> Path:
+    """Folder of CID22's validation pictures; without it the test is skipped."""
+    named = os.environ.get("SEMCOMP_CID22_DIR")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data" / "cid22"
+    if not (folder / "1025469.png").is_file():
+        pytest.skip("CID22's pictures are not here: set SEMCOMP_CID22_DIR to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def kodak_dir() -> Path:
     """Folder of the Kodak pictures `kodimNN.png`; without it the test is skipped."""
     named = os.environ.get("SEMCOMP_KODAK_DIR")

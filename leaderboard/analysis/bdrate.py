@@ -110,7 +110,8 @@ class Comparison:
 
     percent: mean over the pictures, taken over log rates, so that swapping codec and anchor turns
     +25% into -20%. low, high: its 95% bootstrap interval over the pictures; None for published
-    means. overlap: the least of any picture. images: every picture's own percent.
+    means, and for a single picture, which says nothing of others. overlap: the least of any
+    picture. images: every picture's own percent.
     """
 
     codec: str
@@ -169,17 +170,19 @@ def compare(
             raise NoCurve(f"{codec} against {anchor} in {image}: {error}") from error
         images[image] = result.percent
         overlaps.append(result.overlap)
-    mean, low, high = (float(v[0]) for v in mean_percents(np.array([list(images.values())])))
+    logs = np.log1p(np.array(list(images.values())) / 100)
+    mean = 100 * float(np.expm1(logs.mean()))
+    bounds = interval(logs)
+    low, high = (None if each is None else 100 * float(np.expm1(each)) for each in bounds)
     return Comparison(codec, anchor, metric, method, mean, low, high, min(overlaps), images)
 
 
-def mean_percents(
-    percents: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Means of (codecs, pictures) over the pictures, taken over log rates, and their intervals."""
-    logs = np.log1p(percents / 100)
-    low, high = np.quantile(resampled_means(logs), TAILS, axis=1)
-    return 100 * np.expm1(logs.mean(1)), 100 * np.expm1(low), 100 * np.expm1(high)
+def interval(values: NDArray[np.float64]) -> tuple[float, float] | tuple[None, None]:
+    """95% bootstrap interval of the mean of (pictures,); None for fewer than two pictures."""
+    if len(values) < 2:
+        return None, None
+    low, high = np.quantile(_resampled_means(values[None])[0], TAILS)
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def ranks(comparisons: Sequence[Comparison]) -> dict[str, Rank]:
     logs = np.log1p(np.array([[each.images[n] for n in names] for each in ranked]) / 100)
     places = _places(logs.mean(1)[:, None])[:, 0]
     # method: whole places, never between two
-    bounds = np.quantile(_places(resampled_means(logs)), TAILS, axis=1, method="nearest")
+    bounds = np.quantile(_places(_resampled_means(logs)), TAILS, axis=1, method="nearest")
     return {
         each.codec: Rank(int(place), int(low), int(high))
         for each, place, low, high in zip(ranked, places, bounds[0], bounds[1], strict=True)
@@ -218,7 +221,7 @@ TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 """The interval's two ends, as quantiles."""
 
 
-def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means of (codecs, pictures) over `RESAMPLES` draws of pictures with replacement, seeded."""
     count = values.shape[1]
     chosen = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))

@@ -12,7 +12,13 @@ import typer
 if TYPE_CHECKING:
     from leaderboard.store.database import Store
 
-DatasetName = Annotated[str, typer.Option(help="kodak, or a folder of pictures")]
+DatasetName = Annotated[str, typer.Option(help="kodak, cid22, or a folder of pictures")]
+Datasets = Annotated[
+    str | None,
+    typer.Option(
+        help="kodak, cid22, or a folder of pictures [default: kodak and cid22]", show_default=False
+    ),
+]
 Images = Annotated[
     list[str] | None,
     typer.Option(

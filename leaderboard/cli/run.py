@@ -6,15 +6,20 @@ They import what they need themselves, so that ``--help`` is quick.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semcomp.files import ASSETS
 
-from .arguments import DatasetName, Images, split_images, split_names, split_numbers
+from .arguments import DatasetName, Datasets, Images, split_images, split_names, split_numbers
+
+if TYPE_CHECKING:
+    from leaderboard.data.datasets import Dataset
+    from leaderboard.run.check import Difference
 
 MOST_LINES = 20
 """Differences that `check` tells in full."""
@@ -24,12 +29,12 @@ def run(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="folder for CODEC.json and the finished points [default: assets/results/kodak, "
+            help="folder for CODEC.json and the finished points [default: assets/results/DATASET, "
             "and with no other choice all that is committed in assets is made again]",
             show_default=False,
         ),
     ] = None,
-    dataset: DatasetName = "kodak",
+    dataset: Datasets = None,
     codecs: Annotated[
         str | None, typer.Option(help="names, separated by commas [default: all]")
     ] = None,
@@ -42,17 +47,20 @@ def run(
         str | None, typer.Option(help="in place of each codec's own, separated by commas")
     ] = None,
 ) -> None:
-    """Measure codecs on pictures; a run that was stopped goes on where it was."""
+    """Measure codecs on pictures; a run that was stopped goes on where it was.
+
+    Without --dataset on Kodak's and CID22's pictures; with --out or --images on Kodak's.
+    """
     from leaderboard.codecs import CODECS
-    from leaderboard.data.datasets import KODAK, load_dataset
+    from leaderboard.data.datasets import KODAK, OFFICIAL, load_dataset
     from leaderboard.data.results import ResultsError
     from leaderboard.run import committed
     from leaderboard.run.evaluate import evaluate
     from leaderboard.run.progress import Progress, say
 
-    if out is None and dataset != KODAK:
+    if out is None and dataset not in (None, *OFFICIAL):
         raise typer.BadParameter("name the folder for these pictures' results with --out")
-    everything = all(not choice for choice in (out, codecs, images, qualities))
+    everything = all(not choice for choice in (out, codecs, images, qualities, dataset))
     names = list(CODECS) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in CODECS]
     if unknown or not names:
@@ -61,26 +69,29 @@ def run(
         )
     if ray is not None and jobs != 1:
         raise typer.BadParameter("give either --jobs or --ray")
-    pictures = load_dataset(dataset, split_images(images))
-    out = committed.results_folder(pictures.name) if out is None else out
-    results = evaluate(
-        [CODECS[name] for name in dict.fromkeys(names)],
-        pictures,
-        out,
-        jobs=jobs,
-        ray=ray,
-        qualities=None if qualities is None else _qualities(qualities),
-        progress=Progress,
-    )
-    for result in results:
-        rates = [row.bpp for row in result.rows]
-        print(
-            f"{out / result.name}.json: {len(result.images)} pictures, "
-            f"{len(result.qualities)} qualities, {min(rates):.3f} to {max(rates):.3f} bpp"
+    chosen = _datasets(dataset, out is not None or bool(images))
+    sets = [load_dataset(each, split_images(images)) for each in chosen]
+    for pictures in sets:
+        folder = committed.results_folder(pictures.name) if out is None else out
+        results = evaluate(
+            [CODECS[name] for name in dict.fromkeys(names)],
+            pictures,
+            folder,
+            jobs=jobs,
+            ray=ray,
+            qualities=None if qualities is None else _qualities(qualities),
+            progress=Progress,
         )
+        for result in results:
+            rates = [row.bpp for row in result.rows]
+            print(
+                f"{folder / result.name}.json: {len(result.images)} pictures, "
+                f"{len(result.qualities)} qualities, {min(rates):.3f} to {max(rates):.3f} bpp"
+            )
     if everything:
+        kodak = next(each for each in sets if each.name == KODAK)
         try:
-            for path in committed.remake(pictures, jobs, say):
+            for path in committed.remake(kodak, jobs, say):
                 print(path)
         except OSError as error:
             raise ResultsError(
@@ -93,13 +104,13 @@ def check(
     results: Annotated[
         Path | None,
         typer.Option(
-            help="folder of results files to verify [default: assets/results/DATASET, and for "
-            "kodak the tables, studies and figures in assets with it]",
+            help="folder of results files to verify [default: assets/results/DATASET, and with no "
+            "--codecs the tables, studies and figures of Kodak in assets with it]",
             metavar="DIR",
             show_default=False,
         ),
     ] = None,
-    dataset: DatasetName = "kodak",
+    dataset: Datasets = None,
     codecs: Annotated[
         str | None,
         typer.Option(
@@ -116,30 +127,54 @@ def check(
 ) -> None:
     """Recompute what is committed; exit code 1 if a file's bytes or a score differ.
 
-    With --images, of the measurements those of the pictures named.
+    With --images, of the measurements those of the pictures named (Kodak's without --dataset).
     """
-    from leaderboard.codecs import CODECS
     from leaderboard.data.datasets import KODAK, load_dataset
-    from leaderboard.data.results import ResultsError, read_folder
     from leaderboard.run import committed
-    from leaderboard.run.check import differences, provenance_differences, recompute
-    from leaderboard.run.progress import Progress, say
+    from leaderboard.run.progress import say
 
-    stated_in = committed.results_folder(Path(dataset).name) if results is None else results
-    stated = {each.name: each for each in read_folder(stated_in)}
+    chosen = _datasets(dataset, results is not None or bool(images))
+    if len(chosen) > 1:
+        chosen = [name for name in chosen if committed.results_folder(name).is_dir()]
+    sets = [load_dataset(each, split_images(images)) for each in chosen]
+    wrong: list[object] = []
+    for name, pictures in zip(chosen, sets, strict=True):
+        folder = committed.results_folder(Path(name).name) if results is None else results
+        wrong += _recomputed(folder, pictures, codecs, jobs, out)
+        if results is None and codecs is None and pictures.name == KODAK:
+            whole = load_dataset(name)
+            for path, lines in committed.compare(pictures, whole, jobs, say):
+                print(f"{path}: made again, {len(lines)} differences")
+                wrong += [f"{path}: {line}" for line in lines]
+    for difference in wrong[:MOST_LINES]:
+        print(f"  {difference}")
+    if len(wrong) > MOST_LINES:
+        print(f"  and {len(wrong) - MOST_LINES} more")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _recomputed(
+    folder: Path, pictures: Dataset, codecs: str | None, jobs: int, out: Path | None
+) -> list[Difference]:
+    """Where results of a folder differ when they are measured again; tells of each codec."""
+    from leaderboard.codecs import CODECS
+    from leaderboard.data.results import ResultsError, read_folder
+    from leaderboard.run.check import differences, provenance_differences, recompute
+    from leaderboard.run.progress import Progress
+
+    stated = {each.name: each for each in read_folder(folder)}
     names = list(stated) if codecs is None else split_names(codecs)
     unknown = [name for name in names if name not in stated or name not in CODECS]
     if unknown or not names:
         raise ResultsError(
-            f"cannot recompute {', '.join(unknown) or 'nothing'}: {stated_in} holds "
+            f"cannot recompute {', '.join(unknown) or 'nothing'}: {folder} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
-    pictures = load_dataset(dataset, split_images(images))
     with ExitStack() as stack:
-        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        chosen = [stated[name] for name in names]
-        recomputed = recompute(chosen, pictures, folder, jobs, Progress)
-    wrong: list[object] = []
+        kept = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        recomputed = recompute([stated[name] for name in names], pictures, kept, jobs, Progress)
+    wrong: list[Difference] = []
     for each in recomputed:
         here = differences(stated[each.name], each)
         wrong += here
@@ -147,17 +182,16 @@ def check(
         if here:
             for line in provenance_differences(stated[each.name], each):
                 print(f"  {line}")
-    if results is None and codecs is None and dataset == KODAK:
-        whole = load_dataset(dataset)
-        for path, lines in committed.compare(pictures, whole, jobs, say):
-            print(f"{path}: made again, {len(lines)} differences")
-            wrong += [f"{path}: {line}" for line in lines]
-    for difference in wrong[:MOST_LINES]:
-        print(f"  {difference}")
-    if len(wrong) > MOST_LINES:
-        print(f"  and {len(wrong) - MOST_LINES} more")
-    if wrong:
-        raise typer.Exit(1)
+    return wrong
+
+
+def _datasets(named: str | None, one: bool) -> Sequence[str]:
+    """The data sets of a command: the one named, else Kodak's if it is to be one, else all."""
+    from leaderboard.data.datasets import KODAK, OFFICIAL
+
+    if named is not None:
+        return [named]
+    return [KODAK] if one else OFFICIAL
 
 
 def study(

@@ -44,7 +44,7 @@ def submit(
             show_default=False,
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="kodak, or a folder of pictures")] = "kodak",
+    dataset: Annotated[str, typer.Option(help="kodak, cid22, or a folder of pictures")] = "kodak",
     replaces: Annotated[
         str | None,
         typer.Option(help="receipt of an entry of yours that this one replaces"),
@@ -105,11 +105,12 @@ def submission(
 
 
 def _shape(dataset: str) -> DatasetShape:
-    """The data set to check against; Kodak's needs no pictures."""
-    from leaderboard.submissions.shape import KODAK, DatasetShape
+    """The data set to check against; the official ones need no pictures."""
+    from leaderboard.submissions.shape import DatasetShape
 
-    if dataset == KODAK:
-        return DatasetShape.kodak()
+    shapes = DatasetShape.official()
+    if dataset in shapes:
+        return shapes[dataset]
     from leaderboard.data.datasets import load_dataset
 
     return DatasetShape.of(load_dataset(dataset))

@@ -1,4 +1,4 @@
-"""The pictures a benchmark runs over: Kodak's 24, or any folder.
+"""The pictures a benchmark runs over: Kodak's 24, CID22's, or any folder.
 
 A picture is known by the SHA-256 of its decoded pixels, not of its file: the same pixels in another
 container are the same picture, and a file that decodes differently is another one.
@@ -18,7 +18,22 @@ from semcomp.errors import DatasetError, ImageError
 from semcomp.files import picture_files
 from semcomp.image import load_image
 
-KODAK = "kodak"
+KODAK, CID22 = "kodak", "cid22"
+OFFICIAL = (KODAK, CID22)
+"""Sets of known pictures, in the order of the tables; see `official`."""
+
+
+_TITLES = {KODAK: "Kodak", CID22: "CID22"}
+TOGETHER = "+"
+"""Joins the names of sets whose results are looked at together."""
+
+
+def title_of(dataset: str) -> str:
+    """What a data set, or several together, is called in sentences."""
+    names = dataset.split(TOGETHER)
+    if not set(names) <= _TITLES.keys():
+        return dataset
+    return " and ".join(_TITLES[name] for name in names)
 
 
 @dataclass(frozen=True)
@@ -55,19 +70,20 @@ def load_dataset(
 ) -> Dataset:
     """Find and check a data set.
 
-    source: `kodak`, or a folder of pictures, whose name becomes the data set's.
+    source: one of `OFFICIAL`, or a folder of pictures, whose name becomes the data set's.
     images: names of the only pictures to take, with or without suffix.
     left_out: told of the files of a folder that are damaged or no pictures, which are then left
         out; None makes them an error.
 
-    Kodak's pictures are looked for in the folder `SEMCOMP_KODAK_DIR`, else in `kodak` of
-    `SEMCOMP_CACHE_DIR` (`~/.cache/semcomp`), where they are downloaded to if they are missing.
-    Their pixels must have the hashes of the published files. Raises DatasetError.
+    Pictures of the official sets are looked for in the folder that `SEMCOMP_KODAK_DIR` or
+    `SEMCOMP_CID22_DIR` names, else in `kodak` or `cid22` of `SEMCOMP_CACHE_DIR`
+    (`~/.cache/semcomp`), where they are downloaded to if they are missing. Their pixels must have
+    the hashes of the published files. Raises DatasetError.
     """
-    if str(source) == KODAK:
-        from .kodak import kodak_pictures
+    if str(source) in OFFICIAL:
+        from . import official
 
-        return Dataset(KODAK, tuple(kodak_pictures(images)))
+        return Dataset(str(source), tuple(official.SETS[str(source)].pictures(images)))
     return Dataset(
         Path(source).resolve().name, tuple(_folder_pictures(Path(source), images, left_out))
     )
@@ -109,7 +125,7 @@ def _folder_pictures(
     try:
         paths = picture_files(folder)
     except FileNotFoundError as error:
-        hint = "" if folder.is_dir() else f", or '{KODAK}'"
+        hint = "" if folder.is_dir() else f", or {' or '.join(map(repr, OFFICIAL))}"
         raise DatasetError(f"{error}{hint}") from error
     stems = [path.stem for path in paths]
     # Two files may differ in their suffix alone.

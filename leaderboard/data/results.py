@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from semcomp.files import write_file
 
+from .datasets import TOGETHER
 from .problems import Problem, Rejected, describe
 from .rows import (
     COLUMNS,
@@ -56,6 +57,7 @@ __all__ = [
     "read_folder",
     "read_results",
     "to_frame",
+    "together",
     "write_results",
 ]
 
@@ -245,6 +247,24 @@ def of_versions(results: Results, versions: Mapping[str, int]) -> Results:
     blank: dict[str, Any] = dict.fromkeys(other)
     rows = tuple(replace(row, **blank) for row in results.rows)
     return replace(results, rows=rows)
+
+
+def together(sets: Sequence[Sequence[Results]]) -> list[Results]:
+    """Results over the pictures of several data sets, of the codecs measured on all of them.
+
+    sets: results of one data set each, no picture in two. What made the numbers is told of the
+    first; scores are of one version.
+    """
+    by_name = [{each.name: each for each in results if each.images != (MEAN,)} for results in sets]
+    versions = newest_versions([each for results in by_name for each in results.values()])
+    joined = []
+    for name, first in by_name[0].items():
+        parts = [of_versions(results[name], versions) for results in by_name if name in results]
+        if len(parts) == len(by_name):
+            rows = tuple(row for part in parts for row in part.rows)
+            dataset = TOGETHER.join(part.dataset for part in parts)
+            joined.append(replace(first, dataset=dataset, rows=rows))
+    return joined
 
 
 def to_frame(results: Sequence[Results]) -> pandas.DataFrame:

@@ -39,11 +39,10 @@ class BoardContext:
         """open_board: gives the store; None for the one the environment names.
 
         access: None for what the environment says. shapes: of the data sets that submissions may
-        be of, by name; None for Kodak. originals: gives a data set's pictures by its name, to
-        score against; None for `datasets.load_dataset`.
+        be of, by name; None for the official ones. originals: gives a data set's pictures by its
+        name, to score against; None for `datasets.load_dataset`.
         """
-        kodak = DatasetShape.kodak()
-        self.shapes = {kodak.name: kodak} if shapes is None else dict(shapes)
+        self.shapes = DatasetShape.official() if shapes is None else dict(shapes)
         self.access = access or Access.from_environment()
         self.access.door = self.access.door or self.store
         self._open = open_board or _open_named

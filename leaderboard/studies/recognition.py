@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leaderboard.analysis.bdrate import TAILS, resampled_means
+from leaderboard.analysis.bdrate import interval
 from leaderboard.analysis.look import look_of
 from leaderboard.codecs import CODECS, Codec
 from leaderboard.codecs.base import open_session
@@ -212,18 +212,12 @@ def _table(rows: pandas.DataFrame) -> pandas.DataFrame:
             own = rows[(rows["bpp"] == rate) & (rows["codec"] == codec)].sort_values("image")
             values = own[column].dropna().to_numpy()
             known = own["reached"].all() and len(values)
-            bounds.append(_interval(values) if known else (np.nan, np.nan))
+            bounds.append(interval(values) if known else (None, None))
         at = table.columns.get_loc(column) + 1
-        for name, values in zip(names, np.array(bounds).T, strict=True):
+        for name, values in zip(names, np.array(bounds, float).T, strict=True):
             table.insert(at, name, values)
             at += 1
     return table.rename(columns={"rate": "reached"})
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95% bootstrap interval of a mean over pictures."""
-    low, high = np.quantile(resampled_means(values[None])[0], TAILS)
-    return float(low), float(high)
 
 
 def _verdicts(rows: pandas.DataFrame, table: pandas.DataFrame) -> list[str]:
@@ -234,7 +228,8 @@ def _verdicts(rows: pandas.DataFrame, table: pandas.DataFrame) -> list[str]:
         for column, name in (("all", "found"), ("kept", "score kept")):
             low, high = _WHOLE[column]
             each = ", ".join(
-                f"{row['codec']} {row[column]:.1%} [{row[low]:.0%}, {row[high]:.0%}]"
+                f"{row['codec']} {row[column]:.1%}"
+                + ("" if np.isnan(row[low]) else f" [{row[low]:.0%}, {row[high]:.0%}]")
                 for _, row in known.sort_values(column, ascending=False, kind="stable").iterrows()
             )
             notes.append(f"At {rate:g} bpp {name}: {each}.")
@@ -254,7 +249,9 @@ def _verdicts(rows: pandas.DataFrame, table: pandas.DataFrame) -> list[str]:
 
 def _gain(values: NDArray[np.float64]) -> str:
     """A mean difference over pictures with its interval, in words."""
-    low, high = _interval(values)
+    low, high = interval(values)
+    if low is None or high is None:
+        return f"{values.mean():+.1%}, one picture"
     sure = "more" if low > 0 else "less" if high < 0 else "no sure difference"
     return f"{values.mean():+.1%} [{low:+.1%}, {high:+.1%}], {sure}"
 

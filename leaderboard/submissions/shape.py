@@ -33,6 +33,18 @@ class DatasetShape:
         return cls(KODAK, sizes)
 
     @classmethod
+    def cid22(cls) -> DatasetShape:
+        """CID22's; the pictures themselves need not be there."""
+        from leaderboard.data.official import SETS
+
+        return cls("cid22", dict.fromkeys(SETS["cid22"].pixels, (512, 512)))
+
+    @classmethod
+    def official(cls) -> dict[str, DatasetShape]:
+        """The sets that everybody knows, by name."""
+        return {each.name: each for each in (cls.kodak(), cls.cid22())}
+
+    @classmethod
     def of(cls, dataset: Dataset) -> DatasetShape:
         """A data set whose pictures are at hand. Raises DatasetError if one has changed."""
         shapes = {picture.name: picture.load().shape for picture in dataset.pictures}

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from leaderboard.data.kodak import PIXELS
+from leaderboard.data.official import SETS
 from leaderboard.data.results import Results, Row, write_results
 from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.view import View
@@ -37,7 +37,7 @@ def opened(events: Events) -> tuple[Any, ...]:
 def spread(name: str, cost: float = 1.0, source: str | None = None) -> Results:
     """Results under Kodak's names whose pictures differ in rate by up to a factor of two."""
     rows = []
-    for index, picture in enumerate(PIXELS):
+    for index, picture in enumerate(SETS["kodak"].pixels):
         factor = cost * 2 ** ((index - 11.5) / 23)
         for quality, (bpp, ms_ssim, si_ssim, psnr) in enumerate(KODAK[source or name], start=1):
             size = round(factor * bpp * SIZE / 8)

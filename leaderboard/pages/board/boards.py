@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import pictures
 from leaderboard.analysis.look import OURS
+from leaderboard.data.datasets import OFFICIAL
 from leaderboard.data.published import FOLDER as PUBLISHED_FOLDER
 from leaderboard.data.published import PUBLISHED, read_published
 from leaderboard.data.results import (
@@ -28,6 +29,7 @@ from leaderboard.data.results import (
     of_versions,
     read_results,
     to_frame,
+    together,
 )
 from semcomp.files import ASSETS
 
@@ -248,12 +250,10 @@ def _load(
             else:
                 same.append(results)
     if not by_dataset:
-        problems.append(
-            "There are no results yet. Make some with: python -m leaderboard run "
-            "--dataset kodak --out assets/results/kodak"
-        )
-    boards = {}
-    for dataset, measured in sorted(by_dataset.items()):
+        problems.append("There are no results yet. Make some with: python -m leaderboard run")
+    boards: dict[str, Board] = {}
+    for dataset in sorted(by_dataset, key=_dataset_place):
+        measured = by_dataset[dataset]
         count = len(pictures(to_frame(measured)))
         try:
             others = read_published(published, dataset, count)
@@ -274,7 +274,16 @@ def _load(
             *(each for each in others if each.name not in names),
         ]
         boards[dataset] = Board(dataset, tuple(ordered), to_frame(ordered))
+    official = [by_dataset[name] for name in OFFICIAL if name in by_dataset]
+    both = sorted(together(official), key=_place) if len(official) > 1 else []
+    if both:
+        boards[both[0].dataset] = Board(both[0].dataset, tuple(both), to_frame(both))
     return Boards(boards, tuple(problems))
+
+
+def _dataset_place(name: str) -> tuple[int, str]:
+    """Those that everybody knows first."""
+    return OFFICIAL.index(name) if name in OFFICIAL else len(OFFICIAL), name
 
 
 def _something_else(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.data.datasets import title_of
 from semcomp.demo.shared.work import samples
 
 from . import words
@@ -38,7 +39,9 @@ def controls_of(view: View, boards: Boards) -> tuple[Any, ...]:
     can = runnable(board)
     own = has_pixels(view.dataset)
     return (
-        gr.Dropdown(choices=list(boards.boards), value=view.dataset or None),
+        gr.Dropdown(
+            choices=[(title_of(name), name) for name in boards.boards], value=view.dataset or None
+        ),
         gr.Dropdown(choices=metrics, value=view.metric if metrics else None),
         gr.Radio(value=view.scale),
         gr.CheckboxGroup(choices=[(labels[n], n) for n in everyone], value=own_codecs),

@@ -6,7 +6,6 @@ with the demo's networks.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,14 +22,13 @@ from leaderboard.analysis.curves import rows_of
 from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.base import open_session
-from leaderboard.data.datasets import KODAK, load_dataset
-from leaderboard.data.kodak import PIXELS
+from leaderboard.data.datasets import TOGETHER
+from leaderboard.data.official import SETS
 from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import on_gpu
 from semcomp.demo.shared.work import samples
 from semcomp.errors import DatasetError
-from semcomp.files import cache_folder
 from semcomp.image import to_file
 from semcomp.search import FileSearch
 
@@ -66,12 +64,14 @@ def runnable(board: Board | None) -> list[str]:
 
 
 def has_pixels(dataset: str) -> bool:
-    """Whether the pictures of a data set are on this machine: Kodak's may be."""
-    return dataset == KODAK and any(_kodak_file(name) for name in PIXELS)
+    """Whether pictures of a data set are on this machine: those of official sets may be."""
+    return any(_is_here(part, name) for part in _parts(dataset) for name in SETS[part].pixels)
 
 
 def find_picture(dataset: str, name: str) -> Pixels:
-    """Pixels of a sample picture (data set "") or of Kodak's, uint8 (H, W, 3); never downloads.
+    """Pixels of a sample picture (data set "") or of an official set's, uint8 (H, W, 3).
+
+    Nothing is downloaded.
 
     Raises DatasetError.
     """
@@ -79,15 +79,20 @@ def find_picture(dataset: str, name: str) -> Pixels:
         if name not in samples():
             raise DatasetError(f"no sample picture {name!r}: there are {', '.join(samples())}")
         return samples()[name]
-    if dataset != KODAK or not _kodak_file(name):
-        raise DatasetError(f"{name} is not on this server")
-    return load_dataset(KODAK, [name]).pictures[0].load()
+    for part in _parts(dataset):
+        if _is_here(part, name):
+            return SETS[part].pictures([name])[0].load()
+    raise DatasetError(f"{name} is not on this server")
 
 
-def _kodak_file(name: str) -> bool:
-    named = os.environ.get("SEMCOMP_KODAK_DIR")
-    folder = Path(named) if named else cache_folder() / KODAK
-    return name in PIXELS and (folder / f"{name}.png").is_file()
+def _parts(dataset: str) -> list[str]:
+    """The official sets that a data set is made of."""
+    return [part for part in dataset.split(TOGETHER) if part in SETS]
+
+
+def _is_here(dataset: str, name: str) -> bool:
+    official = SETS[dataset]
+    return name in official.pixels and (official.folder / f"{name}.png").is_file()
 
 
 def make(
@@ -161,7 +166,7 @@ def decode(
 ) -> Iterator[tuple[list[tuple[str, str]], str]]:
     """Pictures at equal bytes, growing by one codec after another, and what went wrong.
 
-    Kodak's picture where this machine has it, else the sample picture.
+    The data set's picture where this machine has it, else the sample picture.
     """
     board = load_boards(folder).boards.get(dataset or "")
     own = has_pixels(dataset or "")

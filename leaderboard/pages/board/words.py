@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.analysis.bdrate import LEVEL
 from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
 from leaderboard.data.complexity import short_count
+from leaderboard.data.datasets import TOGETHER
 from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import MEAN, Results
 from leaderboard.pages.submit.words import method_parts
@@ -67,7 +68,8 @@ Recompute them:
 """
 NO_PIXELS = """
 <p class="quiet">The pictures of this data set are not on this server, so the codecs below show a
-sample picture instead. To have Kodak's here, set SEMCOMP_KODAK_DIR.</p>
+sample picture instead. To have Kodak's and CID22's here, set SEMCOMP_KODAK_DIR and
+SEMCOMP_CID22_DIR.</p>
 """
 DECODE = (
     "Each codec's largest file within the target; coarse quality steps leave some smaller. "
@@ -78,11 +80,13 @@ DECODE = (
 def commands(board: Board) -> str:
     """The commands that make the numbers of a board again."""
     measured = ",".join(each.name for each in board.results if each.kind != PUBLISHED)
-    folder = f"assets/results/{board.name}"
-    return (
-        f"python -m leaderboard run --dataset {board.name} --codecs {measured} --out {folder}\n"
-        f"python -m leaderboard table --results {folder} --out tables"
-    )
+    folders = {name: f"assets/results/{name}" for name in board.name.split(TOGETHER)}
+    runs = [
+        f"python -m leaderboard run --dataset {name} --codecs {measured} --out {folder}"
+        for name, folder in folders.items()
+    ]
+    results = " ".join(f"--results {folder}" for folder in folders.values())
+    return "\n".join([*runs, f"python -m leaderboard table {results} --out tables"])
 
 
 def notice(problems: Sequence[str], lost: Sequence[str] = ()) -> str:

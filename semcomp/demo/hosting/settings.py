@@ -2,7 +2,8 @@
 
 A value that makes no sense stops the start with a line that names the variable, so that a typing
 error never becomes a limit of its own. The variables that the codec alone heeds (SEMCOMP_DEVICE,
-SEMCOMP_CACHE_DIR, SEMCOMP_KODAK_DIR) are read where they are used, without this class.
+SEMCOMP_CACHE_DIR, SEMCOMP_KODAK_DIR, SEMCOMP_CID22_DIR) are read where they are used, without this
+class.
 """
 
 from typing import Annotated, Any

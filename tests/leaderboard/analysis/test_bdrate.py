@@ -118,6 +118,9 @@ def test_mean_over_pictures_and_its_interval():
     mixed = compare(
         frame(model_codec("anchor"), model_codec("mixed", spread=0.2)), "mixed", "anchor", "ms_ssim"
     )
+    one = both[both["image"] == "picture0"]
+    alone = compare(one, "cheap", "anchor", "ms_ssim")
+    assert alone.percent == pytest.approx(-20) and (alone.low, alone.high) == (None, None)
     costs = np.array([0.7, 0.9, 1.1, 1.3])
     assert sorted(mixed.images.values()) == pytest.approx(100 * (costs - 1))
     assert mixed.percent == pytest.approx(100 * (np.exp(np.log(costs).mean()) - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,12 +11,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leaderboard.data import kodak
-from leaderboard.data.datasets import load_dataset, pixel_hash
+from leaderboard.data import official
+from leaderboard.data.datasets import load_dataset, pixel_hash, title_of
 from semcomp.errors import DatasetError
 
 RANDOM = np.random.default_rng(5)
 PIXELS = {f"kodim{n:02}": RANDOM.integers(0, 256, (24, 32, 3), np.uint8) for n in (1, 2, 3)}
+
+
+KODAK = official.SETS["kodak"]
+
+
+def published_at(monkeypatch, *sources):
+    """Other places to download Kodak's pictures from."""
+    few = replace(official.SETS["kodak"], sources=sources)
+    monkeypatch.setitem(official.SETS, "kodak", few)
 
 
 def fill(folder, names=PIXELS, suffix=".png"):
@@ -28,8 +38,9 @@ def fill(folder, names=PIXELS, suffix=".png"):
 @pytest.fixture
 def small_kodak(monkeypatch, tmp_path):
     """Three pictures in the place of Kodak's, found and kept nowhere yet."""
-    monkeypatch.setattr(kodak, "PIXELS", {n: pixel_hash(p) for n, p in PIXELS.items()})
-    monkeypatch.setattr(kodak, "SOURCES", ("http://127.0.0.1:9/",))
+    few = replace(KODAK, pixels={n: pixel_hash(p) for n, p in PIXELS.items()})
+    monkeypatch.setitem(official.SETS, "kodak", few)
+    published_at(monkeypatch, "http://127.0.0.1:9/")
     monkeypatch.delenv("SEMCOMP_KODAK_DIR", raising=False)
     monkeypatch.setenv("SEMCOMP_CACHE_DIR", str(tmp_path / "cache"))
 
@@ -67,6 +78,21 @@ def test_kodak_as_published(kodak_dir, monkeypatch):
     assert {p.load().shape for p in dataset.pictures} == {(512, 768, 3), (768, 512, 3)}
 
 
+def test_cid22_as_published(cid22_dir, monkeypatch):
+    """The hashes are those of the pictures, but for the one that nobody has whole."""
+    monkeypatch.setenv("SEMCOMP_CID22_DIR", str(cid22_dir))
+    dataset = load_dataset("cid22")
+    assert {p.load().shape for p in dataset.pictures} == {(512, 512, 3)}
+    names = [p.name for p in dataset.pictures]
+    assert len(names) == 40 and names == sorted(names) and "844297" not in names
+
+
+def test_sets_together_have_a_title():
+    assert title_of("kodak+cid22") == "Kodak and CID22"
+    assert title_of("cid22") == "CID22"
+    assert title_of("holiday+kodak") == "holiday+kodak"
+
+
 def test_hash_knows_the_shape_too():
     pixels = PIXELS["kodim01"]
     assert pixel_hash(pixels) != pixel_hash(pixels.reshape(32, 24, 3))
@@ -98,7 +124,7 @@ def test_kodak_missing_and_wrong(small_kodak, monkeypatch, tmp_path):
 
 def test_kodak_is_downloaded_once(small_kodak, server, monkeypatch, tmp_path):
     _, url = server
-    monkeypatch.setattr(kodak, "SOURCES", (url + "right/",))
+    published_at(monkeypatch, url + "right/")
     first = load_dataset("kodak", ["kodim02"])
     assert first.pictures[0].path == tmp_path / "cache" / "kodak" / "kodim02.png"
     assert np.array_equal(first.pictures[0].load(), PIXELS["kodim02"])
@@ -115,9 +141,9 @@ def test_download_goes_on_to_the_next_source(small_kodak, server, monkeypatch, t
     whole = (folder / "right" / "kodim01.png").read_bytes()
     (folder / "cut" / "kodim01.png").write_bytes(whole[: len(whole) // 2])
     places = tuple(url + name for name in ("none/", "other/", "cut/", "right/"))
-    monkeypatch.setattr(kodak, "SOURCES", places)
+    published_at(monkeypatch, *places)
     assert len(load_dataset("kodak", ["kodim01"]).pictures) == 1
-    monkeypatch.setattr(kodak, "SOURCES", places[:3])
+    published_at(monkeypatch, *places[:3])
     with pytest.raises(DatasetError) as caught:
         load_dataset("kodak", ["kodim03", "kodim01"])
     assert "cannot download Kodak's kodim03" in str(caught.value)
@@ -132,8 +158,8 @@ def test_download_goes_on_to_the_next_source(small_kodak, server, monkeypatch, t
 
 
 def test_download_without_end_is_given_up(small_kodak, server, monkeypatch):
-    monkeypatch.setattr(kodak, "SOURCES", (server[1] + "right/",))
-    monkeypatch.setattr(kodak, "MAX_BYTES", 100)
+    published_at(monkeypatch, server[1] + "right/")
+    monkeypatch.setattr(official, "MAX_BYTES", 100)
     with pytest.raises(DatasetError, match="more than 100 bytes"):
         load_dataset("kodak", ["kodim01"])
 
@@ -144,7 +170,7 @@ def test_no_network(small_kodak):
 
 
 def test_cache_that_cannot_be_written(small_kodak, server, monkeypatch, tmp_path):
-    monkeypatch.setattr(kodak, "SOURCES", (server[1] + "right/",))
+    published_at(monkeypatch, server[1] + "right/")
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SEMCOMP_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(DatasetError, match=r"cannot keep downloads in .*set SEMCOMP_CACHE_DIR"):
@@ -167,7 +193,9 @@ def test_any_folder(tmp_path):
 
 
 def test_folders_that_are_none(tmp_path):
-    with pytest.raises(DatasetError, match=r"no folder .*nowhere: name a folder of pictures, or"):
+    with pytest.raises(
+        DatasetError, match="nowhere: name a folder of pictures, or 'kodak' or 'cid22'"
+    ):
         load_dataset(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="no pictures in"):
         load_dataset(tmp_path)

@@ -81,6 +81,28 @@ def test_a_folder_of_one_data_set_is_taken_too(folder: Path) -> None:
     assert list(page_board.load_boards(folder / "kodak").boards) == ["kodak"]
 
 
+def test_both_official_sets_come_together(tmp_path: Path) -> None:
+    write_folder(tmp_path / "kodak")
+    for name in ("bpg", "jpeg"):
+        own = spread(name)
+        rows = tuple(replace(row, image=f"c-{row.image}") for row in own.rows)
+        (tmp_path / "cid22").mkdir(exist_ok=True)
+        other = replace(own, dataset="cid22", rows=rows)
+        write_results(other, tmp_path / "cid22" / f"{name}.json")
+    boards = page_board.load_boards(tmp_path).boards
+    assert list(boards) == ["kodak", "cid22", "kodak+cid22"]
+    both = boards["kodak+cid22"]
+    assert both.codecs == ["bpg", "jpeg"] and len(both.pictures) == 48
+    found = page_ranking.ranking(both, "ms_ssim", "bpg").set_index("codec").loc["jpeg"]
+    kodak = page_ranking.ranking(boards["kodak"], "ms_ssim", "bpg").set_index("codec").loc["jpeg"]
+    assert found.images == 48 and found.bd_rate == pytest.approx(kodak.bd_rate)
+    assert "--results assets/results/kodak --results assets/results/cid22" in page_words.commands(
+        both
+    )
+    shown = opened(Events(tmp_path))[0].choices
+    assert shown == [("Kodak", "kodak"), ("CID22", "cid22"), ("Kodak and CID22", "kodak+cid22")]
+
+
 def test_a_broken_file_is_named_and_the_others_stay(tmp_path: Path) -> None:
     write_folder(tmp_path / "kodak")
     (tmp_path / "kodak" / "bpg.json").write_text("{")

@@ -70,7 +70,11 @@ def test_wrong_command_lines(folder, tmp_path, capsys, arguments, message):
 @pytest.mark.parametrize(
     ("dataset", "images", "message"),
     [
-        ("nowhere", None, "error: no folder nowhere: name a folder of pictures, or 'kodak'"),
+        (
+            "nowhere",
+            None,
+            "error: no folder nowhere: name a folder of pictures, or 'kodak' or 'cid22'",
+        ),
         (None, "dog", "error: no picture dog in"),
         ("kodak", "kodim99", "error: no picture kodim99 in Kodak's set: it has kodim01"),
         ("kodak", "kodim01", "kodim01.png: set SEMCOMP_KODAK_DIR to the folder of Kodak's"),

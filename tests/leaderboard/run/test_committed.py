@@ -31,10 +31,14 @@ PICTURES = {"cat": data.chelsea()[60:240, 100:292], "cup": data.coffee()[100:276
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures, and assets that `run` has made from what names them."""
     root = tmp_path_factory.mktemp("committed")
-    pictures, assets = root / "kodak", root / "assets"
-    pictures.mkdir()
-    for name, pixels in PICTURES.items():
-        Image.fromarray(np.ascontiguousarray(pixels)).save(pictures / f"{name}.png")
+    assets = root / "assets"
+    for dataset, of_it in (
+        ("kodak", PICTURES),
+        ("cid22", {"ear": data.chelsea()[60:240, 150:342]}),
+    ):
+        (root / dataset).mkdir()
+        for name, pixels in of_it.items():
+            Image.fromarray(np.ascontiguousarray(pixels)).save(root / dataset / f"{name}.png")
     (assets / "small").mkdir(parents=True)
     shutil.copy(ROOT / "assets" / "small" / "card.json", assets / "small")
     # Which studies there are stands in the files themselves.
@@ -52,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_in(patch: pytest.MonkeyPatch, root: Path) -> None:
     """Two pictures for Kodak's, three codecs, one process; the folder's assets, not ours."""
     load = datasets.load_dataset
-    patch.setattr(datasets, "load_dataset", lambda _, images=None: load(root / "kodak", images))
+    patch.setattr(datasets, "load_dataset", lambda name, images=None: load(root / name, images))
     patch.setattr(committed, "ASSETS", root / "assets")
     few = {name: CODECS[name] for name in ("jpeg", "webp", "george")}
     for codec in few.values():
@@ -75,6 +79,8 @@ def test_everything_is_made(made: Path) -> None:
     for name in ("jpeg", "webp"):
         stored = json.loads((assets / "results" / "kodak" / f"{name}.json").read_text())
         assert len(stored["images"]["rows"]) == 2 * 5
+        other = json.loads((assets / "results" / "cid22" / f"{name}.json").read_text())
+        assert other["dataset"] == "cid22" and len(other["images"]["rows"]) == 5
     measured = json.loads((assets / "small" / "card.json").read_text())["measured"]
     assert measured["sha256"] == load_model("small").digest and measured["pictures"] == 2
     assert [(row["codec"], row["level"]) for row in measured["table"]] == [
@@ -137,6 +143,13 @@ def test_one_codec_or_another_folder_is_checked_alone(
     for choice in (["--codecs", "jpeg"], ["--results", str(results)]):
         assert main(["check", "--images", "cat", *choice]) == 0
         assert "made again" not in capsys.readouterr().out
+
+
+def test_both_data_sets_are_checked(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--codecs", "jpeg"]) == 0
+    said = capsys.readouterr().out
+    assert "jpeg: 10 files recomputed, 0 values" in said
+    assert "jpeg: 5 files recomputed, 0 values" in said
 
 
 def test_other_pictures_need_a_folder(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
