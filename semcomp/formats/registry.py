@@ -14,8 +14,11 @@ from semcomp.search import FileSearch
 from .avif import AvifWriter
 from .base import Writer
 from .jpeg import JpegWriter
+from .webp import WebpWriter
 
-WRITERS: dict[str, Writer] = {writer.name: writer for writer in (JpegWriter(), AvifWriter())}
+WRITERS: dict[str, Writer] = {
+    writer.name: writer for writer in (JpegWriter(), AvifWriter(), WebpWriter())
+}
 """Every format, by name."""
 
 
