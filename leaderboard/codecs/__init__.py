@@ -93,8 +93,8 @@ CODECS: Mapping[str, Codec] = _Registry(
         "webp": _codec("webp", "WebpCodec"),
         "avif": _codec("avif", "AvifCodec"),
         "jxl": _codec("jxl", "JxlCodec"),
-        "bpg": _codec("bpg.codec", "BpgCodec", "bpg"),
-        "bpg444": _codec("bpg.codec", "BpgCodec", "bpg444", chroma=3),  # HEVC's chroma_format_idc
+        "bpg": _codec("bpg", "BpgCodec", "bpg"),
+        "bpg444": _codec("bpg", "BpgCodec", "bpg444", chroma=3),  # HEVC's chroma_format_idc
         "george": _codec("semcomp", "SemcompCodec", "george", "uniform"),
         "semantic": _codec("semcomp", "SemcompCodec", "semantic", "proportional"),
         "semantic0": _codec("semcomp", "SemcompCodec", "semantic0", "proportional", floor=0),

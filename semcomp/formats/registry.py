@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from semcomp.allocation.levels import check_focus
 from semcomp.errors import FormatError
 from semcomp.search import FileSearch
 
+from . import bpg
 from .avif import AvifWriter
-from .base import Writer
+from .base import Writer, package
+from .bpg import BpgWriter
+from .heic import HeicWriter
 from .jpeg import JpegWriter
 from .webp import WebpWriter
 
 WRITERS: dict[str, Writer] = {
-    writer.name: writer for writer in (JpegWriter(), AvifWriter(), WebpWriter())
+    writer.name: writer
+    for writer in (JpegWriter(), AvifWriter(), HeicWriter(), WebpWriter(), BpgWriter())
 }
 """Every format, by name."""
 
@@ -83,6 +89,16 @@ def largest_within(
             f"{max_bytes}: allow that many, or scale the picture down"
         )
     return quality, data
+
+
+def read(data: bytes) -> NDArray[np.uint8]:
+    """The picture of a file that a writer gave: uint8 (H, W, 3), sRGB. Raises FormatError."""
+    if data.startswith(bpg.MAGIC):
+        return bpg.decode(data)
+    if data[4:12] == b"ftypheic":
+        return np.asarray(package("pillow_heif", "pillow-heif", "HEIC").read_heif(data))
+    with Image.open(BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _check(writer: Writer, picture: NDArray[np.uint8], focus: float) -> None:

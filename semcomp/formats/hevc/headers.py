@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from semcomp.errors import SemcompError
+from semcomp.errors import FormatError
 
 CHROMA_420 = 1
 CHROMA_444 = 3
@@ -21,7 +21,7 @@ _RANGE_FLAGS = 9
 """Flags of the SPS's range extension (7.3.2.3.2)."""
 
 
-class BitsError(SemcompError, ValueError):
+class BitsError(FormatError):
     """Bits that end too early or say something impossible."""
 
 

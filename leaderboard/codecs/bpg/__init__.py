@@ -1,1 +1,0 @@
-"""BPG written and read: a thin header over one HEVC intra picture."""

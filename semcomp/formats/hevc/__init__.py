@@ -1,0 +1,1 @@
+"""One HEVC intra picture, as BPG and HEIC carry it: encoded, taken apart, decoded."""
