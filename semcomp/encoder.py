@@ -109,10 +109,12 @@ class Cache:
 class Compressed:
     """A compressed picture and what its making showed.
 
-    data: the whole `.semc` file. width, height: pixels. levels: uint8 (Hb, Wb), 0..24, of the
-    padded picture. semantic_map: what steered the allocation, as the decoder knows it; None for
-    `uniform`. sizes: bytes of header, map, codes and checks; their sum is the file's size. model:
-    name of the weights. decode: makes the reconstruction.
+    data: the whole file. width, height: pixels. levels: uint8 (Hb, Wb), 0..24, of the padded
+    picture; none in other formats than `.semc`. semantic_map: what steered the allocation, in a
+    `.semc` file as the decoder knows it; None for `uniform`. sizes: bytes of header, map, codes and
+    checks, or of the picture; their sum is the file's size. model: name of the weights. decode:
+    makes the reconstruction. format: `semc` or an ordinary one. quality: the average level, or what
+    the format calls quality.
     """
 
     data: bytes
@@ -123,6 +125,8 @@ class Compressed:
     sizes: dict[str, int]
     model: str
     decode: Callable[[], np.ndarray] = field(repr=False)
+    format: str = "semc"
+    quality: float = 0.0
 
     @cached_property
     def reconstruction(self) -> Image.Image:
@@ -321,6 +325,7 @@ class PictureEncoder:
             sizes=bitstream.parse(data).sizes._asdict(),
             model=self.model.name,
             decode=lambda: decode_picture(self.model, codes, (height, width), progress),
+            quality=plan.level,
         )
 
     def expected_bytes(self, plan: Plan) -> int:
@@ -340,22 +345,20 @@ class PictureEncoder:
         max_bytes: int,
         allocation: Allocation = "proportional",
         *,
-        semantic_map: SemanticMap | MapKind | None = None,
-        class_name: str | None = None,
         levels: tuple[float, float] = (0.1, ITERATIONS),
         step: float = 0.05,
         close: float = 0.0,
+        **setting: Any,
     ) -> tuple[Plan, bytes]:
         """The largest file of at most `max_bytes`, found by trying levels; else the smallest.
 
-        levels, step: the levels that are tried. close: see `FileSearch.largest`.
+        levels, step: the levels that are tried. close: see `FileSearch.largest`. setting: what else
+        `plan` takes.
         """
         plans: dict[float, Plan] = {}
 
         def encode(level: float) -> bytes:
-            plans[level] = self.plan(
-                level, allocation, semantic_map=semantic_map, class_name=class_name
-            )
+            plans[level] = self.plan(level, allocation, **setting)
             return self.file(plans[level])
 
         search = FileSearch(encode, *levels, step)

@@ -29,7 +29,11 @@ class BitstreamError(SemcompError, ValueError):
 
 
 class FormatError(SemcompError, ValueError):
-    """A picture or size that an ordinary format has no room for, or a format not at hand here."""
+    """A picture or quality that an ordinary format has no room for, or a format not at hand."""
+
+
+class SizeError(SemcompError, ValueError):
+    """A size that no file has, or a codec that makes none; the message says what would help."""
 
 
 class DamagedIterationError(BitstreamError):

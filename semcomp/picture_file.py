@@ -44,6 +44,12 @@ _UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+_TOLD = {
+    *(ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model),
+    *(ExifTags.Base.Software, ExifTags.Base.DateTime, ExifTags.Base.Artist),
+    *(ExifTags.Base.Copyright, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo),
+}
+"""What EXIF says of a photograph, not of the file it lies in."""
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -122,6 +128,31 @@ def upright(picture: Image.Image) -> Image.Image:
         return picture  # damaged metadata should not cost the picture
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return picture if turn is None else picture.transpose(turn)
+
+
+def read_exif(source: str | Path | bytes | Image.Image) -> bytes:
+    """A picture's EXIF for a copy that is upright and sRGB: a TIFF structure; empty without any.
+
+    What it says of camera, time, place and author stays; what it says of the old file goes, and so
+    does the small picture that cameras put in. Raises ImageError for what is no picture file.
+    """
+    if isinstance(source, str | Path):
+        with open_picture_file(source) as picture:
+            return read_exif(picture)
+    if isinstance(source, bytes):
+        with open_picture(BytesIO(source)) as picture:
+            return read_exif(picture)
+    try:
+        exif = source.getexif()
+        for tag in set(exif) - _TOLD:
+            del exif[tag]
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+        details.pop(ExifTags.IFD.Interop, None)
+        if ExifTags.Base.ColorSpace in details:
+            details[ExifTags.Base.ColorSpace] = 1
+        return exif.tobytes().removeprefix(b"Exif\0\0") if exif else b""
+    except DECODER_ERRORS as error:
+        raise ImageError(f"the picture's EXIF is damaged, leave it out: {error}") from error
 
 
 def deep_grey(picture: Image.Image) -> NDArray[np.uint16] | None:

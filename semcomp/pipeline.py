@@ -30,13 +30,16 @@ from semcomp.allocation.levels import growing_floor
 from semcomp.allocation.planning import Allocation, check_setting, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.coding import bitstream
+from semcomp.formats.base import Writer
+from semcomp.formats.registry import largest_within, read, write, writer_for
 from semcomp.semantics.maps import SemanticMap
-from semcomp.semantics.subjects import MapKind
+from semcomp.semantics.subjects import MapKind, analyse
 
 from .encoder import Compressed, PictureEncoder, decode_picture
-from .errors import BitstreamError
+from .errors import BitstreamError, FormatError
 from .image import load_image
 from .picture_file import MAX_PIXELS
+from .search import check_fits
 from .weights import find_model, load_model
 
 __all__ = ["Compressed", "TruncatedWarning", "compress", "decompress", "info"]
@@ -59,10 +62,14 @@ def compress(
     class_name: str | None = None,
     without: Collection[str] = (),
     focus: float = 1.0,
+    max_bytes: int | None = None,
+    format: str = "semc",
+    quality: float | None = None,
+    exif: bytes = b"",
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Compressed:
-    """Compress a picture.
+    """Compress a picture, into a `.semc` file or into an ordinary one that follows the same map.
 
     image: a file, bytes, PIL image or array; anything `semcomp.image.load_image` reads.
     level: average number of iterations per block, 0.1..24: the budget.
@@ -76,27 +83,92 @@ def compress(
         "text"; see `semcomp.analyse`.
     focus: how strongly the bits follow the map: 0 everywhere alike, 1 as the map says, 2 only where
         it matters.
+    max_bytes: the budget instead of a level or quality: the largest file of at most so many.
+    format: an ordinary one, by name or ending (`semcomp.formats.registry.WRITERS`): files that open
+        everywhere, here with the map, under `uniform` without. level, floor, model, device and
+        progress have no part in it.
+    quality: the budget in an ordinary format, on its own scale; None for its default.
+    exif: what an ordinary file is to carry along, see `semcomp.picture_file.read_exif`.
     progress: told of every iteration of the reconstruction, which is then made at once; of the
         last alone where the weights decode in one pass.
 
-    Raises ImageError, AllocationError, SemanticError or WeightsError, each naming the remedy.
+    Raises ImageError, AllocationError, SemanticError, WeightsError, FormatError or SizeError, each
+    naming the remedy.
     """
     check_setting(level, allocation, focus)
+    if format != "semc":
+        return _ordinary(
+            image,
+            writer_for(format),
+            allocation,
+            semantic_map,
+            class_name,
+            without,
+            focus,
+            (quality, max_bytes),
+            exif,
+        )
+    if quality is not None or exif:
+        raise FormatError(".semc has a level and no EXIF: choose another format, or leave them out")
     encoder = PictureEncoder(load_image(image), load_model(model, device))
-    plan = encoder.plan(
-        level,
-        allocation,
-        min_iterations=floor,
-        semantic_map=semantic_map,
-        class_name=class_name,
-        without=without,
-        focus=focus,
-        progress=progress,
-    )
+    setting: dict[str, Any] = {
+        "min_iterations": floor,
+        "semantic_map": semantic_map,
+        "class_name": class_name,
+        "without": without,
+        "focus": focus,
+        "progress": progress,
+    }
+    if max_bytes is None:
+        plan = encoder.plan(level, allocation, **setting)
+    else:
+        plan, data = encoder.largest_file(max_bytes, allocation, **setting)
+        check_fits(len(data), max_bytes, ".semc")
     compressed = encoder.compressed(plan, progress)
     if progress is not None:  # somebody is watching the picture grow
         _ = compressed.reconstruction
     return compressed
+
+
+def _ordinary(
+    image: Source,
+    writer: Writer,
+    allocation: Allocation,
+    semantic_map: SemanticMap | MapKind | None,
+    class_name: str | None,
+    without: Collection[str],
+    focus: float,
+    budget: tuple[float | None, int | None],
+    exif: bytes,
+) -> Compressed:
+    """As `compress`, in an ordinary format. budget: quality and size, one of them or neither."""
+    if allocation == "rd":
+        raise FormatError(f"`rd` is for .semc files: {writer.label} follows the map as it is")
+    picture = load_image(image)
+    if allocation == "uniform":
+        semantic_map = None
+    elif not isinstance(semantic_map, SemanticMap):
+        kind = semantic_map or "classifier"
+        semantic_map = analyse(picture, kind, class_name=class_name, without=without)
+    grey = None if semantic_map is None else semantic_map.grey
+    quality, max_bytes = budget
+    if max_bytes is not None:
+        quality, data = largest_within(writer, picture, max_bytes, grey, focus, exif)
+    else:
+        quality = writer.default_quality if quality is None else quality
+        data = write(writer, picture, quality, grey, focus, exif)
+    return Compressed(
+        data=data,
+        width=picture.shape[1],
+        height=picture.shape[0],
+        levels=np.zeros((0, 0), np.uint8),
+        semantic_map=semantic_map,
+        sizes={"picture": len(data)},
+        model="",
+        decode=lambda: read(data),
+        format=writer.name,
+        quality=quality,
+    )
 
 
 def decompress(

@@ -1,4 +1,4 @@
-"""Files of a given size: the quality is searched for, in real files.
+"""Files of a given size: as people type it, and the quality searched for, in real files.
 
 Sizes grow with the quality but for small dents, so the search is a bisection that remembers every
 file it has made. Nothing is estimated: what it gives has been encoded.
@@ -7,8 +7,12 @@ file it has made. Nothing is estimated: what it gives has been encoded.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+
+from .errors import SizeError
 
 
 @dataclass(frozen=True)
@@ -124,3 +128,42 @@ class FileSearch:
 
     def _size(self, index: int) -> int:
         return len(self._file(index)[1])
+
+
+def check_fits(smallest: int, max_bytes: int, label: str) -> None:
+    """Raise SizeError where even the smallest file, of so many bytes, is larger than allowed."""
+    if smallest > max_bytes:
+        raise SizeError(
+            f"the smallest {label} of this picture has {smallest:,} bytes: ask for at least that "
+            "many, or reduce the picture"
+        )
+
+
+def parse_size(text: str | float | None) -> int:
+    """Bytes from what people type: `12000`, `12 000`, `12,000`, `12 kB`, `2,5 kB`, `0.5 MB`.
+
+    A comma or point is a decimal one, or parts thousands: where three digits follow it, and what
+    stands before is no fraction of a byte. Raises SizeError for anything else.
+    """
+    typed = " ".join(str("" if text is None else text).split())
+    if not typed:
+        raise SizeError("no size yet: type how many bytes the file may have, such as 12000")
+    parts = re.fullmatch(r"([0-9][0-9 '’.,]*) ?(|b|bytes?|[km]i?b?|[km]o)", typed.lower())
+    number = "" if parts is None else _plain_number(parts[1], whole=parts[2][:1] not in ("k", "m"))
+    if parts is None or not number:
+        raise SizeError(f"{typed[:40]!r} is no size: type bytes, such as 12000 or 2.5 kB")
+    power = {"k": 1, "m": 2}.get(parts[2][:1], 0)
+    size = int(Decimal(number) * (1024 if "i" in parts[2] else 1000) ** power)
+    if size < 1:
+        raise SizeError("a file has at least one byte: type a larger size")
+    return size
+
+
+def _plain_number(text: str, whole: bool) -> str:
+    """A number as Python writes it; empty if the text is none. whole: it counts bytes."""
+    text = re.sub(r"(?<=[0-9])[ '’](?=[0-9]{3}(?![0-9]))", "", text.strip())
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})+", text) and (whole or text.count(".") > 1):
+        return text.replace(".", "")
+    return text.replace(",", ".") if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""

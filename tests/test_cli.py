@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import ExifTags, Image
 
 import semcomp
 from semcomp.__main__ import main
 from semcomp.coding import bitstream
 from semcomp.files import write_file
+from semcomp.formats.registry import read
 from semcomp.metrics import psnr
 from tests import ROOT
 
@@ -433,3 +434,100 @@ def test_the_programs_ask_for_one_blas_thread_in_time(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == found
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    """A JPEG of 84x100 pixels that lies on its side, with EXIF of a camera and a place."""
+    path = tmp_path / "camera.jpg"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.Make] = "A camera"
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base.ColorSpace: 65535, 0x829A: 0.01})
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[1] = "N"
+    picture = Image.fromarray(skimage.data.chelsea()[70:154, 120:220]).transpose(
+        Image.Transpose.ROTATE_90
+    )
+    picture.save(path, quality=95, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".webp", ".avif", ".heic", ".bpg"])
+def test_files_that_open_everywhere(
+    ending: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / f"small{ending}"
+    facts = run(capsys, "compress", photo, target, "--size", "2.5 kB", "--focus", 1.5)
+    assert 2000 < facts["bytes"] == target.stat().st_size <= 2500
+    assert ending[1:] in (facts["format"], "jpg") and facts["class"] and facts["quality"] > 0
+    assert psnr(np.asarray(Image.open(photo)), read(target.read_bytes())) > 24
+    again = tmp_path / "again"
+    name, quality = facts["format"], facts["quality"]
+    run(capsys, "compress", photo, again, "--format", name, "--quality", quality, "--focus", 1.5)
+    assert again.read_bytes() == target.read_bytes()
+    said = failure(capsys, "compress", photo, target, "--size", 10)
+    assert "bytes: ask for at least that many" in said
+    assert target.read_bytes() == again.read_bytes()
+
+
+def test_a_semc_of_a_size(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = run(capsys, "compress", photo, tmp_path / "a.semc", "--size", 900)
+    assert 800 < facts["bytes"] <= 900 and facts["format"] == "semc"
+    assert "ask for at least" in failure(capsys, "compress", photo, tmp_path / "b", "--size", 9)
+
+
+def test_exif_goes_along_when_asked(
+    camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for ending in (".jpg", ".webp", ".avif"):
+        plain, told = tmp_path / f"plain{ending}", tmp_path / f"told{ending}"
+        run(capsys, "compress", camera, plain, "--allocation", "uniform")
+        run(capsys, "compress", camera, told, "--allocation", "uniform", "--keep-exif")
+        with Image.open(plain) as picture:
+            assert picture.size == (100, 84) and not picture.getexif()
+        with Image.open(told) as picture:
+            exif = picture.getexif()
+            assert picture.size == (100, 84)
+        assert exif[ExifTags.Base.Make] == "A camera" and ExifTags.Base.Orientation not in exif
+        assert exif.get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+        assert details[ExifTags.Base.ColorSpace] == 1 and details[0x829A] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["x.jpg", "--level", 4], "--level means nothing to jpeg"),
+        (["x.webp", "--floor", 1], "--floor means nothing to webp"),
+        (["x.semc", "--quality", 4], "--quality means nothing to semc"),
+        (["x.semc", "--keep-exif"], "--keep-exif means nothing to semc"),
+        (["x.jpg", "--size", 4000, "--quality", 4], "give one of --level, --size and --quality"),
+        (["x.gif"], "choose an ending of .semc, .jpg"),
+    ],
+)
+def test_options_that_mean_nothing_to_a_format(
+    options: list[Any], says: str, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = failure(capsys, "compress", photo, *options, code=2)
+    assert says in " ".join(said.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--format", "xyz"], "take one of jpeg"),
+        (["--allocation", "rd"], "`rd` is for .semc files"),
+        (["--size", "some"], "'some' is no size"),
+        (["--quality", 1000], "JPEG has qualities from 1 to 97"),
+    ],
+)
+def test_what_an_ordinary_format_cannot_do(
+    options: list[Any],
+    says: str,
+    photo: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    target = tmp_path / "small.jpg"
+    assert says in failure(capsys, "compress", photo, target, *options)
+    assert not target.exists()

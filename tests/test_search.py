@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from semcomp.search import FileSearch
+from semcomp.errors import SizeError
+from semcomp.search import FileSearch, check_fits, parse_size
 
 
 class Counted:
@@ -89,3 +90,21 @@ def test_dents_and_a_wrong_guess_cost_little(budget):
     for start in (0.5, 4.0, 23.0):
         _, file = FileSearch(encode, 0.1, 24, 0.05).largest(budget, start)
         assert 0.9 * budget < len(file) <= budget
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    for text, size in (("12000", 12000), ("12 000", 12000), ("12,000 bytes", 12000),
+                       ("12 kB", 12000), ("0.5MB", 500_000), (" 7b ", 7), ("2,5 kB", 2500),
+                       ("12\u202f000", 12000), ("12.000", 12000), ("1.200 kB", 1200),
+                       ("12'000", 12000), ("1.234.567", 1_234_567), ("0,5 Mo", 500_000),
+                       ("12 KiB", 12_288)):  # fmt: skip
+        assert parse_size(text) == size
+    for wrong in ("", None, "many", "-3", "0", "1e9999", "12 pixels", "1,2,3", "1.5 2", "0,1 b"):
+        with pytest.raises(SizeError):
+            parse_size(wrong)
+
+
+def test_a_size_that_no_file_has() -> None:
+    check_fits(100, 100, "file")
+    with pytest.raises(SizeError, match="the smallest WebP of this picture has 1,200 bytes: ask"):
+        check_fits(1200, 99, "WebP")

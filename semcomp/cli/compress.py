@@ -36,6 +36,19 @@ Picture = Annotated[
     Path, typer.Argument(metavar="IN", help="picture, any common format; - for standard input")
 ]
 Level = Annotated[float, typer.Option(help="average iterations per block, 0.1 to 24: the budget")]
+LevelOrNone = Annotated[
+    float | None,
+    typer.Option(
+        help="average iterations per block of a .semc, 0.1 to 24: the budget [default: 6]"
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="BYTES", help="the budget as a size: 30000, 30kB, 0.5MB"),
+]
+Quality = Annotated[
+    float | None, typer.Option(help="the budget on the scale of an ordinary format")
+]
 Who = Annotated[
     Allocation,
     typer.Option(
@@ -91,9 +104,23 @@ Floor = Annotated[
 def compress(
     source: Picture,
     target: Annotated[
-        Path, typer.Argument(metavar="OUT.semc", help="file to write; - for standard output")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="file to write, in the format of its ending: .semc, or one that opens everywhere "
+            "and spends its bits by the same map (.jpg, .webp, .avif ...); - for standard output",
+        ),
     ],
-    level: Level = 6.0,
+    level: LevelOrNone = None,
+    size: Size = None,
+    quality: Quality = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="format, whatever the ending: semc, jpeg ...")
+    ] = None,
+    keep_exif: Annotated[
+        bool,
+        typer.Option("--keep-exif", help="carry camera, time and place along (ordinary formats)"),
+    ] = False,
     allocation: Who = Allocation.proportional,
     model: ModelName = "small",
     map_name: MapName = None,
@@ -105,23 +132,40 @@ def compress(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Compress a picture."""
+    """Compress a picture, into a .semc or into a file that opens everywhere."""
     from semcomp import pipeline
+    from semcomp.picture_file import read_exif
+    from semcomp.search import parse_size
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
+    kind = _format(target, format_name)
+    if sum(budget is not None for budget in (level, size, quality)) > 1:
+        raise typer.BadParameter("give one of --level, --size and --quality")
+    of_semc = {"--level": level, "--floor": floor, "--device": device}
+    of_semc |= {"--model": None if model == "small" else model}
+    of_others = {"--quality": quality, "--keep-exif": keep_exif or None}
+    for name, value in (of_others if kind == "semc" else of_semc).items():
+        if value is not None:
+            raise typer.BadParameter(f"{name} means nothing to {kind}")
+    max_bytes = None if size is None else parse_size(size)
     started = time.perf_counter()
+    given = _given(source)
     picture, semantic_map, notes = _opened(
-        source, allocation, map_name, classifier, class_name, without, quiet=as_json
+        given, allocation, map_name, classifier, class_name, without, quiet=as_json
     )
     packed = pipeline.compress(
         picture,
-        level,
+        6.0 if level is None else level,
         allocation.value,
         floor=floor,
         model=model,
         semantic_map=semantic_map,
         focus=focus,
+        max_bytes=max_bytes,
+        format=kind,
+        quality=quality,
+        exif=read_exif(given) if keep_exif else b"",
         device=device,
     )
     seconds = time.perf_counter() - started
@@ -157,7 +201,7 @@ def explain(
 
     _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
     picture, semantic_map, _ = _opened(
-        source, allocation, map_name, classifier, class_name, without, quiet=as_json
+        _given(source), allocation, map_name, classifier, class_name, without, quiet=as_json
     )
     explanation = explain_picture(
         picture,
@@ -207,13 +251,41 @@ def _check_options(
         raise typer.BadParameter("--floor goes with --allocation proportional only")
 
 
+def _format(target: Path, asked: str | None) -> str:
+    """The name of the format to write: the one asked for, else that of the file's ending.
+
+    Raises BadParameter for pictures that are not written here, FormatError for an unknown name.
+    """
+    from semcomp.errors import FormatError
+    from semcomp.formats.registry import WRITERS, writer_for
+
+    if asked is not None:
+        return asked if asked == "semc" else writer_for(asked).name
+    suffix = target.suffix.lower()
+    if suffix in ("", ".semc"):
+        return "semc"
+    try:
+        return writer_for(target).name
+    except FormatError as error:
+        endings = ", ".join(writer.suffixes[0] for writer in WRITERS.values())
+        raise typer.BadParameter(
+            f"cannot write {target.name!r}: choose an ending of .semc, {endings}, or give --format"
+        ) from error
+
+
 def _map_file(map_name: str | None) -> Path | None:
     """The painted map that `--map` names; None where it names a kind, or nothing."""
     return None if map_name in (None, "people", "classifier") else Path(map_name)
 
 
+def _given(source: Path) -> Path | bytes:
+    """What to read a picture from; standard input can be read but once."""
+    given = input_of(source)
+    return given if isinstance(given, Path) else given.read()
+
+
 def _opened(
-    source: Path,
+    source: Path | bytes,
     allocation: Allocation,
     map_name: str | None,
     classifier: str | None,
@@ -228,7 +300,7 @@ def _opened(
     from semcomp.image import load_image
 
     notes: list[str] = []
-    picture = load_image(input_of(source), told=notes.append)
+    picture = load_image(source, told=notes.append)
     semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
     if not quiet:
         for note in notes:
@@ -285,25 +357,31 @@ def _record(
     from semcomp.pipeline import info
     from semcomp.semantics.maps import subject_names
 
-    facts = info(packed.data)
-    if allocation is Allocation.proportional and floor is None:
-        floor = facts["floor"]
     record: dict[str, Any] = {
         "bytes": len(packed.data),
         "bpp": packed.bpp,
         "ratio": 24 / packed.bpp,
         "width": packed.width,
         "height": packed.height,
-        "level": facts["level"],
+        "format": packed.format,
         "allocation": allocation.value,
         "focus": focus,
-        "floor": floor,
-        "model": packed.model,
-        "model_id": facts["model_id"],
-        "sizes": packed.sizes,
-        "iterations": facts["iterations"],
         "seconds": round(seconds, 3),
     }
+    if packed.format == "semc":
+        facts = info(packed.data)
+        if allocation is Allocation.proportional and floor is None:
+            floor = facts["floor"]
+        record |= {
+            "level": facts["level"],
+            "floor": floor,
+            "model": packed.model,
+            "model_id": facts["model_id"],
+            "sizes": packed.sizes,
+            "iterations": facts["iterations"],
+        }
+    else:
+        record |= {"quality": packed.quality}
     if packed.semantic_map is not None and packed.semantic_map.chosen:
         chosen = packed.semantic_map.chosen[0]
         record |= {"class": chosen.name, "probability": chosen.probability}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from semcomp.allocation.levels import check_focus
 from semcomp.errors import FormatError
-from semcomp.search import FileSearch
+from semcomp.search import FileSearch, check_fits
 
 from . import bpg
 from .avif import AvifWriter
@@ -75,7 +75,7 @@ def largest_within(
     """Quality and file: the largest of at most `max_bytes`, the rest as `Writer.write` takes it.
 
     close: share of `max_bytes` by which the file may stay below, for fewer tries. Raises
-    FormatError where even the smallest file is larger, naming its size.
+    SizeError where even the smallest file is larger, naming its size.
     """
     _check(writer, picture, focus)
     grey = grey if focus else None
@@ -83,11 +83,7 @@ def largest_within(
         lambda quality: writer.write(picture, quality, grey, focus, exif), *writer.search_range
     )
     quality, data = search.largest(max_bytes, close=close)
-    if len(data) > max_bytes:
-        raise FormatError(
-            f"the smallest {writer.label} of this picture takes {len(data)} bytes, more than "
-            f"{max_bytes}: allow that many, or scale the picture down"
-        )
+    check_fits(len(data), max_bytes, writer.label)
     return quality, data
 
 

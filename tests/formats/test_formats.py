@@ -9,7 +9,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from semcomp.errors import AllocationError, FormatError
+from semcomp.errors import AllocationError, FormatError, SizeError
 from semcomp.formats import bpg
 from semcomp.formats.base import Writer, octaves, package
 from semcomp.formats.registry import WRITERS, largest_within, read, write, writer_for
@@ -78,7 +78,9 @@ def test_the_largest_file_within_a_size(writer: Writer) -> None:
     assert 5000 < len(data) <= 6000
     assert data == write(writer, PICTURE, quality, LEFT)
     smallest = len(write(writer, PICTURE, writer.search_range[0], LEFT))
-    with pytest.raises(FormatError, match=rf"takes {smallest} bytes, more than 99: allow"):
+    with pytest.raises(
+        SizeError, match=rf"{writer.label} of this picture has {smallest:,} bytes: ask"
+    ):
         largest_within(writer, PICTURE, 99, LEFT)
 
 

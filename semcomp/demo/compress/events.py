@@ -22,11 +22,12 @@ from semcomp.demo.sessions.visits import VISITS, Visit, identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import class_choices, pick
 from semcomp.demo.shared.events import decode_on_gpu, reports
-from semcomp.errors import ImageError
+from semcomp.errors import ImageError, SizeError
+from semcomp.search import parse_size
 
 from . import opening, sides
 from .display import Display
-from .equal_bytes import Rival, SizeError, fit, offered, parse_size
+from .equal_bytes import Rival, fit, offered
 from .expected import curves
 from .opening import LinkSettings
 from .sides import Pair

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from semcomp.demo.sessions.runs import Choice, Run
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
+from semcomp.errors import SizeError
 from semcomp.semantics.activation import analyse
 
-from .equal_bytes import RIVALS, Rival, SizeError, match, nearest
+from .equal_bytes import RIVALS, Rival, match, nearest
 
 Pair = tuple[str, str]
 """Keys of what stands left and right."""

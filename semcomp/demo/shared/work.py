@@ -23,7 +23,6 @@ from PIL import Image
 
 from semcomp.allocation.planning import Allocation, read_levels
 from semcomp.coding import bitstream
-from semcomp.demo.compress.equal_bytes import SizeError
 from semcomp.demo.hosting import memory, pictures
 from semcomp.demo.hosting.settings import Settings
 from semcomp.draw import level_grid
@@ -33,6 +32,7 @@ from semcomp.errors import (
     ImageError,
     MetricError,
     SemanticError,
+    SizeError,
     WeightsError,
 )
 from semcomp.explanation import Explanation, explain
