@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import opened_board
+from .arguments import opened_board, split_names, split_numbers
 
 blind = typer.Typer(
     help="The blind comparison: make its pairs, rank by its votes",
@@ -68,3 +68,49 @@ def ranks(
                 write_file(out / name, content.encode())
         except OSError as error:
             raise SemcompError(f"cannot write into {out}: {error}") from error
+
+
+@blind.command()
+def prepare(
+    pictures: Annotated[
+        str, typer.Option(help="samples, kodak and other data sets or folders, with commas")
+    ] = "samples,kodak",
+    codecs: Annotated[
+        str | None, typer.Option(help="separated by commas [default: those on the board of Kodak]")
+    ] = None,
+    rates: Annotated[str, typer.Option(help="bits per pixel, separated by commas")] = "0.1,0.2,0.4",
+    credit: Annotated[
+        str | None,
+        typer.Option(help="whose the other pictures are, and their licence: it is shown"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder [default: `blind` beside the board]", metavar="DIR")
+    ] = None,
+    most_mb: Annotated[int, typer.Option(min=1, help="megabytes the folder may take")] = 1000,
+) -> None:
+    """Make pairs of decoded pictures of equal bytes; goes on where it was stopped.
+
+    A picture takes one to two minutes and 10 to 20 MB.
+    """
+    from leaderboard.blind.pairs import blind_folder
+    from leaderboard.blind.prepare import prepare as make
+    from leaderboard.blind.prepare import sources
+    from leaderboard.codecs import CODECS
+    from semcomp.errors import SemcompError
+    from semcomp.files import ASSETS
+
+    folder = out or blind_folder()
+    board = {path.stem for path in (ASSETS / "results" / "kodak").glob("*.json")}
+    names = split_names(codecs) if codecs else [name for name in CODECS if name in board]
+    try:
+        count = make(
+            sources(split_names(pictures), credit),
+            names,
+            folder,
+            rates=split_numbers("--rates", rates),
+            most_bytes=most_mb * 1_000_000,
+            report=lambda line: print(line, flush=True),
+        )
+    except OSError as error:
+        raise SemcompError(f"cannot write pairs into {folder}: {error}") from error
+    print(f"{folder}: {count} pictures are ready")

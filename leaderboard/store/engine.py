@@ -120,7 +120,7 @@ def board_url(url: str | None) -> URL:
     """
     text = url or Settings.read().database_url
     if not text:
-        return URL.create("sqlite", database=str(_folder() / FILE_NAME))
+        return URL.create("sqlite", database=str(data_folder() / FILE_NAME))
     try:
         parsed = make_url(text)
     except (ArgumentError, ValueError) as error:  # the text may hold a password: do not show it
@@ -158,7 +158,7 @@ def where(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=True)
 
 
-def _folder() -> Path:
+def data_folder() -> Path:
     """Where a board goes that no address is given for."""
     named = Settings.read().data_dir
     if named:
