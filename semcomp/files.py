@@ -17,7 +17,10 @@ ASSETS = (Path(__file__).parent / "assets").resolve()
 In a checkout `semcomp/assets` is a link to the folder at the top; installed, a folder of its own.
 """
 
-PICTURE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"}
+PICTURE_SUFFIXES = {
+    *(".png", ".webp", ".bmp", ".ppm", ".jpg", ".jpeg", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif", ".jxl"),
+}
 """What a folder's pictures end in."""
 
 

@@ -194,6 +194,7 @@ def _from_pillow(
     if told and has_more_frames(picture):
         tell("The file holds several pictures: the first was taken.")
     decode(picture)
+    check_size(picture.height, picture.width, max_pixels)  # a HEIC file declares its size twice
     # Pillow clips deep pixels instead of scaling them, so NumPy takes them as they are.
     deep = deep_grey(picture)
     if deep is not None:
@@ -250,7 +251,7 @@ def _to_srgb(picture: Image.Image, profile: bytes | None, tell: Tell) -> NDArray
         tell(_PROFILE_IGNORED)
         return None  # a damaged profile should not cost the picture
     name = source.profile.profile_description or "without a name"
-    if "sRGB" not in name:
+    if "sRGB" not in name and not name.endswith("_SRG"):  # libjxl's name of it
         plain = "".join(c for c in name if c.isprintable())[:60]
         tell(f"Colours were converted from the file's profile ({plain}) to sRGB.")
     return np.array(converted)

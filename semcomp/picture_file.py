@@ -19,13 +19,30 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedIm
 from PIL.Image import Transpose
 
 from .errors import ImageError
+from .jxl import is_jxl, read_header
 
 MAX_PIXELS = 50_000_000
 """Largest width times height that is decoded unless asked otherwise."""
 
-# Pillow would also open formats that start other programs (EPS), that hide a picture of another
-# size inside (ICO), or that decode before their size can be checked (JPEG XL's plugin).
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+# Pillow would also open formats that start other programs (EPS) or that hide a picture of another
+# size inside (ICO). The last is a plugin's; so is JPEG XL, which is opened by itself.
+_FORMATS = (
+    *("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF"),
+    "HEIF",
+)
+_HEIF_BRANDS = (
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+)
+_SAFE_LIBHEIF = 1, 23, 4  # https://heif-heist.com
 # Of damaged fax and JPEG strips libtiff may leave rows unwritten without an error; Pillow then
 # shows what stood in memory. Those left out beside them are rare.
 _TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate")
@@ -67,10 +84,15 @@ def open_picture_file(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterato
 
 def open_picture(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A picture of an accepted format and size, not yet decoded: `decode` does that."""
-    if not stream.read(1):
+    start = stream.read(12)
+    if not start:
         raise ImageError("the picture's file is empty")
     stream.seek(0)
     Image.init()  # fills Image.OPEN with the formats this Pillow was built with
+    if is_jxl(start):
+        return _open_jxl(stream, max_pixels)
+    if is_heif(start):
+        prepare_heif()
     formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
         picture = Image.open(stream, formats=formats)
@@ -80,12 +102,63 @@ def open_picture(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Image.Image:
         ) from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            "not a picture in a format this program reads; use PNG, JPEG, WebP, AVIF or TIFF"
+            "not a picture in a format this program reads; use PNG, JPEG, WebP, AVIF, HEIC or TIFF"
         ) from error
     except DECODER_ERRORS as error:
         raise ImageError(f"the picture's file is damaged: {error}") from error
     check_size(picture.height, picture.width, max_pixels)
     return picture
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether a file that begins so, with 12 bytes or more, may be HEIC."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+
+
+def prepare_heif() -> None:
+    """Make HEIC known to Pillow: the main picture alone, decoded by one thread."""
+    try:
+        import pillow_heif
+    except ModuleNotFoundError as error:
+        raise ImageError(
+            "HEIC is read by a package that is not installed: pip install pillow-heif, or save the "
+            "picture as PNG or JPEG"
+        ) from error
+    version = pillow_heif.libheif_version()
+    if tuple(int(part) for part in version.split(".")) < _SAFE_LIBHEIF:
+        raise ImageError(
+            f"HEIC is not read by libheif {version}, in which a file can run code: "
+            "pip install --upgrade pillow-heif"
+        )
+    pillow_heif.register_heif_opener(
+        thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+    )
+
+
+def prepare_jxl() -> None:
+    """Make JPEG XL known to Pillow, decoded by one thread."""
+    try:
+        from pillow_jxl import JpegXLImagePlugin
+    except ModuleNotFoundError as error:
+        raise ImageError(
+            "JPEG XL is read by a package that is not installed: pip install pillow-jxl-plugin, or "
+            "save the picture as PNG or JPEG"
+        ) from error
+    JpegXLImagePlugin.DECODE_THREADS = 0
+
+
+def _open_jxl(stream: BinaryIO, max_pixels: int) -> Image.Image:
+    """A JPEG XL picture, which the plugin decodes at once."""
+    header = read_header(stream.read())
+    stream.seek(0)
+    check_size(header.height, header.width, max_pixels)
+    if header.several:
+        raise ImageError("animated JPEG XL pictures are not read; save one of them as PNG")
+    prepare_jxl()
+    try:
+        return Image.open(stream, formats=["JXL"])
+    except (*_BOMBS, *DECODER_ERRORS) as error:
+        raise ImageError("the picture's file is damaged, or of a kind that is not read") from error
 
 
 def decode(picture: Image.Image) -> None:
@@ -122,6 +195,8 @@ def has_more_frames(picture: Image.Image) -> bool:
 
 def upright(picture: Image.Image) -> Image.Image:
     """The picture turned as its EXIF orientation says."""
+    if picture.format == "JXL" and not getattr(picture, "jpeg", False):
+        return picture  # its own orientation counts, by which it was turned already
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
     except DECODER_ERRORS:

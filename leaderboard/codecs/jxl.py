@@ -6,10 +6,10 @@ from importlib.metadata import version as installed_version
 
 from PIL import Image, features
 
-from .base import CodecError, check_data, check_size, read_pillow, whole_quality, write_pillow
+from semcomp.errors import ImageError
+from semcomp.jxl import read_header
 
-_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-"""Width to height of the size header's ratios 1..7 (ISO/IEC 18181-1, SizeHeader)."""
+from .base import CodecError, check_data, check_size, read_pillow, whole_quality, write_pillow
 
 
 class JxlCodec:
@@ -32,10 +32,13 @@ class JxlCodec:
         return write_pillow(image, "JXL", quality=step, effort=7, num_threads=0)
 
     def decode(self, data: bytes) -> Image.Image:
-        """See `Codec.decode`; reads bare codestreams, which `encode` writes."""
+        """See `Codec.decode`."""
         check_data("JXL", data)
         # The plugin decodes the whole picture before its size can be asked for.
-        check_size(*_size(data))
+        try:
+            check_size(*read_header(data)[:2])
+        except ImageError as error:
+            raise CodecError(str(error)) from error
         _register()
         return read_pillow(data, "JXL")
 
@@ -43,28 +46,3 @@ class JxlCodec:
 def _register() -> None:
     """Make JPEG XL known to Pillow."""
     import pillow_jxl  # noqa: F401
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    """Width and height that a codestream declares."""
-    if data[:2] != b"\xff\x0a":
-        raise CodecError("this is no JPEG XL codestream, or its beginning is damaged")
-    bits = int.from_bytes(data[2:14], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value = bits & ((1 << count) - 1)
-        bits >>= count
-        return value
-
-    small = take(1)
-
-    def side() -> int:
-        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
-
-    height = side()
-    ratio = take(3)
-    if ratio == 0:
-        return side(), height
-    across, down = _RATIOS[ratio - 1]
-    return height * across // down, height

@@ -160,6 +160,10 @@ def grid(data: bytes) -> None:
 @cache
 def picture_files() -> tuple[bytes, ...]:
     """The picture in every format that is read, in several of its modes and compressions."""
+    import pillow_heif
+    import pillow_jxl  # noqa: F401 - Pillow knows the format then
+
+    pillow_heif.register_heif_opener()
     picture = pixels()
     with_alpha = picture.copy()
     with_alpha.putalpha(128)
@@ -190,6 +194,11 @@ def picture_files() -> tuple[bytes, ...]:
         *((image, "JPEG2000", {}) for image in (picture, with_alpha)),
         (picture, "AVIF", {"exif": exif}),
         (with_alpha, "AVIF", {"save_all": True, "append_images": [with_alpha]}),
+        *((image, "HEIF", {"exif": exif}) for image in (picture, with_alpha)),
+        (picture.resize((96, 72)), "HEIF", {"tile_size": 64}),
+        (picture, "HEIF", {"save_all": True, "append_images": [picture]}),
+        *((image, "JXL", {"lossless": True}) for image in (with_alpha, deep)),
+        (picture, "JXL", {"use_container": True, "exif": exif.tobytes()}),
     ]
     files = []
     for image, kind, options in ways:

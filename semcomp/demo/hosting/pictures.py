@@ -9,7 +9,7 @@ of a second.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -24,7 +24,7 @@ from semcomp.errors import ImageError, SemcompError
 from semcomp.files import write_file
 from semcomp.image import Tell, load_image, to_file
 from semcomp.isolated import LOOK, Child, IsolatedError, Limits
-from semcomp.picture_file import MAX_PIXELS
+from semcomp.picture_file import MAX_PIXELS, is_heif, prepare_heif, prepare_jxl
 
 from . import metadata
 
@@ -54,7 +54,7 @@ def load(
     with _child(max_pixels) as child:
         head = {"max_pixels": max_pixels}
         try:
-            answer, pixels = child.ask(head, data, 3 * max_pixels)
+            answer, pixels = _ask(child, head, data, 3 * max_pixels)
         except IsolatedError as error:
             if error.breach:
                 raise ImageError(
@@ -88,7 +88,7 @@ def strip(path: Path) -> None:
         return  # gone, or not a file: nothing is left to hide
     with _child(MAX_PIXELS) as child:
         try:
-            _, clean = child.ask({"strip": True}, data, len(data) + 4 * MAX_PIXELS)
+            _, clean = _ask(child, {"strip": True}, data, len(data) + 4 * MAX_PIXELS)
         except SemcompError:
             return
     if clean == data:
@@ -131,6 +131,17 @@ def _child(max_pixels: int) -> Iterator[Child]:
         _places.release()
 
 
+def _ask(
+    child: Child, head: Mapping[str, Any], data: bytes, most: int
+) -> tuple[dict[str, Any], bytearray]:
+    """`Child.ask`; a child that has opened a HEIC file, whose decoder had many flaws, ends."""
+    try:
+        return child.ask(head, data, most)
+    finally:
+        if is_heif(data):
+            child.close()
+
+
 def _taken(child: Child) -> bool:
     """Whether this thread was the first to take an idle child."""
     try:
@@ -151,6 +162,9 @@ def prepare() -> Answer:
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF"):
         if kind in Image.SAVE and (kind != "AVIF" or features.check("avif")):
             load_image(to_file(tiny, kind))
+    for prepare_plugin in (prepare_heif, prepare_jxl):
+        with suppress(ImageError):  # the package is not installed: such files are refused
+            prepare_plugin()
     metadata.stripped(to_file(tiny, "TIFF"))
     return _answer
 

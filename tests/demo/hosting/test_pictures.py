@@ -55,6 +55,18 @@ def test_pictures_are_what_they_are_everywhere(tmp_path: Path, kind: str) -> Non
     assert opened.flags.writeable and len(pictures._idle) == 1
 
 
+@pytest.mark.parametrize(("kind", "package"), [("HEIF", "pillow_heif"), ("JXL", "pillow_jxl")])
+def test_plugins_need_no_file_in_the_child(tmp_path: Path, kind: str, package: str) -> None:
+    plugin = pytest.importorskip(package, exc_type=ImportError)
+    if kind == "HEIF":
+        plugin.register_heif_opener()
+    path = tmp_path / "picture"
+    path.write_bytes(to_file(Image.fromarray(RGB).resize((48, 32)), kind))
+    np.testing.assert_array_equal(pictures.load(path), load_image(path))
+    (child,) = pictures._idle
+    assert (child._process is None) is (kind == "HEIF")  # which opens nobody else's
+
+
 def test_errors_are_the_loader_s_own_and_the_child_stays(tmp_path: Path) -> None:
     path = tmp_path / "picture"
     for data, limit in ((b"", 9999), (b"no picture", 9999), (to_file(RGB)[:-60], 9999)):
