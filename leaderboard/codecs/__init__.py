@@ -86,15 +86,33 @@ def _codec(module: str, name: str, *arguments: Any, **options: Any) -> Callable[
 _PAPER: dict[str, Any] = {"model": "paper", "qualities": (1, 2, 3, 4, 6, 8, 12, 16)}
 """The paper's own network. Its figures end at 16 iterations, and its loop is slow."""
 
+_QUALITIES = {
+    "jpeg": (3, 8, 15, 28, 45, 65, 82, 92),
+    "webp": (0, 8, 16, 24, 32, 40, 48, 56),
+    "avif": (8, 20, 32, 44, 56, 68, 78, 88),
+    "heic": (14, 20, 27, 34, 41, 48, 55, 62),
+    "bpg": (8, 12, 16, 20, 24, 28, 32, 35),
+}
+"""Of the ordinary formats that are written here."""
+_PLAIN = {"jpeg": "jpeg-plain", "webp": "webp-plain", "avif": "avif-deltaq", "heic": "heic"}
+"""The same writers without a map; `bpg` is BPG's."""
+
 CODECS: Mapping[str, Codec] = _Registry(
     {
         "jpeg": _codec("jpeg", "JpegCodec"),
         "jpegli": _codec("jpegli", "JpegliCodec"),
         "webp": _codec("webp", "WebpCodec"),
-        "avif": _codec("avif", "AvifCodec"),
+        "avif": _codec("avif", "AvifCodec", "avif", tune="iq"),
         "jxl": _codec("jxl", "JxlCodec"),
         "bpg": _codec("bpg", "BpgCodec", "bpg"),
         "bpg444": _codec("bpg", "BpgCodec", "bpg444", chroma=3),  # HEVC's chroma_format_idc
+        "avif-ssim": _codec("avif", "AvifCodec", "avif-ssim", tune="ssim"),
+        **{
+            name: _codec("formats", "FormatCodec", name, writer, qualities, semantic=led)
+            for writer, qualities in _QUALITIES.items()
+            for name, led in ((_PLAIN.get(writer), False), (f"{writer}-semantic", True))
+            if name is not None
+        },
         "george": _codec("semcomp", "SemcompCodec", "george", "uniform"),
         "semantic": _codec("semcomp", "SemcompCodec", "semantic", "proportional"),
         "semantic0": _codec("semcomp", "SemcompCodec", "semantic0", "proportional", floor=0),

@@ -8,12 +8,19 @@ from .base import CodecError, read_pillow, whole_quality, write_pillow
 
 
 class AvifCodec:
-    """AVIF, 4:2:0, speed 4."""
+    """AVIF, 4:2:0, speed 4. tune: aom's, `iq` (libavif's default) or `ssim`."""
 
-    name = "avif"
-    settings = "aom, 4:2:0, speed 4, one tile; quality is libavif's, 0..100"
     qualities = (8, 14, 20, 30, 40, 50, 60, 70, 80, 85, 90)
     search_range = (0, 100, 1)
+
+    def __init__(self, name: str, tune: str) -> None:
+        self.name = name
+        self.tune = tune
+
+    @property
+    def settings(self) -> str:
+        """See `Codec.settings`."""
+        return f"aom, tune {self.tune}, 4:2:0, speed 4, one tile; quality is libavif's, 0..100"
 
     @property
     def version(self) -> str:
@@ -38,6 +45,7 @@ class AvifCodec:
             codec="aom",
             max_threads=1,
             autotiling=False,
+            advanced={"tune": self.tune},
         )
 
     def decode(self, data: bytes) -> Image.Image:

@@ -16,6 +16,8 @@ from skimage import data
 
 import leaderboard.codecs
 from leaderboard.codecs import CODECS, Codec, CodecError
+from leaderboard.codecs.base import open_session
+from leaderboard.codecs.formats import FormatCodec
 from leaderboard.codecs.semcomp import SemcompCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.run.evaluate import evaluate
@@ -27,6 +29,10 @@ from tests import ROOT
 
 NAMES = tuple(CODECS)
 PILLOW = ("jpeg", "jpegli", "webp", "avif", "jxl")
+FORMATS = (
+    *("jpeg-plain", "jpeg-semantic", "webp-plain", "webp-semantic"),
+    *("avif-deltaq", "avif-semantic", "heic", "heic-semantic", "bpg-semantic"),
+)
 OURS = (
     *("george", "semantic", "semantic0", "semantic-rd", "recurrent"),
     *("george-paper", "semantic-paper", "semantic0-paper"),
@@ -49,7 +55,7 @@ def encoded(name: str, share: float = 0.3) -> bytes:
 
 
 def test_names() -> None:
-    assert list(CODECS) == [*PILLOW, "bpg", "bpg444", *OURS]
+    assert list(CODECS) == [*PILLOW, "bpg", "bpg444", "avif-ssim", *FORMATS, *OURS]
     assert len(CODECS) == len(NAMES)
     assert "jpeg" in CODECS and "gif" not in CODECS
     assert CODECS["jpeg"] is CODECS["jpeg"]
@@ -103,6 +109,11 @@ def test_describes_itself(name: str) -> None:
         ("jpegli", "pyjpegli"),
         ("webp", "libwebp"),
         ("avif", "aom"),
+        ("jpeg-semantic", "libjpeg"),
+        ("webp-semantic", "libwebp"),
+        ("avif-semantic", "aom"),
+        ("heic-semantic", "libheif"),
+        ("bpg-semantic", "x265 (build"),
         ("jxl", "pillow-jxl-plugin"),
         ("bpg", "x265 (build"),
         ("george", "weights small"),
@@ -233,6 +244,25 @@ def test_half_a_step_of_quality() -> None:
 
 def test_allocations_differ() -> None:
     assert len({encoded(name) for name in OURS}) == len(OURS)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name.endswith("-semantic")])
+def test_the_map_alone_makes_the_difference(name: str) -> None:
+    """Without it the bytes are the plain row's; a second quality uses the same map."""
+    led = CODECS[name]
+    plain = next(
+        CODECS[other]
+        for kind in (name.removesuffix("-semantic"),)
+        for other in (f"{kind}-plain", f"{kind}-deltaq", kind)
+        if other in CODECS
+    )
+    step = led.qualities[4]
+    unled = FormatCodec(name, name.removesuffix("-semantic"), led.qualities, semantic=False)
+    assert unled.encode(PICTURE, step) == plain.encode(PICTURE, step) != led.encode(PICTURE, step)
+    session = open_session(led, PICTURE)
+    files = [session.encode(quality) for quality in led.qualities[3:5]]
+    assert files == [led.encode(PICTURE, quality) for quality in led.qualities[3:5]]
+    assert session.correction.cpu > 0
 
 
 @pytest.mark.parametrize("name", ["george-paper", "semantic0-paper"])
