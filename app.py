@@ -21,6 +21,7 @@ from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gra
 import gradio as gr
 
 from leaderboard.codecs import CODECS
+from leaderboard.pages.blind import tab as blind_page
 from leaderboard.pages.board import tab as leaderboard
 from leaderboard.pages.board.lesson_curves import lesson_curves
 from leaderboard.pages.board.view import TAB
@@ -78,6 +79,8 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
                 lesson.build_tab(lesson_tab, lesson_curves)
             with gr.Tab("Leaderboard", id=TAB):
                 leaderboard.build_tab(page, results, board.store)
+            with gr.Tab("Which is closer?", id=blind_page.TAB) as blind_tab:
+                blind_page.build_tab(page, blind_tab, board)
             with gr.Tab("Submit", id=submit_page.TAB):
                 submit_page.build_tab(page, board)
         gr.HTML(words.footer(keep_minutes))
@@ -102,7 +105,7 @@ def launch(page: gr.Blocks, board: BoardContext | None = None, **kwargs: Any) ->
     app_kwargs = server.prepare(page, settings, check_board)
     return page.launch(
         theme=look.theme(),
-        css=look.CSS + tab_compress.css() + leaderboard.CSS + submit_page.CSS,
+        css=look.CSS + tab_compress.css() + leaderboard.CSS + blind_page.CSS + submit_page.CSS,
         js=look.JS,
         head=look.HEAD + lesson.HEAD,
         ssr_mode=False,

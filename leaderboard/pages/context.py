@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.blind import pairs
+from leaderboard.blind.opinion import Opinion
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.demo.hosting.limits import address_of, headers_of
@@ -35,6 +37,7 @@ class BoardContext:
         access: Access | None = None,
         shapes: Mapping[str, DatasetShape] | None = None,
         originals: Callable[[str], Dataset] | None = None,
+        blind_folder: Path | None = None,
     ) -> None:
         """open_board: gives the store; None for the one the environment names.
 
@@ -47,6 +50,8 @@ class BoardContext:
         self.access.door = self.access.door or self.store
         self._open = open_board or _open_named
         self._originals = originals
+        self.blind_folder = blind_folder or pairs.blind_folder()
+        self.opinion = Opinion(self.store)
         self._store: Store | None = None
         self._stop: threading.Event | None = None
         self._lock = threading.Lock()
