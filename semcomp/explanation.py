@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from semcomp.allocation.planning import Allocation, read_codes
 from semcomp.allocation.rd_table import Progress
 from semcomp.geometry import LEVELS
 from semcomp.networks.runtime import decode_history
-from semcomp.semantics.maps import ClassScore, SemanticMap
+from semcomp.semantics.maps import ClassScore, SemanticMap, subject_records
 from semcomp.semantics.subjects import MapKind
 
 from . import draw, pipeline
@@ -161,7 +161,7 @@ def _map_record(semantic_map: SemanticMap | None) -> dict[str, Any] | None:
         "source": semantic_map.source,
         "chosen": named(semantic_map.chosen),
         "top": named(semantic_map.top),
-        "subjects": [asdict(subject) for subject in semantic_map.subjects],
+        "subjects": subject_records(semantic_map.subjects),
         "grey": semantic_map.grey.tolist(),
     }
 

@@ -5,7 +5,7 @@ gives all the names below again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,6 +57,12 @@ def subject_names(subjects: Sequence[Subject]) -> list[str]:
         f"{label} {labels[: i + 1].count(label)}" if labels.count(label) > 1 else label
         for i, label in enumerate(labels)
     ]
+
+
+def subject_records(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+    """Subjects with their names, in plain types."""
+    named = zip(subject_names(subjects), subjects, strict=True)
+    return [{"name": name, **asdict(subject)} for name, subject in named]
 
 
 @dataclass(frozen=True, eq=False)

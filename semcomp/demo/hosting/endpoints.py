@@ -13,15 +13,16 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import gradio.mcp
 from anyio.to_thread import run_sync
 
 from semcomp.demo.shared import downloads, events, work
-from semcomp.demo.shared.components import ALLOCATIONS, upload
+from semcomp.demo.shared.components import ALLOCATIONS, AREA, upload
 from semcomp.demo.shared.events import MODEL
+from semcomp.semantics.subjects import MapKind
 
 from . import files, pictures
 from .uploads import Uploads
@@ -38,12 +39,17 @@ def build_endpoints() -> None:
         level = gr.Number(8, label="Average level, 1 to 24")
         allocation = gr.Radio([v for _, v in ALLOCATIONS], value="proportional", label="Allocation")
         class_name = gr.Textbox("", label="Class that should matter")
-        side = gr.Number(1024, label="Longest side", precision=0)
+        area = gr.Number(AREA, label="Pixels in all", precision=0)
+        kind = gr.Radio([*get_args(MapKind)], value="classifier", label="Kind of map")
+        focus = gr.Number(1, label="Focus, 0 to 2")
+        without = gr.Dropdown(
+            [], value=[], multiselect=True, allow_custom_value=True, label="What does not count"
+        )
         iterations = gr.Number(24, label="Iterations", precision=0)
         file, made = gr.File(label="File (.semc)"), gr.File(label="File (.semc)")
         first, other = (gr.Image(label=name, format="png") for name in ("Picture", "Levels"))
         record, trigger = gr.JSON(label="Record"), gr.Button()
-    settings = [picture, level, allocation, class_name, side]
+    settings = [picture, level, allocation, class_name, area, kind, focus, without]
     endpoints: list[tuple[Callable[..., Any], list[Any], list[Any]]] = [
         (compress, settings, [made, record]),
         (decompress, [file, iterations], [first, record]),
@@ -60,7 +66,10 @@ def compress(
     level: float,
     allocation: str,
     class_name: str,
-    max_side: int,
+    max_area: int,
+    map_kind: str,
+    focus: float,
+    without: list[str],
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
 ) -> tuple[str, Record]:
     """Compress a picture, giving the places that show its main object more bits than the rest.
@@ -70,17 +79,23 @@ def compress(
         level: average number of iterations per block, 1 to 24: more is sharper and larger
         allocation: who gets the bits: uniform, proportional (by importance) or rd
         class_name: what should matter, one of ImageNet's classes; empty for the likeliest one
-        max_side: larger pictures are reduced to this many pixels first; 0 for never
+        max_area: larger pictures are reduced to this many pixels in all first; 0 for never
+        map_kind: what the map sees: the class (classifier), or faces, people, animals, things and
+            text beside it (people)
+        focus: how strongly the bits follow the map: 0 everywhere alike, 1 as it says, 2 only there
+        without: what does not count of a map of people: names of subjects in the record ("person
+            2"), all of a label ("person") or of a kind ("face", "object", "text", "class")
     Returns:
         The compressed file (.semc).
         A record: bytes, bits per pixel, PSNR, SSIM, SI-SSIM, MS-SSIM (null where one is not
-        defined), sizes of the file's parts, and the five likeliest classes.
+        defined), sizes of the file's parts, the five likeliest classes and what the map of people
+        was made from (subjects).
     """
-    level, focus = _number("level", level), _text("class_name", class_name)
-    allocation, side = _text("allocation", allocation), _number("max_side", max_side)
+    area = _number("max_area", max_area)
+    wish = _wish(level, allocation, class_name, map_kind, focus, without)
     with work.for_visitors(html=False):
-        seen, done = work.read_picture(picture, side)
-        result = work.make_result(seen, level, allocation, focus or None, _step(progress))
+        seen, done = work.read_picture(picture, area)
+        result = work.make_result(seen, wish, _step(progress))
     facts = {**result.facts, "notes": done + result.facts["notes"]}
     given = picture.get("orig_name") if isinstance(picture, dict) else None
     return downloads.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
@@ -109,7 +124,14 @@ def decompress(
 
 @events.on_gpu
 def explain(
-    picture: Any, level: float, allocation: str, class_name: str, max_side: int
+    picture: Any,
+    level: float,
+    allocation: str,
+    class_name: str,
+    max_area: int,
+    map_kind: str,
+    focus: float,
+    without: list[str],
 ) -> tuple[Any, Any, Record]:
     """Show how a picture is compressed: what matters in it, and what each iteration adds.
 
@@ -118,18 +140,24 @@ def explain(
         level: average number of iterations per block, 1 to 24
         allocation: who gets the bits: uniform, proportional (by importance) or rd
         class_name: what should matter, one of ImageNet's classes; empty for the likeliest one
-        max_side: larger pictures are reduced to this many pixels first; 0 for never
+        max_area: larger pictures are reduced to this many pixels in all first; 0 for never
+        map_kind: what the map sees: the class (classifier), or faces, people, animals, things and
+            text beside it (people)
+        focus: how strongly the bits follow the map: 0 everywhere alike, 1 as it says, 2 only there
+        without: what does not count of a map of people: names of subjects in the record ("person
+            2"), all of a label ("person") or of a kind ("face", "object", "text", "class")
     Returns:
         The importance map drawn over the picture (nothing for uniform).
         The level of every block, drawn with its scale.
         A record of every step: blocks refined, bytes so far, quality so far.
     """
-    level, focus = _number("level", level), _text("class_name", class_name)
-    allocation, side = _text("allocation", allocation), _number("max_side", max_side)
+    area = _number("max_area", max_area)
+    wish = _wish(level, allocation, class_name, map_kind, focus, without)
     with work.for_visitors(html=False):
-        seen, _ = work.read_picture(picture, side)
-        made = work.explain_picture(seen, level, allocation, focus or None)
-    return made.pictures.get("map.png"), made.pictures["levels.png"], made.record
+        seen, done = work.read_picture(picture, area)
+        made = work.explain_picture(seen, wish)
+    record = {**made.record, "notes": done}
+    return made.pictures.get("map.png"), made.pictures["levels.png"], record
 
 
 @events.on_gpu
@@ -149,6 +177,23 @@ def score(picture: Any, second_picture: Any) -> Record:
 
 def _step(progress: gr.Progress) -> work.Step:
     return lambda done, total: progress((done, total), desc="Coding", unit="iterations")
+
+
+def _wish(
+    level: Any, allocation: Any, class_name: Any, map_kind: Any, focus: Any, without: Any
+) -> work.Wish:
+    """Parameters as settings. Raises gr.Error for those of another type."""
+    names = [] if without is None else without
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _wrong("without", without, "a list of names")
+    return work.Wish(
+        _number("level", level),
+        _text("allocation", allocation),
+        _text("class_name", class_name) or None,
+        _text("map_kind", map_kind) or "classifier",
+        tuple(names),
+        _number("focus", focus),
+    )
 
 
 def _number(name: str, value: Any) -> float:

@@ -40,7 +40,8 @@ from semcomp.image import limit_side
 from semcomp.metrics import MS_SSIM_MIN_SIDE, Original, psnr, weighted_mean
 from semcomp.picture_file import check_size
 from semcomp.pipeline import Compressed, TruncatedWarning, compress, decompress, info
-from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
+from semcomp.semantics.maps import SemanticMap, subject_records, upsample_grey
+from semcomp.semantics.subjects import MapKind, analyse
 
 REGION = 128
 """Grey value of the map, 0..255, from which a place belongs to the important region."""
@@ -117,57 +118,65 @@ def path_of(upload: Any) -> str:
     return str(path)
 
 
-def read_picture(
-    upload: Any, max_side: float = 0, max_area: float = 0
-) -> tuple[Picture, list[str]]:
+def read_picture(upload: Any, max_area: float = 0) -> tuple[Picture, list[str]]:
     """An upload as uint8 (H, W, 3), and what was done to it.
 
-    max_side: of its longest side in pixels. max_area: of its height times width. Larger pictures
-    are reduced; 0: never. Raises ImageError for a file that is no picture, or one too large for
-    this server now.
+    max_area: of its height times width in pixels; larger pictures are reduced; 0: never. Raises
+    ImageError for a file that is no picture, or one too large for this server now.
     """
     notes: list[str] = []
     picture = pictures.load(path_of(upload), Settings.read().pixels, notes.append)
     height, width = picture.shape[:2]
+    smaller = picture
     if 0 < max_area < height * width:
-        side = max(height, width) * math.sqrt(max_area / (height * width))
-        max_side = min(side, max_side or side)
-    smaller = limit_side(picture, max_side)
+        smaller = limit_side(picture, max(height, width) * math.sqrt(max_area / (height * width)))
     memory.check(*smaller.shape[:2])
     if smaller is not picture:
         notes.append(f"Reduced from {width} × {height} pixels first.")
     return smaller, notes
 
 
-_cache: dict[tuple[str, float, str, str | None], Result] = {}
+@dataclass(frozen=True)
+class Wish:
+    """Settings of a file, as `semcomp.compress` takes them.
+
+    class_name: None for the most probable one. kind: of the map. without: what does not count of a
+    map of people.
+    """
+
+    level: float
+    allocation: str
+    class_name: str | None = None
+    kind: str = "classifier"
+    without: tuple[str, ...] = ()
+    focus: float = 1.0
 
 
-def make_result(
-    picture: Picture,
-    level: float,
-    allocation: str,
-    focus: str | None = None,
-    step: Step = lambda done, total: None,
-) -> Result:
-    """Analyse and compress a picture and score the result.
+_cache: dict[tuple[str, Wish], Result] = {}
 
-    allocation: `uniform`, `proportional` or `rd`. focus: the class that matters, None for the
-    most probable one. Results on samples are kept: they are what most visitors ask for.
+
+def make_result(picture: Picture, wish: Wish, step: Step = lambda done, total: None) -> Result:
+    """Analyse and compress a picture and score the result under its map.
+
+    Results on samples are kept: they are what most visitors ask for.
     """
     name = sample_name(picture)
-    key = None if name is None else (name, level, allocation, focus)
+    key = None if name is None else (name, wish)
     if key is not None and key in _cache:
         return _cache[key]
-    semantic_map = analyse(picture, class_name=focus)
+    semantic_map = analyse(
+        picture, cast(MapKind, wish.kind), class_name=wish.class_name, without=wish.without
+    )
     compressed = compress(
         picture,
-        level,
-        cast(Allocation, allocation),
+        wish.level,
+        cast(Allocation, wish.allocation),
         semantic_map=semantic_map,
+        focus=wish.focus,
         progress=lambda done, total, _: step(done, total),
     )
-    facts = describe(picture, semantic_map, compressed, allocation, level)
-    result = Result(picture, semantic_map, compressed, facts)
+    facts = describe(picture, semantic_map, compressed, wish.allocation, wish.level)
+    result = Result(picture, semantic_map, compressed, facts | {"focus": wish.focus})
     if key is not None:
         while len(_cache) >= CACHED_RESULTS:
             del _cache[next(iter(_cache))]
@@ -200,10 +209,11 @@ def describe(
 
 
 def classes(semantic_map: SemanticMap) -> dict[str, Any]:
-    """The five most probable classes and the one whose map it is, in plain types."""
+    """The five most probable classes, the one whose map it is, and subjects, in plain types."""
     return {
         "classes": [{"name": c.name, "probability": c.probability} for c in semantic_map.top],
-        "focus": [{"name": c.name, "probability": c.probability} for c in semantic_map.chosen],
+        "chosen": [{"name": c.name, "probability": c.probability} for c in semantic_map.chosen],
+        "subjects": subject_records(semantic_map.subjects),
     }
 
 
@@ -266,11 +276,18 @@ def file_facts(data: bytes) -> dict[str, Any]:
     return facts
 
 
-def explain_picture(
-    picture: Picture, level: float, allocation: str, focus: str | None
-) -> Explanation:
+def explain_picture(picture: Picture, wish: Wish) -> Explanation:
     """Every step of a compression, see `semcomp.explain`."""
-    return explain(picture, None, level, cast(Allocation, allocation), class_name=focus)
+    return explain(
+        picture,
+        None,
+        wish.level,
+        cast(Allocation, wish.allocation),
+        semantic_map=cast(MapKind, wish.kind),
+        class_name=wish.class_name,
+        without=wish.without,
+        focus=wish.focus,
+    )
 
 
 def score_uploads(reference: Any, distorted: Any) -> dict[str, Any]:

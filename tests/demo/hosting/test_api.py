@@ -144,6 +144,27 @@ def test_the_examples_run(
             assert decoded.size == original.size
 
 
+def test_the_map_is_a_choice(client: Client, photo: Path) -> None:
+    pixels = skimage.data.chelsea()[::2, ::2]
+    Image.fromarray(pixels).save(photo)
+    seen = client.predict(handle_file(photo), 2, map_kind="people", api_name="/compress")[1]
+    assert {each["kind"] for each in seen["subjects"]} == {"object", "class"}
+    chosen: tuple[dict[str, Any], ...] = (
+        {"map_kind": "people", "focus": 1.5},
+        {"map_kind": "people", "without": ["class"]},
+        {"class_name": "Persian cat", "focus": 0},
+    )
+    for asked in chosen:
+        file, record = client.predict(handle_file(photo), 2, **asked, api_name="/compress")
+        *_, steps = client.predict(handle_file(photo), 2, **asked, api_name="/explain")
+        same = {"semantic_map" if key == "map_kind" else key: v for key, v in asked.items()}
+        wanted = semcomp.compress(pixels, 2, **same).data
+        assert Path(file).read_bytes() == wanted
+        assert record["focus"] == asked.get("focus", 1)
+        assert steps["bytes"] == record["bytes"] == len(wanted)
+    assert record["chosen"][0]["name"] == "Persian cat" and record["subjects"] == []
+
+
 def test_every_endpoint_says_what_it_takes(client: Client) -> None:
     described: Any = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert {f"/{name}" for name in TOOLS} <= set(described)
@@ -308,7 +329,7 @@ def test_visitors_take_turns_and_limits_are_told(
 ) -> None:
     monkeypatch.setattr(queue, "limits", Limits(Settings(visitor_jobs=2, queue=100)))
     first, second = Client(url, verbose=False), Client(url, verbose=False)
-    asked = {"level": 2, "max_side": 64, "api_name": "/compress"}
+    asked = {"level": 2, "max_area": 4096, "api_name": "/compress"}
     jobs = [first.submit(handle_file(photo), **asked) for _ in range(1)]
     _wait(lambda: len(queue.running()) == 1)
     for count in (1, 2):
@@ -386,7 +407,7 @@ def test_a_job_is_stopped_when_its_visitor(
     monkeypatch.setattr(queue, "limits", Limits(Settings(job_seconds=100)))
     api, event = f"{url}/gradio_api", _number(queue, "explain")
     mine: dict[str, Any] = {"fn_index": event, "session_hash": f"a visitor who {way}"}
-    body = {"data": [None, 2, "uniform", "", 0], **mine}
+    body = {"data": [None, 2, "uniform", "", 0, "classifier", 1, []], **mine}
     joined = httpx.post(f"{api}/queue/join", json=body).json()
     with httpx.stream("GET", f"{api}/queue/data", params=mine, timeout=60) as stream:
         next(stream.iter_lines())
@@ -416,7 +437,12 @@ def test_a_file_may_not_declare_more_pixels_than_a_picture_may_have(
         ("/compress", {"level": "<8>"}, 'level has to be a number, not "<8>"'),
         ("/compress", {"level": 1e308}, "Average level 1e+308 is outside 0.1..24"),
         ("/compress", {"class_name": "<cat>"}, "Unknown class '<cat>'"),
-        ("/compress", {"max_side": [1]}, "max_side has to be a number"),
+        ("/compress", {"max_area": [1]}, "max_area has to be a number"),
+        ("/compress", {"map_kind": "cats"}, "No map of kind 'cats': use people or classifier"),
+        ("/compress", {"focus": 3}, "Focus 3"),
+        ("/compress", {"without": ["cat"]}, "Only a map of people has subjects"),
+        ("/explain", {"without": "face"}, "without has to be a list of names"),
+        ("/explain", {"without": ["dog"], "map_kind": "people"}, "There is no 'dog' in this"),
         ("/compress", {"class_name": 5}, "class_name has to be text"),
         ("/compress", {"allocation": {"a": 1}}, "allocation has to be text"),
         ("/explain", {"level": {}}, "level has to be a number"),
