@@ -1,7 +1,8 @@
 """Submitted files decoded in a child process with hard limits (`semcomp.isolated`).
 
-A child for pictures opens PNG files and no other file or socket at all; one for `.semc` files looks
-into the weights' folder. What a child answers is not trusted either.
+A child for reconstructions opens PNG files, one for a format (`scoring.formats`) its files, and no
+other file or socket at all; one for `.semc` files looks into the weights' folder. What a child
+answers is not trusted either.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -26,10 +28,12 @@ from semcomp.errors import BitstreamError, ImageError, SemcompError, WeightsErro
 from semcomp.image import load_image
 from semcomp.isolated import Child, Limits
 
+from .formats import FORMATS, SEMC, open_sent, prepared
+
 __all__ = ["PICTURE", "SEMC", "Decoded", "IsolatedDecoder", "IsolatedError", "Limits"]
 
-PICTURE, SEMC = "picture", "semc"
-"""Kinds of files that a process can be asked to open."""
+PICTURE = "picture"
+"""Reconstructions, PNG files; the other kinds that a process can be asked to open are `FORMATS`."""
 FEW_FILES = 16
 """Files that may be open at a time where `.semc` are decoded."""
 _MODES = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 2, "I;16B": 2, "I": 4, "F": 4}
@@ -69,12 +73,11 @@ class Decoded:
 
 
 class IsolatedDecoder(Child):
-    """One child at a time for files of one kind, `PICTURE` (PNG) or `SEMC`."""
+    """One child at a time for files of one kind, `PICTURE` (PNG) or one of `FORMATS`."""
 
     def __init__(self, kind: str, limits: Limits | None = None) -> None:
-        prepare = prepare_semc if kind == SEMC else prepare_png
-        files = FEW_FILES if kind == SEMC else 0
-        super().__init__(f"{__name__}:{prepare.__name__}", limits, files)
+        prepare = "prepare_png" if kind == PICTURE else f"prepare_{kind}"
+        super().__init__(f"{__name__}:{prepare}", limits, FEW_FILES if kind == SEMC else 0)
 
     def open(self, data: bytes, width: int, height: int) -> Decoded:
         """Decode a file whose picture must have this size.
@@ -140,6 +143,22 @@ def prepare_semc() -> Answer:
     for name in available():
         decompress(compress(ramp, 1, "uniform", model=name, device="cpu").data, device="cpu")
     return _answering(_semc)
+
+
+def _prepare(format: str) -> Answer:
+    decode = prepared(format)
+    return _answering(
+        lambda data, width, height: _told(open_sent(decode, format, data, (width, height)))
+    )
+
+
+prepare_jpeg, prepare_webp, prepare_avif, prepare_jxl, prepare_heic, prepare_bpg = (
+    partial(_prepare, format) for format in FORMATS if format != SEMC
+)
+
+
+def _told(opened: Image.Image | str) -> Opened:
+    return opened if isinstance(opened, str) else (opened, {})
 
 
 def _answering(opened_of: Callable[[bytes, int, int], Opened]) -> Answer:

@@ -1,4 +1,4 @@
-"""An upload's points scored here: from its pictures, or from what its `.semc` files decode to.
+"""An upload's points scored here: from its pictures, or from what its files decode to here.
 
 Rates are those of the bitstream files, with the side information that the submitter states for each
 picture; scores are the benchmark's own (`run.measuring`), by its own workers, local or on Ray.
@@ -19,15 +19,14 @@ from leaderboard.data.results import Quality, Results, ResultsError, Row
 from leaderboard.run.cache import PointCache
 from leaderboard.run.provenance import identity, joined, made_by
 from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
+from leaderboard.submissions.inspection import RE_DECODED, RECOMPUTED
 from semcomp.errors import SemcompError
 
-from .isolated import PICTURE, SEMC, IsolatedError
+from .isolated import PICTURE, IsolatedError
 from .submitted import SentFile, SentPoint, Submitted, Upload, close_decoders
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
-KINDS = {PICTURE: "recomputed", SEMC: "re-decoded"}
-"""What the board calls results of these files."""
 
 _PARTS = ("header_bytes", "map_bytes", "code_bytes", "checksum_bytes")
 
@@ -127,7 +126,7 @@ def _results(
             score = measured[point.image, point.quality]["point"]
             rows.append(_row(point, score, upload.side_bytes, height * width))
     provenance = {
-        "kind": KINDS[upload.kind],
+        "kind": RECOMPUTED if upload.kind == PICTURE else RE_DECODED,
         "upload": upload.digest,
         **{name: work[name] for name in ("version", "settings", "code", "metrics")},
         **joined([each["made"] for each in measured.values()]),

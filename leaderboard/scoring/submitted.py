@@ -20,10 +20,11 @@ from leaderboard.data.results import Quality
 from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import Inspected
 
+from .formats import FORMATS, decoder_version
 from .isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
 
 LIMITS = {
-    PICTURE: Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0),
+    **dict.fromkeys((PICTURE, *FORMATS), Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0)),
     SEMC: Limits(memory=1 << 30, cpu_s=180.0, wall_s=600.0),
 }
 """What decoding one file may take; a hundred times what an honest one of Kodak's size needs."""
@@ -48,8 +49,8 @@ class SentFile:
 class SentPoint:
     """A point of an upload: which picture, at which quality, and its files.
 
-    bitstream: whose length is the rate. reconstruction: a PNG; None where the bitstream is a
-    `.semc` file that is decoded here.
+    bitstream: whose length is the rate. reconstruction: a PNG; None where the bitstream is
+    decoded here.
     """
 
     image: str
@@ -62,8 +63,8 @@ class SentPoint:
 class Upload:
     """What is to be scored.
 
-    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE` or `SEMC`.
-    side_bytes: what a decoder needs for each picture beside its bitstream.
+    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE`, or the format that
+    is decoded here. side_bytes: what a decoder needs for each picture beside its bitstream.
     """
 
     name: str
@@ -92,7 +93,7 @@ def upload_of(path: Path, inspected: Inspected) -> Upload:
         )
         for each in inspected.points
     ]
-    kind = SEMC if all(point.reconstruction is None for point in points) else PICTURE
+    kind = inspected.format or PICTURE
     side_bytes = inspected.method.side_information_bytes or 0
     return Upload(inspected.method.name, inspected.digest, kind, tuple(points), side_bytes)
 
@@ -106,7 +107,7 @@ def _member(path: Path, name: str) -> bytes:
 class Submitted:
     """The points of one picture; quality i is the i-th of them.
 
-    digest: of the upload. kind: `PICTURE` or `SEMC`. limits: of one file, default `LIMITS`.
+    digest: of the upload. kind: see `Upload`. limits: of one file, default `LIMITS`.
     """
 
     name = "submitted"
@@ -126,12 +127,17 @@ class Submitted:
     @property
     def version(self) -> str:
         """What decodes the files here."""
-        return f"semcomp {semcomp.__version__}" if self.kind == SEMC else "files as submitted"
+        if self.kind == PICTURE:
+            return "files as submitted"
+        own = self.kind == SEMC
+        return f"semcomp {semcomp.__version__}" if own else decoder_version(self.kind)
 
     @property
     def settings(self) -> str:
         """See `Codec.settings`."""
-        return "decoded here" if self.kind == SEMC else "reconstructions as submitted"
+        if self.kind == PICTURE:
+            return "reconstructions as submitted"
+        return f"{FORMATS[self.kind].name} files, decoded here"
 
     @property
     def qualities(self) -> Sequence[float]:

@@ -40,15 +40,15 @@ __all__ = [
 
 SELF_REPORTED, RECOMPUTED, RE_DECODED = "self-reported", "recomputed", "re-decoded"
 KINDS = (SELF_REPORTED, RECOMPUTED, RE_DECODED)
-"""A results file; a ZIP of pictures with their bitstreams; a ZIP of `.semc` files."""
+"""A results file; a ZIP of pictures with their bitstreams; a ZIP of files that are decoded here."""
 
 
 @dataclass(frozen=True)
 class Point:
     """One picture at one quality in an archive.
 
-    bitstream: its member's name; reconstruction: likewise, None where the bitstream is a `.semc`
-    that is decoded here. Read them with `archives.read_member`.
+    bitstream: its member's name; reconstruction: likewise, None where the bitstream is decoded
+    here. Read them with `archives.read_member`.
     """
 
     image: str
@@ -63,7 +63,8 @@ class Inspected:
 
     kind: one of `KINDS`. digest: SHA-256 of the upload's bytes, in hex. results: of a
     self-reported submission, else None until it is scored. points: of an archive, sorted by
-    picture and quality. incomplete: what is missing for a place in the ranking, in words.
+    picture and quality. format: of its files where they are decoded here (`scoring.formats`), else
+    empty. incomplete: what is missing for a place in the ranking, in words.
     content: what the upload says however it is packed or formatted, in hex; empty where nobody
     worked it out, and then the digest counts. A ZIP packed anew with other times and another
     compression, a CSV saved as JSON, rows in another order, a PNG with other metadata have the
@@ -76,6 +77,7 @@ class Inspected:
     digest: str
     results: Results | None = None
     points: tuple[Point, ...] = ()
+    format: str = ""
     incomplete: tuple[str, ...] = ()
     content: str = ""
 
@@ -110,7 +112,7 @@ _FOREIGN = {
     b"\x80\x04": "a Python pickle",
     b"<": "a web page or other markup",
 }
-_WANTED = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of .semc files"
+_WANTED = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of files to decode"
 
 
 def inspect(
@@ -130,12 +132,13 @@ def inspect(
         with archives.open_archive(path, limits) as archive:
             layout = find_layout(archive.members, dataset, limits.qualities)
             files = check_payloads(archive, layout, dataset)
-        kind = RE_DECODED if layout.semc else RECOMPUTED
+        kind = RE_DECODED if layout.format else RECOMPUTED
         return Inspected(
             kind=kind,
             method=method,
             digest=_digest(path),
             points=_points(layout, dataset),
+            format=layout.format,
             incomplete=missing_points(layout.bitstreams, dataset),
             content=_content_of_files(kind, dataset.name, files),
         )

@@ -1,9 +1,9 @@
-"""Which member of an archive is what: pictures, bitstreams and `.semc` files by their folders.
+"""Which member of an archive is what: pictures, bitstreams and files to decode by their folders.
 
 ::
 
     reconstructions/QUALITY/PICTURE.png  with  bitstreams/QUALITY/PICTURE.ANY     recomputed
-    QUALITY/PICTURE.semc                                                          re-decoded
+    QUALITY/PICTURE.semc, or .jpg and the like: one of `scoring.formats`          re-decoded
 
 All may lie in one folder more. `method.json` and a README may stand beside them; what operating
 systems add by themselves is passed over.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality, read_quality
+from leaderboard.scoring.formats import FORMATS, NAMES, format_of
 
 from .archives import Member
 from .shape import DatasetShape, megabytes
@@ -37,11 +38,12 @@ _NESTED = re.compile(r".*\.(zip|7z|rar|tar|tgz|gz|bz2|xz|zst|jar|iso)", re.I)
 
 @dataclass(frozen=True)
 class Layout:
-    """semc: whether the files are `.semc`. bitstreams, reconstructions: members by picture and
-    quality; there are no reconstructions of `.semc` files. method: the member that describes it.
+    """format: of the files where they are decoded here, else empty. bitstreams, reconstructions:
+    members by picture and quality; of a format there are bitstreams alone. method: the member that
+    describes it.
     """
 
-    semc: bool
+    format: str
     bitstreams: dict[tuple[str, Quality], Member]
     reconstructions: dict[tuple[str, Quality], Member]
     method: Member | None
@@ -53,7 +55,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     qualities: how many a picture may have.
     """
     files = [member for member in members if not _NOISE.search(member.name)]
-    semc, root = _kind(files)
+    format, root = _kind(files)
     problems: list[Problem] = []
     beside = sum(member.size for member in members if _NOISE.search(member.name))
     groups: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
@@ -64,7 +66,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
             method = member if inner.casefold() == METHOD_FILE else method
             beside += member.size
             continue
-        placed = _place(member, inner, semc, shape)
+        placed = _place(member, inner, format, shape)
         if isinstance(placed, Problem):
             problems.append(placed)
             continue
@@ -75,10 +77,10 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
             problems.append(Problem("file", image, describe(member.name), expected))
         groups[group][image, quality] = member
     reconstructions, bitstreams = groups[RECONSTRUCTIONS], groups[BITSTREAMS]
-    if not semc and not problems:
+    if not format and not problems:
         problems += _unpaired(reconstructions, bitstreams)
     if not bitstreams and not reconstructions and not problems:
-        problems.append(Problem("file", None, "no pictures", _expected(semc)))
+        problems.append(Problem("file", None, "no pictures", _expected(format)))
     if beside > _MOST_BESIDE:
         value = f"{megabytes(beside)} in files beside pictures and bitstreams"
         value += " (__MACOSX, README and the like)"
@@ -88,11 +90,13 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
         problems.append(Problem("quality", None, f"{len(counts)} of them", f"at most {qualities}"))
     if problems:
         raise Rejected(problems)
-    return Layout(semc, bitstreams, reconstructions, method)
+    return Layout(format, bitstreams, reconstructions, method)
 
 
-def _kind(files: Sequence[Member]) -> tuple[bool, str]:
-    """Whether these are `.semc` files, and the folder that everything lies in, `NAME/` or empty."""
+def _kind(files: Sequence[Member]) -> tuple[str, str]:
+    """The format of files to decode, empty for pairs of reconstructions and bitstreams, and the
+    folder that everything lies in, `NAME/` or empty. Raises Rejected.
+    """
     if any(m.name in ("[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF") for m in files):
         expected = "a results file as CSV or JSON (from a spreadsheet: save as CSV), or a ZIP"
         raise Rejected([Problem("file", None, "an office document or program", expected)])
@@ -100,18 +104,23 @@ def _kind(files: Sequence[Member]) -> tuple[bool, str]:
     pair = any(p[0] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts) or any(
         p[1] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts if len(p) > 2
     )
-    semc = not pair and any(member.name.casefold().endswith(".semc") for member in files)
+    found = [] if pair else [format_of(member.name) for member in files]
+    formats = [each for each in FORMATS if each in found]
+    if len(formats) > 1:
+        names = " and ".join(FORMATS[each].name for each in formats)
+        raise Rejected([Problem("file", None, f"{names} files", "one format in an archive")])
+    format = formats[0] if formats else ""
     first = parts[0][0] if parts else ""
     common = all(len(p) > 1 and p[0] == first for p in parts)
-    deep = max((len(p) for p in parts), default=0) > (2 if semc else 3)
-    return semc, f"{first}/" if common and deep and first not in (
+    deep = max((len(p) for p in parts), default=0) > (2 if format else 3)
+    return format, f"{first}/" if common and deep and first not in (
         RECONSTRUCTIONS,
         BITSTREAMS,
     ) else ""
 
 
 def _place(
-    member: Member, inner: str, semc: bool, shape: DatasetShape
+    member: Member, inner: str, format: str, shape: DatasetShape
 ) -> tuple[str, str, Quality] | Problem:
     """(group, picture, quality) of a file, or what is wrong with it."""
     parts = inner.split("/")
@@ -119,17 +128,20 @@ def _place(
     if _NESTED.fullmatch(parts[-1]):
         expected = "the files themselves, not archives within the archive"
         return Problem("file", None, describe(member.name), expected)
-    if not semc and parts[0] in (RECONSTRUCTIONS, BITSTREAMS):
+    if not format and parts[0] in (RECONSTRUCTIONS, BITSTREAMS):
         group = parts.pop(0)
-    elif not semc:
+    elif not format:
         parts = []
     if len(parts) != 2:
-        return Problem("file", None, describe(member.name), _expected(semc))
+        return Problem("file", None, describe(member.name), _expected(format))
     folder, file = parts
     stem, dot, suffix = file.partition(".")
-    if (semc or group == RECONSTRUCTIONS) and suffix.casefold() != ("semc" if semc else "png"):
-        kind = "a .semc file" if semc else "a PNG, which keeps the decoder's pixels as they are"
-        return Problem("file", None, describe(member.name), kind)
+    if format and format_of(file) != format:
+        expected = f"a {FORMATS[format].name} file, as the others are"
+        return Problem("file", None, describe(member.name), expected)
+    if group == RECONSTRUCTIONS and suffix.casefold() != "png":
+        expected = "a PNG, which keeps the decoder's pixels as they are"
+        return Problem("file", None, describe(member.name), expected)
     if not _SUFFIX.fullmatch(suffix):
         expected = "a suffix of at most 12 letters and digits"
         return Problem("file", None, describe(member.name), expected)
@@ -166,10 +178,11 @@ def _unpaired(
     return sorted(problems, key=str)
 
 
-def _expected(semc: bool) -> str:
-    if semc:
-        return "QUALITY/PICTURE.semc, such as 6/kodim01.semc"
+def _expected(format: str) -> str:
+    if format:
+        suffix = FORMATS[format].suffixes[0]
+        return f"QUALITY/PICTURE.{suffix}, such as 6/kodim01.{suffix}"
     return (
         "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or "
-        "QUALITY/PICTURE.semc"
+        f"QUALITY/PICTURE.semc (or another format that is decoded here: {NAMES})"
     )

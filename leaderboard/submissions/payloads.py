@@ -1,8 +1,9 @@
 """The files of an archive by their parts and their hashes.
 
-Of PNG files the chunks are read (W3C, PNG specification, third edition); their pixels are decoded
-in a bounded process, to be compared. What only the originals can tell (noise, one of them in
-disguise) the scoring finds: its rows go through `checks` again.
+Of PNG files the chunks are read (W3C, PNG specification, third edition); their pixels, and those of
+files in formats that the board decodes, are decoded in a bounded process, to be compared. What only
+the originals can tell (noise, one of them in disguise) the scoring finds: its rows go through
+`checks` again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
+from leaderboard.scoring.formats import FORMATS, SEMC
 from leaderboard.scoring.isolated import PICTURE, IsolatedDecoder, IsolatedError
 
 from .archives import Archive, Member, read_member
@@ -64,7 +66,7 @@ def check_payloads(archive: Archive, layout: Layout, shape: DatasetShape) -> Pay
 
     Raises Rejected with what is wrong with them, in the order of pictures and qualities.
     """
-    with IsolatedDecoder(PICTURE) as decoder:
+    with IsolatedDecoder(layout.format or PICTURE) as decoder:
         return _checked(decoder, archive, layout, shape)
 
 
@@ -74,6 +76,7 @@ def _checked(
     problems: list[Problem] = []
     files: dict[tuple[str, Quality], bytes] = {}
     pictures: dict[tuple[str, Quality], bytes] = {}
+    pixels: dict[tuple[str, Quality], bytes] = {}  # of what was decoded here
     for key in sorted(layout.bitstreams, key=lambda key: (key[0], str(key[1]))):
         image, quality = key
         size = shape.sizes[image]
@@ -83,8 +86,18 @@ def _checked(
             problems += [_of(problem, image) for problem in error.problems]
         else:
             files[key] = hashlib.sha256(data).digest()
-            judge = _semc_problems if layout.semc else _bitstream_problems
-            problems += judge(data, image, quality, size)
+            if layout.format == SEMC:
+                problems += _semc_problems(data, image, quality, size)
+            elif layout.format:
+                try:
+                    pixels[key] = _pixel_digest(decoder, data, size)
+                except IsolatedError as error:
+                    expected = f"a whole {FORMATS[layout.format].name} file of this picture"
+                    problems.append(
+                        Problem(f"file at quality {quality}", image, str(error), expected)
+                    )
+            else:
+                problems += _bitstream_problems(data, image, quality, size)
         if key not in layout.reconstructions:
             continue
         try:
@@ -105,7 +118,7 @@ def _checked(
             field = f"bitstream at quality {quality}"
             problems.append(Problem(field, image, own, "the compressed file"))
     problems += _same("bitstream", files, "bytes")
-    problems += _same("reconstruction", pictures, "pixels")
+    problems += _same("reconstruction", pictures or pixels, "pixels")
     problems += _one_picture_per_file(files, pictures)
     if problems:
         raise Rejected(problems)
@@ -246,7 +259,7 @@ def _png_problems(data: bytes, size: tuple[int, int]) -> Iterator[tuple[str, str
 
 
 def _pixel_digest(decoder: IsolatedDecoder, data: bytes, size: tuple[int, int]) -> bytes:
-    """SHA-256 of a PNG's pixels, however they are packed. Raises IsolatedError."""
+    """SHA-256 of a file's pixels, however they are packed. Raises IsolatedError."""
     return hashlib.sha256(decoder.open(data, *size).pixels.tobytes()).digest()
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
+from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset, load_dataset
+from leaderboard.scoring.formats import FORMATS
 from leaderboard.scoring.isolated import PICTURE, SEMC
 from leaderboard.scoring.submitted import SentFile, SentPoint, Upload
 from semcomp.pipeline import compress
@@ -75,6 +77,22 @@ def semc_sent(levels: tuple[int, ...] = (1, 3)) -> Upload:
             file = sent(f"{level}/{name}.semc", compress(pixels, level, "uniform").data)
             points.append(SentPoint(name, level, file, None))
     return _upload(SEMC, points)
+
+
+def format_sent(format: str, qualities: tuple[float, ...] = (30, 60)) -> Upload:
+    """Files of both pictures in a format of other codecs, by its codec of the benchmark."""
+    suffix = FORMATS[format].suffixes[0]
+    points = [
+        SentPoint(name, q, sent(f"{q}/{name}.{suffix}", encoded(format, pixels, q)), None)
+        for name, pixels in originals().items()
+        for q in qualities
+    ]
+    return _upload(format, points)
+
+
+def encoded(format: str, pixels: Pixels, quality: float = 30) -> bytes:
+    """A picture's file by a codec of the benchmark."""
+    return CODECS[format].encode(Image.fromarray(pixels), quality)
 
 
 def _upload(kind: str, points: list[SentPoint], side_bytes: int = 0) -> Upload:

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leaderboard.codecs import CODECS
 from leaderboard.scoring import isolated
+from leaderboard.scoring.formats import FORMATS
 from leaderboard.scoring.isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
 from semcomp import isolated as children
 from semcomp.image import load_image
 from semcomp.pipeline import compress
 from tests import ROOT
-from tests.support.sent_files import originals, png
+from tests.support.sent_files import encoded, originals, png
 
 CAT = originals()["cat"]
 WIDTH, HEIGHT = CAT.shape[1], CAT.shape[0]
@@ -132,6 +134,34 @@ def test_semc_files_that_are_none(semc: IsolatedDecoder, file: bytes) -> None:
             semc.open(data, WIDTH, HEIGHT)
     with pytest.raises(IsolatedError, match=f"{WIDTH} x {HEIGHT} pixels: expected 20 x 20"):
         semc.open(file, 20, 20)
+
+
+@pytest.mark.parametrize("format", [each for each in FORMATS if each in CODECS])
+def test_files_of_other_formats(format: str) -> None:
+    file = encoded(format, CAT)
+    with IsolatedDecoder(format) as decoder:
+        decoded = decoder.open(file, WIDTH, HEIGHT)
+        assert (decoded.pixels == np.asarray(CODECS[format].decode(file))).all()
+        for data, message in (
+            (b"", "not a|damaged|empty"),
+            (png(CAT), "not a|no BPG"),
+            (file[:-90], "damaged|cut short"),
+            (encoded(format, CAT[:-8]), f"{WIDTH} x {HEIGHT - 8} pixels: expected {WIDTH} x"),
+        ):
+            with pytest.raises(IsolatedError, match=message):
+                decoder.open(data, WIDTH, HEIGHT)
+        assert (decoder.open(file, WIDTH, HEIGHT).pixels == decoded.pixels).all()
+
+
+def test_several_pictures_in_a_file_are_refused() -> None:
+    stream = BytesIO()
+    frames = [Image.fromarray(CAT), Image.fromarray(255 - CAT)]
+    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:])
+    with (
+        IsolatedDecoder("webp") as decoder,
+        pytest.raises(IsolatedError, match="holds several pictures"),
+    ):
+        decoder.open(stream.getvalue(), WIDTH, HEIGHT)
 
 
 def test_time_is_limited_and_the_next_file_gets_a_new_process(file: bytes) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset
 from leaderboard.run.cache import PointCache
 from leaderboard.run.measuring import reference, score
@@ -20,6 +21,7 @@ from semcomp.pipeline import compress, info
 from tests.support.sent_files import (
     coarse,
     dataset_in,
+    format_sent,
     originals,
     pictures_sent,
     png,
@@ -82,6 +84,23 @@ def test_semc_files_are_decoded_here(dataset: Dataset, tmp_path: Path) -> None:
         assert {name: getattr(row, name) for name in expected} == expected
         assert row.bytes == len(made.data)
         assert row.code_bytes == info(made.data)["sizes"]["codes"]
+
+
+@pytest.mark.parametrize("format", ["jpeg", "bpg"])
+def test_files_of_other_formats_are_decoded_here(
+    format: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    upload = format_sent(format, (20, 40))
+    results = rescore(upload, dataset, tmp_path, jobs=0)
+    assert results.kind == "re-decoded"
+    assert results.provenance["settings"] == f"{format.upper()} files, decoded here"
+    assert "PyAV" in results.provenance["version"] or "Pillow" in results.provenance["version"]
+    for row, point in zip(results.rows, upload.points, strict=True):
+        file = point.bitstream.read()
+        decoded = np.asarray(CODECS[format].decode(file))
+        expected = score(reference(originals()[row.image]), decoded)
+        assert {name: getattr(row, name) for name in expected} == expected
+        assert row.bytes == len(file)
 
 
 def test_every_unusable_file_is_named_and_no_other_is_lost(

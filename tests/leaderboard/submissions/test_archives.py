@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import struct
 import zipfile
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from leaderboard.data.problems import Rejected
 from leaderboard.submissions.archives import open_archive, read_member
@@ -19,7 +22,17 @@ from leaderboard.submissions.inspection import (
     carried_method,
     inspect,
 )
-from tests.support.submitted import IMAGES, KODAK, METHOD, QUALITIES, pairs, png, semcs, zip_of
+from tests.support.submitted import (
+    IMAGES,
+    KODAK,
+    METHOD,
+    QUALITIES,
+    SIZE,
+    pairs,
+    png,
+    semcs,
+    zip_of,
+)
 
 
 def written(tmp_path, members, **options):
@@ -63,6 +76,40 @@ def test_semc_files(tmp_path, root):
         ("kodim02", 1),
     ]
     assert all(p.reconstruction is None and p.bitstream.endswith(".semc") for p in found.points)
+
+
+def jpegs(suffix="jpg"):
+    """Files of the first pictures, by JPEG."""
+    noise = np.random.default_rng(0).integers(0, 255, (2, SIZE[1] // 8, SIZE[0] // 8, 3), np.uint8)
+    files = {}
+    for image, pixels in zip(IMAGES, noise, strict=True):
+        for quality in QUALITIES:
+            stream = io.BytesIO()
+            Image.fromarray(pixels).resize(SIZE).save(stream, "JPEG", quality=20 * quality)
+            files[f"{quality}/{image}.{suffix}"] = stream.getvalue()
+    return files
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG"])
+def test_files_of_a_format_that_is_decoded_here(tmp_path, suffix):
+    found = seen(written(tmp_path, jpegs(suffix)))
+    assert (found.kind, found.format) == (RE_DECODED, "jpeg")
+    assert len(found.points) == len(IMAGES) * len(QUALITIES)
+    assert all(point.reconstruction is None for point in found.points)
+
+
+def test_files_of_a_format_that_are_none_of_it(tmp_path):
+    files = jpegs()
+    files["1/kodim01.jpg"] = files["1/kodim01.jpg"][:500]
+    files["2/kodim01.jpg"] = png("a")
+    files["3/kodim01.jpg"] = files["3/kodim02.jpg"]
+    with pytest.raises(Rejected) as error:
+        seen(written(tmp_path, files))
+    told = "\n".join(map(str, error.value.problems))
+    assert "damaged or cut short" in told and "not a JPEG file" in told
+    assert "the same bytes as kodim01's" in told
+    with pytest.raises(Rejected, match="one format in an archive"):
+        seen(written(tmp_path, {**jpegs(), **semcs()}))
 
 
 @pytest.mark.parametrize("root", ["", "my method/"])
