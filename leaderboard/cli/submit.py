@@ -23,7 +23,8 @@ def submit(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="results as CSV or JSON, or a ZIP of reconstructions and bitstreams or of .semc",
+            help="results as CSV or JSON, or a ZIP of reconstructions and bitstreams or of files "
+            "that are decoded here",
             show_default=False,
         ),
     ] = None,

@@ -6,6 +6,7 @@ file's suffix says is the only format that is tried.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,31 +21,37 @@ SEMC = "semc"
 
 @dataclass(frozen=True)
 class Format:
-    """name: as people call it. suffixes: of its files, the usual one first. pillow: what Pillow
-    calls it; empty for formats that Pillow does not open."""
+    """name: as people call it. suffixes: of its files, the usual one first. start: a regular
+    expression for its first bytes. pillow: what Pillow calls it; empty where it does not open it.
+    """
 
     name: str
     suffixes: tuple[str, ...]
+    start: bytes
     pillow: str = ""
 
 
 FORMATS = {
-    SEMC: Format(".semc", ("semc",)),
-    "jpeg": Format("JPEG", ("jpg", "jpeg"), "JPEG"),
-    "webp": Format("WebP", ("webp",), "WEBP"),
-    "avif": Format("AVIF", ("avif",), "AVIF"),
-    "jxl": Format("JPEG XL", ("jxl",), "JXL"),
-    "heic": Format("HEIC", ("heic", "heif"), "HEIF"),
-    "bpg": Format("BPG", ("bpg",)),
+    SEMC: Format(".semc", ("semc",), rb"SEMC"),
+    "jpeg": Format("JPEG", ("jpg", "jpeg"), rb"\xff\xd8\xff", "JPEG"),
+    "webp": Format("WebP", ("webp",), rb"RIFF....WEBP", "WEBP"),
+    "avif": Format("AVIF", ("avif",), rb"....ftypavi[fs]", "AVIF"),
+    "jxl": Format("JPEG XL", ("jxl",), rb"\xff\x0a|....JXL \r\n\x87\n", "JXL"),
+    "heic": Format("HEIC", ("heic", "heif"), rb"....ftyp(hei[cx]|mif1)", "HEIF"),
+    "bpg": Format("BPG", ("bpg",), rb"BPG\xfb"),
 }
 """By the name that stands for each in code."""
 _BY_SUFFIX = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
-NAMES = ", ".join(each.name for each in FORMATS.values())
 
 
 def format_of(file: str) -> str | None:
     """The format that a file's suffix names, whatever its case; None for any other."""
     return _BY_SUFFIX.get(file.rpartition(".")[2].casefold())
+
+
+def format_of_bytes(data: bytes) -> str | None:
+    """The format that a file begins like; None for any other."""
+    return next((n for n, each in FORMATS.items() if re.match(each.start, data, re.DOTALL)), None)
 
 
 def decoder_version(format: str) -> str:

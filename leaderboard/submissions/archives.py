@@ -296,4 +296,4 @@ def _damaged(where: str, error: Exception | str) -> Rejected:
 
 
 def _empty() -> Problem:
-    return Problem("file", None, "an archive without files", "pictures or .semc files")
+    return Problem("file", None, "an archive without files", "pictures or files to decode")

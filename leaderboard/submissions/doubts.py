@@ -1,15 +1,16 @@
 """What a maintainer should look at before an entry is approved; nothing here refuses anything.
 
 `checks` refuses what cannot be true. What is told here can be true and seldom is: somebody else's
-numbers, rates of something else than whole files, scores that no measurement gives together. The
-limits lie well beyond every codec on this repository's own board (a test holds that).
+numbers, a name that looks like another's, bitstreams that are none. The limits lie well beyond
+every codec on this repository's own board (a test holds that). What readers are told too is in
+`flags`.
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import pairwise
@@ -21,12 +22,14 @@ from numpy.typing import NDArray
 
 from leaderboard.analysis.curves import front, on_log_scale
 from leaderboard.data.results import MEAN, METRICS, Results, ResultsError, Row, read_folder
+from leaderboard.scoring.formats import FORMATS, format_of_bytes
 from semcomp.errors import SemcompError
 from semcomp.files import ASSETS
 
 from .archives import open_archive, stream_member
-from .checks import score_ceiling
+from .flags import FEW_PICTURES, flags_of, points_text, score_db, table_of
 from .layout import BITSTREAMS
+from .method import skeleton
 
 if TYPE_CHECKING:
     from leaderboard.store.records import Entry
@@ -34,22 +37,9 @@ if TYPE_CHECKING:
 RESULTS = ASSETS / "results"
 """A folder per data set of the codecs that were measured here."""
 
-_FEW_PICTURES = 8
-"""Fewer pictures may agree by chance."""
 _SAME_SHAPE = 0.005
 """Variation of the ratio to a codec's numbers, as part of these numbers' own. The closest two
 different codecs, BPG with and without subsampled colours, have 0.014."""
-_SPREAD = {"bytes": 0.05, "psnr": 0.2, "ssim": 0.3}
-"""Least standard deviation over pictures: of log bytes, of dB. The board's own: 0.22, 0.35, 0.7."""
-_PAIRS = (
-    ("psnr", "ssim", 4, 34),
-    ("psnr", "ms_ssim", 0, 33),
-    ("psnr", "si_ssim", 3, 35),
-    ("ms_ssim", "ssim", -4, 15),
-    ("si_ssim", "ssim", -7, 10),
-    ("si_ssim", "si_ssim_2", -4, 4),
-)
-"""Differences of two scores in dB; the board's own leave 3 dB and more at either end."""
 _ABOVE = {"psnr": 4.0}
 _ABOVE_OTHER, _ABOVE_PART = 5.0, 0.02
 """dB above everything that was measured here, in more than this part of the points; the published
@@ -59,8 +49,6 @@ _CLOSE_POINTS, _CLOSE_PART = 3, 1 / 3
 """Points whose files differ by so little are one setting; so many of a picture are told of."""
 _STEP, _STEP_PER_OCTAVE = 12.0, 15.0
 """dB of PSNR from a point to the next, and per doubling of the rate."""
-_MARGIN = 1.0
-"""dB under a ceiling of `checks`; the board's own keep 6."""
 _TINY = 16
 """Bytes that hold an index rather than a picture."""
 _SAMPLE = 1 << 14
@@ -73,12 +61,14 @@ def doubts_of(
     entry: Entry,
     results: Results | None,
     upload: Callable[[int], AbstractContextManager[Path]],
+    others: Sequence[Entry] = (),
 ) -> tuple[str, ...]:
     """Everything about an entry that a maintainer should look at, a sentence each.
 
-    results: None while there are none. upload: gives an entry's file, see `Store.upload`.
+    results: None while there are none. upload: gives an entry's file, see `Store.upload`. others:
+    entries whose names this one's could be taken for.
     """
-    told: list[str] = []
+    told = list(name_doubts(entry, others))
     if results is not None:
         try:
             board = read_folder(RESULTS / Path(entry.dataset).name)
@@ -94,34 +84,40 @@ def doubts_of(
     return tuple(told)
 
 
+def name_doubts(entry: Entry, others: Sequence[Entry]) -> Iterator[str]:
+    """Other entries whose name is this one's but for case, spaces or look-alike letters."""
+    own = skeleton(entry.method.name)
+    for other in others:
+        if other.id in (entry.id, entry.replaces) or other.replaces == entry.id:
+            continue
+        if skeleton(other.method.name) == own:
+            same = "is" if other.method.name == entry.method.name else "looks like"
+            yield f"Its name {same} that of entry {other.id}, {other.method.name!r}."
+
+
 def result_doubts(results: Results, board: Sequence[Results]) -> Iterator[str]:
     """What is strange about results. board: of codecs that were measured here."""
     averaged = results.images == (MEAN,)
     for codec in board:
         yield from _borrowed_means(results, codec) if averaged else _borrowed(results, codec)
-    yield from _small_spread(results)
+    yield from flags_of(results)
     yield from _above_the_board(results, board)
-    rows = results.rows
-    for first, second, low, high in _PAIRS:
-        apart = [(r, _db(r, first) - _db(r, second)) for r in rows]
-        strange = [r for r, gap in apart if not (low <= gap <= high) and math.isfinite(gap)]
-        if strange:
-            both = " and ".join(f"{m} {getattr(strange[0], m):.4g}" for m in (first, second))
-            yield f"Scores contradict each other in {_count(strange, rows)}: {both}."
-    for metric in METRICS:
-        left = [(r, score_ceiling(metric, r.bpp) - _db(r, metric)) for r in rows]
-        near = [r for r, margin in left if margin < _MARGIN]
-        if near:
-            yield f"{metric} is just under what is believed at its rate in {_count(near, rows)}."
     yield from _strange_curves(results)
+    rows = results.rows
     tiny = [row for row in rows if row.bytes is not None and row.bytes <= _TINY]
     if tiny:
-        yield f"A picture has {_TINY} bytes or fewer in {_count(tiny, rows)}: an index?"
+        yield f"A picture has {_TINY} bytes or fewer in {points_text(tiny, rows)}: an index?"
 
 
 def bitstream_doubts(bitstreams: Mapping[tuple[str, str], bytes]) -> Iterator[str]:
     """What is strange about bitstreams (their first bytes suffice), by quality and picture."""
     count = len(bitstreams)
+    formats = Counter(filter(None, map(format_of_bytes, bitstreams.values())))
+    for format, some in formats.items():
+        yield (
+            f"{some} of {count} bitstreams are {FORMATS[format].name} files: sent alone, they are "
+            "decoded here, which proves their rate."
+        )
     empty = [key for key, data in bitstreams.items() if len(set(data)) == 1 and len(data) > 1]
     packed = [
         key
@@ -165,8 +161,8 @@ def _borrowed(results: Results, codec: Results) -> Iterator[str]:
     images = [image for image in results.images if image in codec.images]
     equal: list[str] = []
     follow: list[str] = []
-    for column in ("bytes", *METRICS) if len(images) >= _FEW_PICTURES else ():
-        own, theirs = (_table(each, column, images) for each in (results, codec))
+    for column in ("bytes", *METRICS) if len(images) >= FEW_PICTURES else ():
+        own, theirs = (table_of(each, column, images) for each in (results, codec))
         if not (len(own) and len(theirs)):
             continue
         shape = _deviation(np.log(np.maximum(own, 1e-9)), np.log(np.maximum(theirs, 1e-9)))
@@ -208,35 +204,13 @@ def _deviation(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray
     return varies
 
 
-def _table(results: Results, column: str, images: Sequence[str]) -> NDArray[np.float64]:
-    """A row of numbers for every quality that has them all, none of them perfect."""
-    values: dict[object, dict[str, float]] = defaultdict(dict)
-    for row in results.rows:
-        number = getattr(row, column)
-        if number is not None and math.isfinite(number if column == "bytes" else _db(row, column)):
-            values[row.quality][row.image] = number
-    full = [[own[i] for i in images] for own in values.values() if own.keys() >= set(images)]
-    return np.array(full, np.float64).reshape(len(full), len(images))
-
-
-def _small_spread(results: Results) -> Iterator[str]:
-    if len(results.images) < _FEW_PICTURES:
-        return
-    for column, least in _SPREAD.items():
-        table = _table(results, column, results.images)
-        table = np.log(table) if column == "bytes" else on_log_scale(column, table)
-        same = int((np.std(table, axis=1) < least).sum()) if len(table) else 0
-        if same:
-            yield f"{column}: hardly any spread over pictures at {same}/{len(table)} qualities."
-
-
 def _above_the_board(results: Results, board: Sequence[Results]) -> Iterator[str]:
     for metric in METRICS:
         curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for codec in board:
             for row in codec.rows:
                 if getattr(row, metric) is not None:
-                    curves[row.image].append((row.bpp, _db(row, metric)))
+                    curves[row.image].append((row.bpp, score_db(row, metric)))
             means = codec.means()
             for bpp, score in zip(means["bpp"], means[metric], strict=True):
                 if bpp is not None and score is not None:
@@ -244,7 +218,7 @@ def _above_the_board(results: Results, board: Sequence[Results]) -> Iterator[str
         best = {image: front(*zip(*points, strict=True)) for image, points in curves.items()}
         above = []
         for row in results.rows:
-            score = _db(row, metric)
+            score = score_db(row, metric)
             if row.image not in best or not math.isfinite(score):
                 continue
             rates, scores = best[row.image]
@@ -253,7 +227,7 @@ def _above_the_board(results: Results, board: Sequence[Results]) -> Iterator[str
                 if score > highest + _ABOVE.get(metric, _ABOVE_OTHER):
                     above.append(row)
         if len(above) > _ABOVE_PART * len(results.rows):
-            rows = _count(above, results.rows)
+            rows = points_text(above, results.rows)
             yield f"{metric} is far above everything that was measured here in {rows}."
 
 
@@ -272,7 +246,7 @@ def _strange_curves(results: Results) -> Iterator[str]:
         crowded.append((close, image, len(rows)))
         known = [row for row in rows if row.psnr is not None and math.isfinite(row.psnr)]
         for a, b in pairwise(known):
-            step = _db(b, "psnr") - _db(a, "psnr")
+            step = score_db(b, "psnr") - score_db(a, "psnr")
             if step > max(_STEP, _STEP_PER_OCTAVE * math.log2(b.bpp / a.bpp)):
                 steps.append((step, image, a.bpp, b.bpp))
     close, image, count = max(crowded)
@@ -284,15 +258,3 @@ def _strange_curves(results: Results) -> Iterator[str]:
             f"The PSNR of {image} leaps by {step:.1f} dB from {low:.4g} to {high:.4g} bpp "
             f"({len(steps)} in all)."
         )
-
-
-def _db(row: Row, metric: str) -> float:
-    """A score in dB; NaN where there is none."""
-    value = getattr(row, metric)
-    return math.nan if value is None else float(on_log_scale(metric, value))
-
-
-def _count(some: Sequence[Row], rows: Sequence[Row]) -> str:
-    first = some[0]
-    where = f"first {first.image} at quality {first.quality}"
-    return f"{len(some)} of {len(rows)} points ({where})"

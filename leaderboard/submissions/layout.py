@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality, read_quality
-from leaderboard.scoring.formats import FORMATS, NAMES, format_of
+from leaderboard.scoring.formats import FORMATS, format_of
 
 from .archives import Member
 from .shape import DatasetShape, megabytes
@@ -137,7 +137,7 @@ def _place(
     folder, file = parts
     stem, dot, suffix = file.partition(".")
     if format and format_of(file) != format:
-        expected = f"a {FORMATS[format].name} file, as the others are"
+        expected = f"a {FORMATS[format].name} file"
         return Problem("file", None, describe(member.name), expected)
     if group == RECONSTRUCTIONS and suffix.casefold() != "png":
         expected = "a PNG, which keeps the decoder's pixels as they are"
@@ -184,5 +184,5 @@ def _expected(format: str) -> str:
         return f"QUALITY/PICTURE.{suffix}, such as 6/kodim01.{suffix}"
     return (
         "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or "
-        f"QUALITY/PICTURE.semc (or another format that is decoded here: {NAMES})"
+        "QUALITY/PICTURE.semc (.jpg, .webp, .avif, .jxl, .heic, .bpg)"
     )

@@ -243,10 +243,10 @@ def _taken(name: str) -> bool:
 
     own = [*CODECS, *(path.stem for path in FOLDER.glob("*.json"))]
     labels = [look_of(each, "").label for each in own]
-    return _skeleton(name) in {_skeleton(each) for each in [*own, *labels]}
+    return skeleton(name) in {skeleton(each) for each in [*own, *labels]}
 
 
-def _skeleton(name: str) -> str:
+def skeleton(name: str) -> str:
     """What a name looks like: look-alike letters are one (UTS 39), whatever their case and marks.
 
     It stands for the name in comparisons alone and is no text to show.

@@ -29,8 +29,9 @@ _HOW_TO = """How to submit pictures that are scored by the board
         {reconstructions}/QUALITY/PICTURE.png      (8-bit RGB, the size of the original)
       and the compressed files, whose size is the rate, into
         {bitstreams}/QUALITY/PICTURE.ANY_SUFFIX
-   b) Files of this project (.semc), which the board decodes itself:
-        QUALITY/PICTURE.semc
+   b) Files of one format that the board decodes itself, which proves their rate
+      (.jpg, .webp, .avif, .jxl, .heic, .bpg, .semc):
+        QUALITY/PICTURE.jpg
    QUALITY is your setting, a number or a short name; use at least four of them.
    PICTURE is one of: {pictures}
 3. Pack everything as one ZIP and check it:

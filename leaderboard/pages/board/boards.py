@@ -31,6 +31,7 @@ from leaderboard.data.results import (
     to_frame,
     together,
 )
+from leaderboard.submissions.flags import flags_of
 from semcomp.files import ASSETS
 
 if TYPE_CHECKING:
@@ -204,6 +205,17 @@ def _results_of(store: Store, each: BoardEntry) -> Results:
         "upload": each.entry.digest,
     }
     return replace(results, name=each.name, provenance=provenance)
+
+
+def flags_on(board: Board, name: str) -> tuple[str, ...]:
+    """What readers are told of a submission's results (`submissions.flags`). Raises StoreError."""
+    assert board.store is not None
+    return _flags(board.store, board.entries[name])
+
+
+@lru_cache(maxsize=512)
+def _flags(store: Store, each: BoardEntry) -> tuple[str, ...]:
+    return tuple(flags_of(_results_of(store, each)))
 
 
 @lru_cache(maxsize=32)

@@ -13,9 +13,10 @@ from leaderboard.data.complexity import short_count
 from leaderboard.data.datasets import TOGETHER
 from leaderboard.data.published import PUBLISHED, source_of
 from leaderboard.data.results import MEAN, Results
-from leaderboard.pages.submit.words import method_parts
+from leaderboard.pages.submit.words import PROOFS, method_parts
+from leaderboard.submissions.inspection import RECOMPUTED
 
-from .boards import HERE, Board, BoardEntry
+from .boards import HERE, Board, BoardEntry, flags_on
 from .figure import in_theme
 from .ranking import CodecAtRate
 
@@ -29,7 +30,12 @@ BADGES = {
     "recomputed": "Scores measured by this project's code, from the decoded pictures.",
     "published": "Copied from a paper or its tables; not measured here.",
     "self-reported": "Sent in by its authors; not measured here.",
-    "re-decoded": "Files sent in by their authors, decoded and scored here.",
+    "re-decoded": "Files sent in by their authors, decoded and scored here: their rate is proved.",
+    "half": (
+        "Scores measured here from the pictures sent in; that these come from the bitstreams "
+        "beside them, whose size is the rate, is their authors' word."
+    ),
+    "flagged": "Can be true, and seldom is. See About.",
     "here": "Made by the commands of this repository, which anybody can run again.",
     "unknown": "The file does not say where its numbers come from.",
 }
@@ -56,9 +62,11 @@ bootstrap over the pictures; so is the range of places after a rank. **Overlap**
 shorter curve's scores that the other one has too. Where it is thin, or pictures are missing, there
 is no number.
 
-**Submissions** that are *recomputed* or *re-decoded* were scored here from the files sent in: their
-rates are those files' sizes and the side information stated for each picture. *Self-reported*
-numbers are as sent in, checked only for what cannot be true. *Incomplete* ones have no place.
+**Submissions** that are *decoded and scored here* are files of formats that this board decodes:
+their rates are those files' sizes and the side information stated for each picture. Where *the rate
+is self-reported*, pictures were scored here, and that the bitstreams beside them hold these is
+their authors' word. *Self-reported* numbers are as sent in, checked only for what cannot be true.
+*Incomplete* ones have no place. A *flag* marks what can be true and seldom is.
 
 **Encode** and **decode** are processor seconds per picture on the machine named under each codec.
 **MAC per pixel** and **weights** are multiplications and parameters of the decoder's networks,
@@ -145,7 +153,13 @@ def _rank_row(
     row: Any, board: Board, heads: Sequence[str], count: int, anchor: str, dark: bool
 ) -> str:
     each = board.entries.get(row.codec)
-    badges = _badge(row.kind, BADGES.get(row.kind, BADGES["unknown"]))
+    badges = _badge(row.kind, BADGES.get(row.kind, BADGES["unknown"])) if each is None else ""
+    flags: tuple[str, ...] = ()
+    if each is not None:
+        badges, flags = _proof(each), flags_on(board, row.codec)
+    if flags:
+        count_text = "one flag" if len(flags) == 1 else f"{len(flags)} flags"
+        badges += _badge("flagged", BADGES["flagged"], count_text)
     if board.entries and each is None and row.kind != PUBLISHED:
         badges += _badge("here", BADGES["here"], HERE)
     if row.missing:
@@ -157,7 +171,7 @@ def _rank_row(
     if each is None:
         more = f"<details><summary>Source</summary>{_source(board.of(row.codec))}</details>"
     else:
-        more = f"<details><summary>About</summary>{_about(each)}</details>"
+        more = f"<details><summary>About</summary>{_about(each, flags)}</details>"
     interval = "" if math.isnan(row.bd_low) else f" [{row.bd_low:+.1f}, {row.bd_high:+.1f}]"
     bd_rate = _none() if math.isnan(row.bd_rate) else f"<b>{row.bd_rate:+.1f}%</b>{interval}"
     if row.codec == anchor:
@@ -183,8 +197,8 @@ def method_html(board: Board, name: str) -> str:
     each = board.entries.get(name)
     results = board.of(name)
     kind = each.entry.kind if each else results.kind
-    told = _about(each) if each else _source(results)
-    badge = _badge(kind, BADGES.get(kind, BADGES["unknown"]))
+    told = _about(each, flags_on(board, name)) if each else _source(results)
+    badge = _proof(each) if each else _badge(kind, BADGES.get(kind, BADGES["unknown"]))
     label = name if each else look_of(name, kind).label
     points = len(results.qualities)
     if results.kind == PUBLISHED and results.images == (MEAN,):
@@ -195,10 +209,18 @@ def method_html(board: Board, name: str) -> str:
     return f'<div class="about">{head}{told}</div>'
 
 
-def _about(each: BoardEntry) -> str:
+def _proof(each: BoardEntry) -> str:
+    """The badge of a submission: what was proved of its scores and of its rate."""
+    kind = each.entry.kind
+    known = "half" if kind == RECOMPUTED else kind
+    return _badge(known, BADGES.get(known, BADGES["unknown"]), PROOFS.get(kind))
+
+
+def _about(each: BoardEntry, flags: Sequence[str]) -> str:
     """What a submitter says of a method, as a list; nothing of it is trusted."""
     entry = each.entry
     parts = {
+        "Look twice": escape(" ".join(flags)),
         **method_parts(entry.method),
         "Lacking": escape("; ".join(entry.incomplete)),
         "Sent in": f"{entry.submitted_at:%Y-%m-%d}, number {entry.id}",

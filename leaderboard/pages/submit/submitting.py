@@ -110,7 +110,8 @@ class SubmitApi(Submitting):
 
         Args:
             file: results as JSON (CompressAI's shape) or CSV, or a ZIP of reconstructions with
-                their bitstreams, or a ZIP of .semc files.
+                their bitstreams, or a ZIP of files that are decoded here (JPEG, WebP, AVIF, JPEG
+                XL, HEIC, BPG, .semc).
             method: the method's description: name, authors, link, code, licence, notes, contact
                 (never shown), side_information_bytes, model_bytes, dataset.
             replaces: the receipt of an earlier entry that this one replaces once it is approved.

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from leaderboard.submissions.flags import flags_of
 from semcomp.demo.shared.static import static
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 KINDS = static("kinds.html", "leaderboard.pages")
 NEXT = """
 <p class="quiet">What happens next: the file is checked at once, and you get a receipt. Pictures and
-.semc files are then scored here, which takes some minutes. A maintainer looks at every entry before
-the board shows it. Until then only you, by the receipt, and the maintainers can see it.</p>
+files that we decode are then scored here, which takes some minutes. A maintainer looks at every
+entry before the board shows it. Until then only you, by the receipt, and the maintainers can see
+it.</p>
 """
 SIZE = "0 for none; empty if you do not know."
 KEEP = (
@@ -38,6 +40,12 @@ STATES = {
     "failed": "Could not be scored",
 }
 """The states of an entry, in words."""
+PROOFS = {
+    "self-reported": "self-reported",
+    "recomputed": "recomputed scores, self-reported rate",
+    "re-decoded": "decoded and scored here",
+}
+"""The kinds of entries, by what they prove."""
 _GOOD, _BAD = ("approved",), ("rejected", "failed")
 _LONGEST = 200
 """Problems that are listed; a broken file can have thousands."""
@@ -69,6 +77,8 @@ def accepted_html(inspected: Inspected) -> str:
         lines += (
             f"<p>It would rank as incomplete: {escape('; '.join(inspected.incomplete[:5]))}.</p>"
         )
+    if inspected.results is not None and (flags := list(flags_of(inspected.results))):
+        lines += f"<p>Readers would be told: {escape(' '.join(flags))}</p>"
     return says("No problem found. Nothing was stored yet.", "good", lines)
 
 
@@ -126,7 +136,8 @@ def _size(count: int | None, where: str = "") -> str:
 
 def badge(kind: str) -> str:
     """A kind of entry, as on the board."""
-    return f'<span class="badge {escape(kind, quote=True)}">{escape(kind)}</span>'
+    known = kind if kind in PROOFS else "unknown"
+    return f'<span class="badge {known}">{escape(PROOFS.get(kind, kind))}</span>'
 
 
 def link_html(address: str) -> str:

@@ -25,7 +25,9 @@ from leaderboard.pages.review.events import ReviewEvents
 from leaderboard.pages.review.words import details_html
 from leaderboard.store.database import open_store
 from leaderboard.submissions import doubts
-from leaderboard.submissions.doubts import bitstream_doubts, doubts_of, result_doubts
+from leaderboard.submissions.checks import score_ceiling
+from leaderboard.submissions.doubts import bitstream_doubts, doubts_of, name_doubts, result_doubts
+from leaderboard.submissions.flags import flags_of
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
@@ -97,7 +99,7 @@ def test_a_codecs_bytes_halved_or_scores_raised():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda place, row: {"bytes": 20_000 + place % 3}, "bytes: hardly any spread"),
+        (lambda place, row: {"bytes": 20_000 + place % 3}, "All pictures have nearly one size"),
         (lambda place, row: {"psnr": 35 + place % 2 / 10}, "psnr: hardly any spread"),
         (lambda place, row: {"psnr": 44.0, "ssim": 0.01}, "psnr 44 and ssim 0.01"),
         (lambda place, row: {"ms_ssim": 0.9999, "ssim": 0.6}, "ms_ssim 0.9999 and ssim 0.6"),
@@ -112,7 +114,7 @@ def test_numbers_that_no_codec_gives(change, message):
 def test_scores_just_under_the_ceilings():
     results = changed("avif", lambda place, row: {})
     rows = [
-        replace(row, psnr=doubts.score_ceiling("psnr", row.bpp) - 0.3)
+        replace(row, psnr=score_ceiling("psnr", row.bpp) - 0.3)
         for row in results.rows
         if row.bpp < 3
     ]
@@ -139,7 +141,13 @@ def test_lossless_results_raise_no_doubt():
         for row in results.rows
         if row.quality == results.qualities[0]
     ]
-    assert told(replace(results, rows=tuple(rows))) == ""
+    assert "Only 1 of the 4 points" in told(replace(results, rows=tuple(rows)))
+    few = [
+        replace(row, quality=q, bytes=row.bytes + q, bpp=row.bpp + q * 1e-4)
+        for row in rows
+        for q in range(4)
+    ]
+    assert list(flags_of(replace(results, rows=tuple(few)))) == []
 
 
 def curve(points: list[tuple[int, float]]) -> Results:
@@ -187,7 +195,9 @@ def test_bitstreams_of_a_codec_raise_no_doubt():
         (str(quality), image): data
         for (image, quality), (data, _) in board_submissions.coded().items()
     }
-    assert list(bitstream_doubts(files)) == []
+    (said,) = bitstream_doubts(files)  # of JPEG, by which they were made
+    assert "bitstreams are JPEG files: sent alone, they are decoded here" in said
+    assert list(bitstream_doubts({key: b"x" + data for key, data in files.items()})) == []
 
 
 def archive(folder: Path, make: Callable[[int], bytes]) -> Path:
@@ -201,7 +211,7 @@ def archive(folder: Path, make: Callable[[int], bytes]) -> Path:
 
 
 def test_an_archives_bitstreams_are_looked_at(tmp_path):
-    entry: Any = SimpleNamespace(id=1, kind="recomputed", dataset="kodak")
+    entry: Any = SimpleNamespace(id=1, kind="recomputed", dataset="kodak", method=Method("mine"))
 
     @contextmanager
     def upload(number: int) -> Iterator[Path]:
@@ -241,3 +251,38 @@ def test_doubts_stand_beside_the_entry(tmp_path, monkeypatch, capsys):
     assert main(["review", "show", "2"]) == 0
     assert "Its bitstreams could not be looked at" in capsys.readouterr().out
     store.close()
+
+
+def test_flags_of_readers():
+    """What codecs and published curves never are, and what readers are told of a submission."""
+    for results in [*board().values(), *read_published(dataset="kodak")]:
+        assert list(flags_of(results)) == [], results.name
+    same = changed("avif", lambda place, row: {"psnr": row.psnr + 15})
+    assert any("Nearly identical to the original" in flag for flag in flags_of(same))
+    disorder = changed(  # at one setting, half of the pictures have four times their bytes
+        "avif", lambda n, row: {"bytes": row.bytes << (2 if row.quality == 14 and n % 2 else 0)}
+    )
+    said = "\n".join(flags_of(disorder))
+    assert "Rates do not rise from setting to setting" in said
+
+
+def entry(id: int, name: str, replaces: int | None = None) -> Any:
+    return SimpleNamespace(id=id, method=Method(name), replaces=replaces)
+
+
+def test_names_that_look_alike():
+    others = [entry(1, "Wavelets"), entry(2, "Something else"), entry(3, "wave lets")]
+    assert list(name_doubts(entry(3, "wave lets"), others)) == [
+        "Its name looks like that of entry 1, 'Wavelets'."
+    ]
+    cyrillic = "W\u0430velets"
+    assert len(list(name_doubts(entry(4, cyrillic), others))) == 2
+    assert list(name_doubts(entry(5, "Wavelets", replaces=1), others[:2])) == []
+    assert list(name_doubts(entry(6, "Wavelets"), others[:1])) == [
+        "Its name is that of entry 1, 'Wavelets'."
+    ]
+
+
+def test_bitstreams_that_could_be_decoded():
+    files = {("1", "kodim01"): b"\xff\xd8\xff\xe0" + bytes(range(60)), ("1", "kodim02"): b"x" * 9}
+    assert any("1 of 2 bitstreams are JPEG files" in told for told in bitstream_doubts(files))

@@ -387,12 +387,12 @@ ARCHIVES = [
     ),
     _case(
         "an empty archive",
-        "file: found an archive without files; expected pictures or .semc files",
+        "file: found an archive without files; expected pictures or files to decode",
         lambda: zip_of({}),
     ),
     _case(
         "an archive that lists nothing",
-        "file: found an archive without files; expected pictures or .semc files",
+        "file: found an archive without files; expected pictures or files to decode",
         _unlisted,
     ),
     _case(
@@ -402,7 +402,7 @@ ARCHIVES = [
     ),
     _case(
         "folders alone",
-        "file: found an archive without files; expected pictures or .semc files",
+        "file: found an archive without files; expected pictures or files to decode",
         _folders,
     ),
     _case(

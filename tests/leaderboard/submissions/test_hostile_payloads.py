@@ -32,7 +32,8 @@ def _changed(members: dict[str, bytes], changes: dict[str, bytes | None]) -> dic
 _AT = "at quality 1: found"
 _FILE = "the codec's own compressed file"
 _LAYOUT = (
-    "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or QUALITY/PICTURE.semc"
+    "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or "
+    "QUALITY/PICTURE.semc (.jpg, .webp, .avif, .jxl, .heic, .bpg)"
 )
 _FOLDER = "a folder named by a number or a short name (letters, digits, . _ + = -)"
 _PICTURE = "a picture of kodak: kodim01 to kodim24"

@@ -14,7 +14,7 @@ from tests.support.submitted import csv_of, json_of, png, rows, semc, with_value
 _SCORES = "psnr, ms_ssim, ssim, si_ssim, si_ssim_2, top_ssim, top_ssim_2"
 _PICTURE = "a picture of kodak: kodim01 to kodim24"
 _SIZE = "the compressed file's size, 1 to 1179647 (1179648 are the pixels as they are)"
-_KIND = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of .semc files"
+_KIND = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of files to decode"
 _NUMBER = "a number, with a point for its decimals"
 _WHOLE = "a whole number, 0 or more"
 _QUALITY = "a number, or a name of letters and digits (at most 40)"
