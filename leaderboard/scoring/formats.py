@@ -74,9 +74,9 @@ def prepared(format: str) -> Callable[[bytes], Image.Image]:
     ramp = np.arange(48 * 48 * 3).astype(np.uint8)  # wraps round
     sample = Image.fromarray(ramp.reshape(48, 48, 3))
     if format == "bpg":
-        from leaderboard.codecs.bpg.codec import BpgCodec
+        from leaderboard.codecs import CODECS
 
-        codec = BpgCodec("bpg")
+        codec = CODECS["bpg"]
         codec.decode(codec.encode(sample, 20))
         return codec.decode
     if format == "jxl":
