@@ -15,6 +15,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
+from semcomp.picture_file import prepare_heif, prepare_jxl
+
 SEMC = "semc"
 """This project's own, see `isolated.prepare_semc`."""
 
@@ -57,7 +59,7 @@ def format_of_bytes(data: bytes) -> str | None:
 def decoder_version(format: str) -> str:
     """The library that decodes a format here, with its version."""
     if format in ("jxl", "heic"):
-        package = "pillow-jxl-plugin" if format == "jxl" else "pi-heif"
+        package = "pillow-jxl-plugin" if format == "jxl" else "pillow-heif"
         return f"{package} {version(package)}"
     if format == "bpg":
         return f"PyAV {version('av')}"
@@ -80,12 +82,9 @@ def prepared(format: str) -> Callable[[bytes], Image.Image]:
         codec.decode(codec.encode(sample, 20))
         return codec.decode
     if format == "jxl":
-        import pillow_jxl  # noqa: F401
+        prepare_jxl()
     elif format == "heic":
-        import pi_heif
-
-        pi_heif.options.DECODE_THREADS = 1
-        pi_heif.register_heif_opener()
+        prepare_heif()
     elif format == "avif":
         from PIL import AvifImagePlugin
 
