@@ -20,7 +20,6 @@ from semcomp.demo.shared import events  # noqa: F401  # isort: skip - before gra
 
 import gradio as gr
 
-from leaderboard.codecs import CODECS
 from leaderboard.pages.blind import tab as blind_page
 from leaderboard.pages.board import tab as leaderboard
 from leaderboard.pages.board.lesson_curves import lesson_curves
@@ -64,7 +63,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
         gr.HTML(words.HEADER)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Compress", id="compress"):
-                made = tab_compress.build_tab(page, CODECS)
+                made = tab_compress.build_tab(page)
             with gr.Tab("Paint importance", id="paint") as paint:
                 tab_paint.build_tab(page, paint)
             with gr.Tab("Look inside", id="inside") as inside:
@@ -128,7 +127,7 @@ if __name__ == "__main__":
         launch(opened, shared, inbrowser=sys.stdout.isatty(), prevent_thread_lock=True)
         if opened.server_port != FIRST_PORT and "GRADIO_SERVER_PORT" not in os.environ:
             print(f"port {FIRST_PORT} is taken: the page is at {opened.local_url}", file=sys.stderr)
-        opening.start_warming(CODECS)
+        opening.start_warming()
         opened.block_thread()
     except SemcompError as error:
         sys.exit(f"error: {error}")

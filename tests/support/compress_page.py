@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leaderboard.codecs import CODECS
 from semcomp.demo.compress import tab as tab_compress
 from semcomp.demo.sessions.visits import VISITS
 from semcomp.demo.shared import look, work
@@ -40,7 +39,7 @@ def served(folder: Path) -> Iterator[str]:
         patch.setattr(work, "samples", lambda: cut)
         work._sample_hashes.cache_clear()
         with gr.Blocks(analytics_enabled=False) as page:
-            tab_compress.build_tab(page, {name: CODECS[name] for name in ("jpeg", "webp")})
+            tab_compress.build_tab(page)
         _, address, _ = page.queue().launch(
             theme=look.theme(),
             css=look.CSS + tab_compress.css(),

@@ -1,72 +1,49 @@
-"""Files of a given size: of our own codec, and of others beside it.
+"""Files of a given size: of our own codec, and of ordinary formats beside it."""
 
-Other codecs come from outside (`app.py` passes them in); this module knows only what they must
-offer.
-"""
-
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.errors import SizeError
+from semcomp.formats.registry import WRITERS, largest_within, read, write
 from semcomp.search import FileSearch, check_fits
 
 LEAST, MOST, STEP = 1.0, 24.0, 0.05
 """Levels of the page's slider."""
-RIVALS = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "bpg": "BPG"}
-"""Codecs offered beside ours, where they are installed, and their names for people."""
-
-
-class Rival(Protocol):
-    """A codec whose quality is a whole number; a higher one gives more bytes."""
-
-    @property
-    def qualities(self) -> Sequence[float]:
-        """Qualities it is used at, ascending; the search stays between the first and the last."""
-
-    def encode(self, image: Image.Image, quality: float) -> bytes:
-        """An RGB picture as a file's bytes."""
-
-    def decode(self, data: bytes) -> Image.Image:
-        """The RGB picture of a file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A codec's file for a budget. picture: uint8 (H, W, 3), what the file decodes to."""
+    """An ordinary file for a budget. picture: uint8 (H, W, 3), what the file decodes to."""
 
-    quality: int
+    quality: float
     data: bytes
     picture: NDArray[np.uint8]
 
 
-def offered(codecs: Mapping[str, Rival]) -> dict[str, str]:
-    """Names for people of the rivals among these codecs."""
-    return {key: label for key, label in RIVALS.items() if key in codecs}
+def match(
+    name: str,
+    picture: NDArray[np.uint8],
+    budget: int,
+    grey: NDArray[np.uint8] | None = None,
+    focus: float = 1.0,
+) -> Match:
+    """The largest file of a format of at most `budget` bytes, found in real files; else the
+    smallest.
 
-
-def match(codec: Rival, picture: NDArray[np.uint8], budget: int, label: str = "It") -> Match:
-    """The largest file of at most `budget` bytes, found in real files; else the smallest.
-
-    picture: uint8 (H, W, 3). Raises SizeError if the codec refuses the picture.
+    name: of the format. picture: uint8 (H, W, 3). grey, focus: the map that leads its bits, if one
+    does. Raises FormatError if the format refuses the picture.
     """
-    image = Image.fromarray(picture)
-
-    def encode(quality: float) -> bytes:
-        try:
-            return codec.encode(image, round(quality))
-        except ValueError as error:
-            raise SizeError(f"{label} refuses this picture: {error}") from error
-
-    search = FileSearch(encode, min(codec.qualities), max(codec.qualities))
-    quality, data = search.around(budget).below
-    return Match(round(quality), data, np.asarray(codec.decode(data)))
+    writer = WRITERS[name]
+    try:
+        quality, data = largest_within(writer, picture, budget, grey, focus)
+    except SizeError:
+        quality = writer.search_range[0]
+        data = write(writer, picture, quality, grey, focus)
+    return Match(quality, data, read(data))
 
 
 def fit(session: Session, choice: Choice, budget: int) -> Choice:

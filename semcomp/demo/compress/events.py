@@ -9,7 +9,7 @@
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,22 @@ from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import class_choices, pick
 from semcomp.demo.shared.events import decode_on_gpu, reports
 from semcomp.errors import ImageError, SizeError
+from semcomp.formats.registry import WRITERS, writer_for
 from semcomp.search import parse_size
 
-from . import opening, sides
-from .display import Display
-from .equal_bytes import Rival, fit, offered
+from . import display, opening, sides
+from .equal_bytes import fit
 from .expected import curves
 from .opening import LinkSettings
 from .sides import Pair
 
 FRAME_SECONDS = 0.2
 """Shortest time between two partial pictures sent to the page."""
+_OWN = (sides.ORIGINAL, sides.OURS, sides.GEORGE)
 
 
 class CompressEvents:
-    """The first tab's events.
-
-    codecs: what else can be put beside ours, by name (`leaderboard.codecs.CODECS` in the app).
-    """
-
-    def __init__(self, codecs: Mapping[str, Rival]) -> None:
-        self.codecs = codecs
-        own = {key: sides.LABELS[key] for key in (sides.ORIGINAL, sides.OURS, sides.GEORGE)}
-        self.display = Display(own | offered(codecs))
+    """The first tab's events."""
 
     def open(self, here: str, upload: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Settings of the link the page was opened with: picture, network, level, focus, the link
@@ -55,14 +48,14 @@ class CompressEvents:
         a minute more. What a link asks for and is not there is left at its default. A
         result that is there is shown at once, without waiting for a turn.
         """
-        link = opening.read_link(request.query_params, self.display.labels, self.display.first)
+        link = opening.read_link(request.query_params, sides.LABELS, sides.FIRST)
         picture: Any = gr.skip() if link.name is None else work.samples()[link.name]
         result, viewer = None, gr.skip()
         if link.name is None and upload:
             VISITS.await_picture(identity(request))
             path = in_upload_folder(upload)
             picture = str(path) if path is not None and path.is_file() else None
-            viewer = self.display.nothing(words.READING_PICTURE if picture else words.GONE)
+            viewer = display.nothing(words.READING_PICTURE if picture else words.GONE)
         else:
             result = opening.cached_result(link)
         return (
@@ -74,8 +67,8 @@ class CompressEvents:
             link if link.particular else None,
             link.pair,
             here,
-            viewer if result is None else self.display.exact(*result, link.pair),
-            gr.skip() if result is None else self.display.numbers(*result, link.pair),
+            viewer if result is None else display.exact(*result, link.pair),
+            gr.skip() if result is None else display.numbers(*result, link.pair),
             gr.skip() if link.area is None else link.area,
         )
 
@@ -106,7 +99,7 @@ class CompressEvents:
         text: what the viewer says instead.
         """
         return (
-            self.display.nothing(text),
+            display.nothing(text),
             "",
             None,
             None,
@@ -147,15 +140,13 @@ class CompressEvents:
             run = session.run(choice)
             if run is not None:
                 visit.choice = choice
-                viewer = self.display.exact(visit, run, pair)
-                return viewer, self.display.numbers(visit, run, pair), *_files(session, run), None
+                viewer = display.exact(visit, run, pair)
+                return viewer, display.numbers(visit, run, pair), *_files(session, run), None
             picture = session.preview(choice)
             if picture is None:
-                viewer = self.display.on_the_way(visit, pair)
+                viewer = display.on_the_way(visit, pair)
                 return viewer, words.preview_html(None, session.picture.shape[:2]), None, None, None
-            value = self.display.on_the_way(
-                visit, pair, picture, choice, words.PREVIEW, 0.0, "preview"
-            )
+            value = display.on_the_way(visit, pair, picture, choice, words.PREVIEW, 0.0, "preview")
             expected = session.expected_bytes(choice) if session.encoder.has_block_bits else None
         numbers = words.preview_html(expected, session.picture.shape[:2])
         return value, numbers, None, None, None
@@ -194,7 +185,7 @@ class CompressEvents:
             choice = _choice(level, allocation, focus, strength, without, fresh)
             if fresh:
                 if session.run(choice) is None:
-                    viewer = self.display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
+                    viewer = display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
                     yield _outputs(viewer=viewer)
                 choice = opening.as_linked(session, choice, asked)
             if session.run(choice) is None:
@@ -211,8 +202,8 @@ class CompressEvents:
             pair = visit.beside(pair)
             file, png = _files(session, run)
             values = _outputs(
-                viewer=self.display.exact(visit, run, pair),
-                facts=self.display.numbers(visit, run, pair),
+                viewer=display.exact(visit, run, pair),
+                facts=display.numbers(visit, run, pair),
                 file=file,
                 png=png,
                 focus=_focus_choices(session, choice.focus) if fresh else gr.skip(),
@@ -237,12 +228,12 @@ class CompressEvents:
                 progress((done, total), desc="Measuring", unit="iterations")
                 note = f"Measuring what each bit buys: {done} of {total}"
                 pair = visit.beside(pair)
-                yield self.display.on_the_way(visit, pair, None, choice, note, done / total)
+                yield display.on_the_way(visit, pair, None, choice, note, done / total)
         preview = session.preview(choice)
         if preview is None:
             pair = visit.beside(pair)
             note = words.LOOP if session.closed_loop else "Packing the file"
-            yield self.display.on_the_way(visit, pair, choice=choice, note=note)
+            yield display.on_the_way(visit, pair, choice=choice, note=note)
         sent = 0.0
         for done, total, picture in session.decode(choice, decode_on_gpu):
             progress((done, total), desc="Decoding", unit="iterations")
@@ -252,17 +243,17 @@ class CompressEvents:
             pair = visit.beside(pair)
             note, share = f"Decoding: {done} of {total} iterations", done / total
             if preview is None:
-                yield self.display.on_the_way(visit, pair, picture, choice, note, share)
+                yield display.on_the_way(visit, pair, picture, choice, note, share)
             else:  # it is nearer to the end than the first iterations are, so it stays
                 note = f"Preview. {note}"
-                yield self.display.on_the_way(visit, pair, preview, choice, note, share, "preview")
+                yield display.on_the_way(visit, pair, preview, choice, note, share, "preview")
 
     def choose(self, keys: str, here: str, request: gr.Request) -> tuple[Any, ...]:
         """Other pictures for left and right, keys "jpeg ours": sides, viewer, numbers, link."""
         left, _, right = str(keys).partition(" ")
         pair = left, right
         visit = VISITS.current(identity(request))
-        if any(key not in self.display.labels for key in pair) or left == right:
+        if any(key not in sides.LABELS for key in pair) or left == right:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         if visit is not None:
             visit.pair = pair
@@ -270,10 +261,33 @@ class CompressEvents:
         if visit is None or run is None:
             return pair, gr.skip(), gr.skip(), gr.skip()
         link = opening.write_link(here, visit, pair)
-        viewer, facts = self.display.exact(visit, run, pair), self.display.numbers(visit, run, pair)
+        viewer, facts = display.exact(visit, run, pair), display.numbers(visit, run, pair)
         if visit.pair != pair:  # the visitor has chosen again, and that answer may be there already
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         return pair, viewer, facts, link
+
+    def choose_format(self, label: str, here: str, request: gr.Request) -> tuple[Any, ...]:
+        """As `choose`: a format, by its name for people, without and with the map."""
+        name = writer_for(label).name
+        return self.choose(f"{name} {name}{sides.LED}", here, request)
+
+    def ordinary(self, pair: Pair, request: gr.Request) -> Any:
+        """The button with the file of the side that a map leads; without one there is no button."""
+        result = _result(request)
+        for key in reversed(pair):
+            if result is None or not key.endswith(sides.LED):
+                continue
+            visit, run = result
+            side = sides.ready_side(visit.session, key, run)
+            if side is not None and side.data:
+                suffix = WRITERS[key.removesuffix(sides.LED)].suffixes[0]
+                file = visit.session.shelf.save(side.data, suffix)
+                return gr.update(label=f"Download {suffix}", value=str(file), visible=True)
+        return self.no_ordinary()
+
+    def no_ordinary(self) -> Any:
+        """The same button while there is no such file."""
+        return gr.update(value=None, visible=False)
 
     def fill(self, pair: Pair, request: gr.Request) -> Iterator[Any]:
         """Find the other codecs' files for the sides that wait for them.
@@ -288,7 +302,7 @@ class CompressEvents:
             if sides.ready_side(visit.session, sides.GEORGE, run) is None:
                 missing = (visit.session.shelf.folder.name, *run.choice, *pair)
         yield gr.skip(), gr.skip(), missing
-        for viewer, facts in self._fill([key for key in pair if key in self.codecs], pair, request):
+        for viewer, facts in self._fill([key for key in pair if key not in _OWN], pair, request):
             yield viewer, facts, gr.skip()
 
     def fill_george(self, pair: Pair, request: gr.Request) -> Iterator[Any]:
@@ -303,9 +317,9 @@ class CompressEvents:
         visit, run = result
         for key in keys:
             with work.for_visitors():
-                visit.shown[key] = sides.find_side(visit.session, key, run, self.codecs)
-            viewer = self.display.exact(visit, run, pair)
-            facts = self.display.numbers(visit, run, pair)
+                visit.shown[key] = sides.find_side(visit.session, key, run)
+            viewer = display.exact(visit, run, pair)
+            facts = display.numbers(visit, run, pair)
             gone_on = visit.choice != run.choice or visit.beside(pair) != pair
             if gone_on or VISITS.current(identity(request)) is not visit:
                 return

@@ -27,7 +27,7 @@ from semcomp.demo.shared.components import AREA, AREAS
 from semcomp.semantics.maps import subject_names
 
 from . import sides
-from .equal_bytes import LEAST, MOST, Rival
+from .equal_bytes import LEAST, MOST
 from .expected import curves
 from .sides import Pair
 
@@ -154,20 +154,19 @@ def sample_visit(name: str | None) -> Visit:
     return Visit(VISITS.get(SHARED, samples[name], name, shared=True))
 
 
-def start_warming(codecs: Mapping[str, Rival]) -> Thread | None:
+def start_warming() -> Thread | None:
     """Start `warm` beside the server; None on a host that lends its GPU to visitors only."""
     if os.environ.get("SPACES_ZERO_GPU"):
         return None
-    thread = Thread(target=warm, args=[codecs], name="warm", daemon=True)
+    thread = Thread(target=warm, name="warm", daemon=True)
     thread.start()
     return thread
 
 
-def warm(codecs: Mapping[str, Rival]) -> bool:
+def warm() -> bool:
     """Make what the page opens with, so that its first visitor need not wait; whether it is made.
 
-    codecs: what can be put beside ours. A visitor who comes earlier gets the whole processor: the
-    work stops and is theirs.
+    A visitor who comes earlier gets the whole processor: the work stops and is theirs.
     """
     session = sample_visit(None).session
     for _ in session.decode(FIRST):
@@ -176,6 +175,5 @@ def warm(codecs: Mapping[str, Rival]) -> bool:
     run = session.finished(FIRST)
     sides.our_side(session, run)  # the scores too, and what levels cost:
     curves(session, FIRST)
-    if sides.FIRST[0] in codecs:
-        sides.find_side(session, sides.FIRST[0], run, codecs)
+    sides.find_side(session, sides.FIRST[0], run)
     return True

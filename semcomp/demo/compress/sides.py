@@ -6,8 +6,7 @@ before?
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +15,21 @@ from numpy.typing import NDArray
 from semcomp.demo.sessions.runs import Choice, Run
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
-from semcomp.errors import SizeError
+from semcomp.errors import FormatError
+from semcomp.formats.registry import WRITERS
 from semcomp.semantics.activation import analyse
 
-from .equal_bytes import RIVALS, Rival, match, nearest
+from .equal_bytes import match, nearest
 
 Pair = tuple[str, str]
 """Keys of what stands left and right."""
 ORIGINAL, OURS, GEORGE = "original", "ours", "george"
-LABELS = {ORIGINAL: "Original", OURS: words.OURS, GEORGE: "Ours, spread evenly", **RIVALS}
+LED = "-map"
+"""Behind a format's name: its file whose bits follow the map."""
+LABELS = {ORIGINAL: "Original", OURS: words.OURS, GEORGE: "Ours, spread evenly"}
+LABELS |= {name: writer.label for name, writer in WRITERS.items()}
+LABELS |= {f"{name}{LED}": f"{writer.label} + map" for name, writer in WRITERS.items()}
+"""Everything that can be put left and right, by key, as people have it."""
 FIRST: Pair = ("jpeg", OURS)
 """What the page opens with."""
 
@@ -35,6 +40,7 @@ class Side:
 
     picture: uint8 (H, W, 3). facts: bytes and scores (see `side_facts`), None for the original.
     setting: of the codec. survival: what the classifier still sees in it, None for the original.
+    data: the file, of an ordinary format.
     """
 
     key: str
@@ -43,6 +49,7 @@ class Side:
     setting: str = ""
     problem: str = ""
     survival: Survival | None = None
+    data: bytes = b""
 
 
 class Survival(NamedTuple):
@@ -143,33 +150,38 @@ def ready_side(session: Session, key: str, run: Run) -> Side | None:
 
 
 def _asked(key: str, run: Run) -> tuple[Any, ...]:
-    """What another codec's side depends on: the size, and the map that it is scored under."""
-    return key, len(run.data), run.choice.focus, run.choice.without
+    """What another codec's side depends on: the size, and the map that leads it or scores it."""
+    strength = run.choice.strength if key.endswith(LED) else None
+    return key, len(run.data), run.choice.focus, run.choice.without, strength
 
 
-def find_side(session: Session, key: str, run: Run, codecs: Mapping[str, Rival]) -> Side:
+def find_side(session: Session, key: str, run: Run) -> Side:
     """A side at no more bytes than the run's file, searched for now unless it is kept.
 
-    A codec that cannot be that small takes part with its smallest file.
+    A format that cannot be that small takes part with its smallest file.
     """
     side = ready_side(session, key, run)
     if side is not None:
         return side
 
     def make() -> Side:
+        if key == GEORGE:
+            choice = nearest(session, Choice(run.choice.level, "uniform"), len(run.data))
+            even = session.finished(choice)
+            setting = f"level {choice.level:g}"
+            return _judged(session, key, run, even.picture, len(even.data), setting)
+        led = key.endswith(LED)
+        grey = session.semantic_map(run.choice).grey if led else None
+        name = key.removesuffix(LED)
         try:
-            if key == GEORGE:
-                choice = nearest(session, Choice(run.choice.level, "uniform"), len(run.data))
-                even = session.finished(choice)
-                setting = f"level {choice.level:g}"
-                return _judged(session, key, run, even.picture, len(even.data), setting)
-            at = match(codecs[key], session.picture, len(run.data), RIVALS[key])
-        except SizeError as error:
+            at = match(name, session.picture, len(run.data), grey, run.choice.strength)
+        except FormatError as error:
             return Side(key, None, problem=str(error))
-        setting = f"quality {at.quality}"
+        setting = f"quality {at.quality:g}"
         if len(at.data) > len(run.data):
             setting += ", its smallest file"
-        return _judged(session, key, run, at.picture, len(at.data), setting)
+        side = _judged(session, key, run, at.picture, len(at.data), setting)
+        return replace(side, data=at.data)
 
     return session.cache.once("side", make, _asked(key, run), most=12)
 

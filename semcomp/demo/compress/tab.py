@@ -1,6 +1,5 @@
 """The tab that compresses a picture: its components, and which event each starts."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -11,10 +10,13 @@ from semcomp.demo.shared import words, work
 from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS, thumbnails, upload
 from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
 from semcomp.demo.shared.static import static
+from semcomp.formats.registry import WRITERS
 
 from . import expected, result_card, viewer
-from .equal_bytes import LEAST, MOST, STEP, Rival
+from .display import OPTIONS
+from .equal_bytes import LEAST, MOST, STEP
 from .events import CompressEvents
+from .sides import FIRST
 
 QUICK: dict[str, Any] = {**AT_ONCE, "preprocess": False}
 """Events that answer from what is there already."""
@@ -22,17 +24,21 @@ SLOW: dict[str, Any] = {**PRIVATE, "concurrency_id": "slow", "concurrency_limit"
 """Events that compute without the network, beside it."""
 
 
+OFFERED = ("jpeg", "avif", "heic", "webp")
+"""Formats with a button; the others can be chosen for the viewer."""
+
+
 def css() -> str:
     """The tab's part of the page's style sheet."""
     return viewer.css() + static("expected.css")
 
 
-def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.DownloadButton:
+def build_tab(page: gr.Blocks) -> gr.DownloadButton:
     """Picture and settings, viewer, numbers; a phone has them in the order of `page.css`.
 
-    codecs: what can be put beside ours, by name. Returns the button that holds the `.semc` file.
+    Returns the button that holds the `.semc` file.
     """
-    acts = CompressEvents(codecs or {})
+    acts = CompressEvents()
     samples = work.samples()
     first = next(iter(samples.values()))
     gr.HTML('<a class="skip" href="#viewer">Skip to the result</a>', elem_classes="skips")
@@ -68,13 +74,22 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
                     area = gr.Radio(AREAS, value=AREA, show_label=False, container=False)
         with gr.Column(scale=8, min_width=300, elem_classes="side"):
             size = first.shape[0], first.shape[1]
-            empty = viewer.empty_value(size, acts.display.options, acts.display.first)
+            empty = viewer.empty_value(size, OPTIONS, FIRST)
             with viewer.build_viewer(empty) as comparison:
                 facts = gr.HTML(elem_id="facts", apply_default_css=False)
                 with gr.Row(elem_id="files"):
                     file = gr.DownloadButton("Download .semc", elem_id="file", min_width=140)
                     png = gr.DownloadButton("Download PNG", elem_id="png", min_width=140)
                     copy = gr.Button("Copy link", elem_id="copy", min_width=140)
+                with gr.Row(elem_id="same-map"):
+                    gr.HTML(words.SAME_MAP)
+                    formats = [
+                        gr.Button(WRITERS[name].label, size="sm", min_width=64, scale=0)
+                        for name in OFFERED
+                    ]
+                    ordinary = gr.DownloadButton(
+                        "Download", size="sm", visible=False, min_width=110, elem_id="ordinary"
+                    )
             card = result_card.build_section()
             with gr.Accordion("Link and command", open=False, elem_classes="after"):
                 link = _text_to_copy("Link that restores these settings", "link")
@@ -83,7 +98,7 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
             with gr.Accordion("How to read this", open=False, elem_classes="after"):
                 gr.Markdown(words.READING)
     classes_of = gr.State()  # the picture whose classes are offered
-    pair, asked = gr.State(acts.display.first), gr.State()
+    pair, asked = gr.State(FIRST), gr.State()
     without = gr.Textbox(visible=False)  # names of what is switched off, a line each
     here, last = gr.Textbox(visible=False), gr.Textbox(visible=False)  # the browser says these
     choice = gr.Textbox(visible=False)  # as well
@@ -134,14 +149,22 @@ def build_tab(page: gr.Blocks, codecs: Mapping[str, Rival] | None = None) -> gr.
         **QUICK,
         **LAST,
     )
+    formatted = [
+        button.click(acts.choose_format, [button, here], [pair, *result, link], **QUICK, **LAST)
+        for button in formats
+    ]
+    # A file of what was there before is not offered beside what comes.
+    changes = [*moves, picture.input, area.input, model.input, row.select, comparison.apply]
+    gr.on([*changes, budget.submit, fit.click], acts.no_ordinary, None, ordinary, **QUICK)
     starts = (opened, picked, uploaded, renewed, aimed, typed, moved, switched)
     runs = [start.success(**run) for start in starts]
     runs.append(go.click(**run))
     for ran in runs:
         ran.failure(acts.clear, picture, [picture, *of_picture], **QUICK)
         ran.success(acts.expect, None, line, show_progress="hidden", **SLOW)
-    for begun in (*runs, chosen):
-        begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
+    for begun in (*runs, chosen, *formatted):
+        filled = begun.success(acts.fill, [pair], [*result, missing], **hidden, **SLOW)
+        filled.success(acts.ordinary, [pair], ordinary, **QUICK, **LAST)
     missing.change(acts.fill_george, [pair], result, **hidden, **MODEL, **PRIVATE)
     # So that loading the page again brings back what was on it.
     link.change(None, [link, picture], None, js=static("remember.js"), **PRIVATE)

@@ -79,11 +79,6 @@ def empty_value(
     }
 
 
-def first_pair(options: Sequence[tuple[str, str]]) -> Pair:
-    """What the page opens with: JPEG at equal bytes where it is offered, else the original."""
-    return FIRST if FIRST[0] in dict(options) else (ORIGINAL, OURS)
-
-
 def value_of(
     session: Session,
     sides: Sequence[Mapping[str, Any]],
@@ -109,7 +104,7 @@ def value_of(
         "phase": phase,
         "size": [width, height],
         "options": [list(option) for option in options],
-        "pair": list(first_pair(options)),
+        "pair": list(FIRST),
         "sides": list(sides),
         "original": session.shelf.url(ORIGINAL, lambda: session.picture),
         "captions": {"heat": "", "levels": ""},

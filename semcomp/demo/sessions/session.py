@@ -275,11 +275,11 @@ class Shelf:
                 shutil.rmtree(self._files.popitem(last=False)[1].parent, ignore_errors=True)
             return path
 
-    def save(self, data: bytes) -> Path:
-        """A `.semc` file beside the pictures."""
+    def save(self, data: bytes, suffix: str = ".semc") -> Path:
+        """A file beside the pictures."""
         folder = self.folder / sha256(data).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self._name}.semc"
+        path = folder / f"{self._name}{suffix}"
         write_file(path, data)
         return path
 

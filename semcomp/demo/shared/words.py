@@ -22,6 +22,8 @@ NOT_EXPECTED = "Expected size: after the first result"
 LOOKING = "Asking the classifier what it sees"
 LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
+SAME_MAP = '<span class="quiet">The same map in a file that opens everywhere:</span>'
+"""Before the formats' buttons."""
 READING = """
 **Importance** is how much each place counts: faces, text that was read, people, animals and
 things, and what made the classifier name its class (its class activation map; alone if you choose a

@@ -19,16 +19,16 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 import semcomp
-from leaderboard.codecs import CODECS
-from semcomp.demo.compress import opening, sides, viewer
-from semcomp.demo.compress.display import Display
-from semcomp.demo.compress.equal_bytes import fit, match, offered
+from semcomp.demo.compress import display, opening, sides, viewer
+from semcomp.demo.compress.equal_bytes import fit, match
 from semcomp.demo.compress.events import CompressEvents
 from semcomp.demo.sessions.runs import FIRST, PEOPLE, Choice
 from semcomp.demo.sessions.session import Session, Shelf
 from semcomp.demo.sessions.visits import VISITS, Visit
 from semcomp.demo.shared import words, work
-from semcomp.errors import SemanticError, SizeError
+from semcomp.errors import FormatError, SemanticError, SizeError
+from semcomp.formats.registry import WRITERS, read, write
+from semcomp.formats.webp import WebpWriter
 from semcomp.metrics import ssim_map
 from semcomp.pipeline import info
 
@@ -57,33 +57,28 @@ def portrait() -> Session:
 
 
 @pytest.mark.parametrize("name", ["jpeg", "webp"])
-def test_a_rival_is_the_largest_file_within_the_budget(name: str) -> None:
-    codec, picture = CODECS[name], small(side=128)
-    budget = len(codec.encode(Image.fromarray(picture), 40)) + 3
-    found = match(codec, picture, budget)
-    assert len(found.data) <= budget
-    assert len(codec.encode(Image.fromarray(picture), found.quality + 1)) > budget
-    assert (found.picture == np.asarray(codec.decode(found.data))).all()
-    assert match(codec, picture, 10**9).quality == max(codec.qualities)
+def test_a_format_is_the_largest_file_within_the_budget(name: str) -> None:
+    writer, picture = WRITERS[name], small(side=128)
+    budget = len(write(writer, picture, 40)) + 3
+    found = match(name, picture, budget)
+    assert 0.9 * budget < len(found.data) <= budget
+    assert found.data == write(writer, picture, found.quality)
+    assert (found.picture == read(found.data)).all()
+    assert match(name, picture, 10**9).quality == writer.search_range[1]
+    smallest = match(name, picture, 10)
+    assert smallest.quality == writer.search_range[0] and len(smallest.data) > 10
 
 
-def test_a_rival_that_cannot_take_part_says_why() -> None:
-    smallest = match(CODECS["jpeg"], small(), 10, "JPEG")
-    assert smallest.quality == min(CODECS["jpeg"].qualities)
-    assert smallest.data == CODECS["jpeg"].encode(Image.fromarray(small()), smallest.quality)
+def test_a_format_that_cannot_take_part_says_why(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(WebpWriter):
+        def write(self, *anything: Any) -> bytes:
+            raise FormatError("no such picture")
 
-    class Broken:
-        qualities = (1, 2)
-
-        def encode(self, image: Image.Image, quality: float) -> bytes:
-            raise ValueError("no such picture")
-
-        def decode(self, data: bytes) -> Image.Image:
-            raise AssertionError
-
-    with pytest.raises(SizeError, match="no such picture"):
-        match(Broken(), small(), 1000, "It")
-    assert list(offered({"bpg": Broken(), "other": Broken()})) == ["bpg"]
+    monkeypatch.setitem(WRITERS, "webp", Broken())
+    side = sides.find_side(session, "webp", session.finished(Choice(3)))
+    assert side.picture is None and side.problem == "no such picture"
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "proportional"])
@@ -99,11 +94,11 @@ def test_a_size_in_bytes_is_kept_to(session: Session, allocation: str) -> None:
 def test_george_takes_no_more_bytes_than_ours(session: Session) -> None:
     run = session.finished(Choice(4))
     assert sides.ready_side(session, "george", run) is None
-    george = sides.find_side(session, "george", run, {})
+    george = sides.find_side(session, "george", run)
     assert george.facts is not None and george.facts["bytes"] <= len(run.data)
     assert sides.ready_side(session, "george", run) is george
     tiny = session.finished(Choice(1, "uniform"))
-    larger = sides.find_side(session, "jpeg", tiny, CODECS)
+    larger = sides.find_side(session, "jpeg", tiny)
     assert larger.facts is not None and larger.facts["bytes"] > len(tiny.data)
     assert larger.setting.endswith("its smallest file") and larger.picture is not None
 
@@ -228,8 +223,8 @@ def visitor() -> Iterator[Any]:
 def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
-    acts = CompressEvents({})
-    settings = (upload, 3, "proportional", None, 1, "", None, 0, "small", acts.display.first)
+    acts = CompressEvents()
+    settings = (upload, 3, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
     acts.begin(upload, visitor)
     values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
@@ -243,7 +238,7 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     assert names == ["mine.semc", "mine.png"] and "picture=" not in link
     assert "mine.png" in command
 
-    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 0, "small", acts.display.first)
+    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 0, "small", sides.FIRST)
     value, html, *files = acts.quick(*moved, visitor)
     assert value["phase"] == "preview" and "…" in html
     assert files == [None, None, None]  # those of the former level
@@ -261,10 +256,10 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
 def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
-    acts = CompressEvents({})
-    ours = (upload, 2, "proportional", None, 1, "", None, 0, "small", acts.display.first)
+    acts = CompressEvents()
+    ours = (upload, 2, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
     *_, (*_, classes, _, _, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
-    settings = (*ours[:6], classes, 0, "paper", acts.display.first)
+    settings = (*ours[:6], classes, 0, "paper", sides.FIRST)
     assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
     values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
     assert words.LOOP in [out[0]["note"] for out in values if "note" in out[0]]
@@ -285,7 +280,7 @@ def test_another_picture_ends_what_is_under_way(tmp_path: Path, visitor: Any) ->
     for name, side in (("one.png", 96), ("two.png", 80)):
         Image.fromarray(small(side=side)).save(tmp_path / name)
         uploads.append({"path": str(tmp_path / name), "orig_name": name})
-    acts = CompressEvents({"jpeg": CODECS["jpeg"]})
+    acts = CompressEvents()
     settings = (3, "proportional", None, 1, "", None, 0, "small", ("jpeg", "ours"))
     *_, last = acts.run(uploads[0], *settings, None, "", visitor, gr.Progress())
     running = acts.run(uploads[0], 4, *settings[1:], None, "", visitor, gr.Progress())
@@ -306,12 +301,34 @@ def test_another_picture_ends_what_is_under_way(tmp_path: Path, visitor: Any) ->
     assert VISITS.current(visitor.session_hash) is None
 
 
+def test_a_format_and_its_file(tmp_path: Path, visitor: Any) -> None:
+    Image.fromarray(small()).save(tmp_path / "mine.png")
+    upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
+    acts = CompressEvents()
+    settings = (upload, 8, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
+    assert acts.choose_format("JPEG", "", visitor)[0] == ("jpeg", "jpeg-map")  # before any result
+    assert not acts.ordinary(("jpeg", "jpeg-map"), visitor)["visible"]
+    *_, _ = acts.run(*settings, None, "", visitor, gr.Progress())
+    pair, value, _, link = acts.choose_format("WebP", "http://here/", visitor)
+    assert pair == ("webp", "webp-map") and "right=webp-map" in link
+    assert all("problem" in side for side in value["sides"])
+    assert not acts.ordinary(pair, visitor)["visible"]
+    *_, last = acts.fill(pair, visitor)
+    assert "WebP + map" in last[1]
+    button = acts.ordinary(pair, visitor)
+    assert button["visible"] and button["label"] == "Download .webp"
+    file = Path(button["value"])
+    visit = VISITS.current(visitor.session_hash)
+    assert visit is not None and file.name == "mine.webp"
+    assert file.read_bytes() == visit.shown["webp-map"].data
+
+
 def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     """Answers to earlier choices come late on a busy host; they must not take the place of it."""
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
-    acts = CompressEvents({"jpeg": CODECS["jpeg"]})
-    settings = (upload, 2, "uniform", None, 1, "", None, 0, "small", acts.display.first)
+    acts = CompressEvents()
+    settings = (upload, 2, "uniform", None, 1, "", None, 0, "small", sides.FIRST)
 
     def choose(left: str, right: str) -> Any:
         return acts.choose(f"{left} {right}", "", visitor)
@@ -333,7 +350,7 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
 
 
 def test_a_link_s_settings_are_checked() -> None:
-    acts = CompressEvents({})
+    acts = CompressEvents()
     asked = {"picture": "coffee", "level": "12.5", "allocation": "rd", "class": "cup",
              "focus": "1.5", "without": "cup\nspoon",
              "left": "george", "right": "ours", "model": "paper"}  # fmt: skip
@@ -350,7 +367,7 @@ def test_a_link_s_settings_are_checked() -> None:
              "left": "ours", "right": "ours", "model": "../etc"}  # fmt: skip
     request = SimpleNamespace(query_params=wrong)
     assert acts.open("", "", request)[:5] == (gr.skip(),) * 5
-    assert acts.open("", "", request)[5:7] == (None, ("original", "ours"))
+    assert acts.open("", "", request)[5:7] == (None, sides.FIRST)
 
 
 def test_a_link_s_subjects_are_those_of_the_picture(portrait: Session) -> None:
@@ -392,12 +409,12 @@ def test_a_missing_detector_is_said_and_the_classifier_steers(
     monkeypatch.setattr("semcomp.encoder.find_subjects", missing)
     alone = Session(session.picture, "cat", model="small")
     assert alone.data(FIRST) == session.data(Choice(FIRST.level, FIRST.allocation))
-    value = Display(sides.LABELS).on_the_way(Visit(alone), sides.FIRST, None, FIRST)
+    value = display.on_the_way(Visit(alone), sides.FIRST, None, FIRST)
     assert "classifier's map: the detector x.onnx is missing: copy it" in value["hint"]
 
 
 def test_loading_the_page_again_keeps_an_upload(tmp_path: Path, visitor: Any) -> None:
-    acts = CompressEvents({})
+    acts = CompressEvents()
     kept = Path(get_upload_folder()) / "ab" / "mine.png"
     kept.parent.mkdir(parents=True)
     Image.fromarray(small()).save(kept)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import semcomp
-from leaderboard.codecs import CODECS
 from semcomp.demo.compress import opening
 from semcomp.demo.compress.events import CompressEvents
 from semcomp.demo.sessions.runs import FIRST
@@ -36,19 +35,16 @@ def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
     work._sample_hashes.cache_clear()
 
 
-RIVALS = {"jpeg": CODECS["jpeg"]}
-
-
 def opened(**query: str) -> tuple[Any, Any]:
     """Viewer and numbers that a page opened with this query has at once."""
     request: Any = SimpleNamespace(query_params=query)
-    *_, viewer, facts, _ = CompressEvents(RIVALS).open("http://here", "", request)
+    *_, viewer, facts, _ = CompressEvents().open("http://here", "", request)
     return viewer, facts
 
 
 def test_the_first_visitor_finds_the_result() -> None:
     assert opened() == (gr.skip(), gr.skip())
-    assert opening.warm(RIVALS)
+    assert opening.warm()
     viewer, facts = opened()
     assert viewer["phase"] == "exact" and all(side["url"] for side in viewer["sides"])
     assert [side["label"] for side in viewer["sides"]] == ["JPEG", "Ours"]
@@ -62,16 +58,16 @@ def test_the_first_visitor_finds_the_result() -> None:
 
 def test_a_visitor_who_comes_early_has_the_server_alone(visits: Visits) -> None:
     visits.visit("somebody", visits.get("somebody", work.samples()["coffee"]))
-    assert not opening.warm(RIVALS)
+    assert not opening.warm()
     session = visits.get(SHARED, work.samples()["cat"], "cat", shared=True)
     assert session.run(FIRST) is None
 
 
 def test_it_works_beside_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    thread = opening.start_warming(RIVALS)
+    thread = opening.start_warming()
     assert thread is not None
     thread.join()
     assert opened()[0]["phase"] == "exact"
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    assert opening.start_warming(RIVALS) is None
+    assert opening.start_warming() is None

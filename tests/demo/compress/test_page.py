@@ -220,6 +220,30 @@ def test_a_subject_is_switched_off_and_on_again(page: Page) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
+def test_the_same_map_in_a_file_that_opens_everywhere(
+    browser: Browser, url: str, width: int
+) -> None:
+    with opened(browser, url, width) as page:
+        assert page.locator("#ordinary").count() == 0 or not page.locator("#ordinary").is_visible()
+        page.locator("#same-map").get_by_role("button", name="JPEG", exact=True).click()
+        page.wait_for_selector(".facts.versus")
+        page.locator("#ordinary").wait_for()
+        table = page.locator(".facts.versus")
+        assert "JPEG + map" in table.inner_text()
+        sizes = table.locator("tbody tr").first.locator("td").all_inner_texts()
+        with page.expect_download() as download:
+            page.locator("#ordinary").click()
+        data = Path(download.value.path()).read_bytes()
+        assert download.value.suggested_filename == "cat.jpg"
+        assert f"{len(data):,}" == sizes[1]
+        assert Image.open(io.BytesIO(data)).format == "JPEG"
+        page.locator("#allocation label").first.click()  # another file: this one is gone
+        page.locator("#ordinary").wait_for(state="hidden")
+        page.locator("#ordinary").wait_for()  # and found anew
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
 def test_any_two_pictures_at_equal_bytes_and_a_link_to_them(
     browser: Browser, url: str, width: int
 ) -> None:

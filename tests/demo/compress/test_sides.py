@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from semcomp.demo.compress import sides
+from semcomp.demo.compress.equal_bytes import match
 from semcomp.demo.compress.sides import Survival, survival, survival_row
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import words, work
+from semcomp.formats.registry import read
 
 CAT = work.samples()["cat"]
 CUP = work.samples()["coffee"]
@@ -57,9 +59,21 @@ def test_a_comparison_marks_the_picture_that_is_still_the_same() -> None:
 
 def test_both_sides_of_the_viewer_are_looked_at(session: Session) -> None:
     run = session.finished(Choice(2))
-    ours, george = sides.our_side(session, run), sides.find_side(session, "george", run, {})
+    ours, george = sides.our_side(session, run), sides.find_side(session, "george", run)
     assert ours.survival == survival(session, Choice(), run.picture)
     assert george.survival is not None and george.picture is not None
     assert george.survival.before == session.encoder.semantic_map().top[0].probability
     original = sides.ready_side(session, "original", run)
     assert original is not None and original.survival is None
+
+
+def test_a_format_stands_with_and_without_the_map(session: Session) -> None:
+    run = session.finished(Choice(6))
+    plain, led = (sides.find_side(session, key, run) for key in ("webp", "webp-map"))
+    for side in (plain, led):
+        assert side.facts is not None and side.facts["bytes"] == len(side.data) <= len(run.data)
+        assert side.picture is not None and (side.picture == read(side.data)).all()
+    assert plain.data != led.data
+    even = session.finished(Choice(6, strength=0))  # a focus of 0 is nobody's map
+    nobodys = sides.find_side(session, "webp-map", even)
+    assert nobodys.data == match("webp", session.picture, len(even.data)).data
