@@ -14,7 +14,8 @@ from semcomp.demo.sessions.runs import Choice, Decode, decode_steps
 from semcomp.demo.sessions.session import Session
 from semcomp.demo.shared import work
 from semcomp.demo.shared.downloads import plain
-from semcomp.errors import BitstreamError, ImageError, SemanticError
+from semcomp.errors import BitstreamError, FormatError, ImageError, SemanticError, SizeError
+from semcomp.formats.registry import WRITERS, largest_within, read
 from semcomp.image import to_file
 
 MOST = 24
@@ -31,6 +32,7 @@ COLUMNS = [
     "si_ssim",
     "class",
     "probability",
+    "format",
     "level",
     "allocation",
     "model",
@@ -38,7 +40,7 @@ COLUMNS = [
 ]
 """Of `summary.csv`."""
 
-_OF_ONE_PICTURE = (ImageError, SemanticError, BitstreamError, MemoryError)
+_OF_ONE_PICTURE = (ImageError, SemanticError, BitstreamError, FormatError, SizeError, MemoryError)
 """Errors that say something about a picture, not about the settings."""
 Progress = Callable[[int, int], None]
 
@@ -48,13 +50,15 @@ class Wish:
     """What is done with every picture of a batch.
 
     area: pixels larger pictures are reduced to; 0 for none. scores: decode every
-    file and compare. pictures: put the decoded pictures into the ZIP.
+    file and compare. pictures: put the decoded pictures into the ZIP. format: of the files; an
+    ordinary one follows the same map in at most the bytes that a `.semc` of the level takes.
     """
 
     choice: Choice
     area: int
     scores: bool
     pictures: bool
+    format: str = "semc"
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,21 @@ def compress_one(
     name = _unused(name_of(upload), set(taken))
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     row |= {"picture": name, "level": wish.choice.level, "allocation": wish.choice.allocation}
+    row["format"] = wish.format
     try:
         picture, _ = work.read_picture(upload, max_area=wish.area)
         session = Session(picture, name)
-        data = session.data(wish.choice)
+        data, suffix = session.data(wish.choice), ".semc"
+        seen = session.semantic_map(wish.choice)
+        if wish.format != "semc":
+            writer = WRITERS[wish.format]
+            suffix, choice = writer.suffixes[0], wish.choice
+            grey = None if choice.allocation == "uniform" else seen.grey
+            _, data = largest_within(writer, picture, len(data), grey, choice.strength)
     except _OF_ONE_PICTURE as error:
         said = str(error) or "the picture is too large for this server"
         return Item({**row, "problem": said}, {})
     height, width = picture.shape[:2]
-    seen = session.semantic_map(wish.choice)
     row |= {
         "width": width,
         "height": height,
@@ -121,13 +131,17 @@ def compress_one(
         "upload_bytes": Path(work.path_of(upload)).stat().st_size,
         "class": seen.chosen[0].name,
         "probability": round(seen.chosen[0].probability, 4),
-        "model": session.encoder.model.digest[:12],
     }
-    files = {f"{name}.semc": data}
+    files = {f"{name}{suffix}": data}
+    if suffix == ".semc":
+        row["model"] = session.encoder.model.digest[:12]
     if wish.scores or wish.pictures:
-        for done, total, _ in session.decode(wish.choice, decode):
-            progress(done, total)
-        decoded = session.finished(wish.choice).picture
+        if suffix == ".semc":
+            for done, total, _ in session.decode(wish.choice, decode):
+                progress(done, total)
+            decoded = session.finished(wish.choice).picture
+        else:
+            decoded = read(data)
         if wish.scores:
             row |= _scores(work.score(picture, decoded, seen))
         if wish.pictures:

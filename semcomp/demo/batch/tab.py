@@ -15,15 +15,17 @@ import gradio as gr
 from semcomp.demo.sessions.runs import PEOPLE, Choice
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS
+from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS, OFFERED
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import MODEL, PRIVATE, decode_on_gpu
 from semcomp.demo.shared.static import static
-from semcomp.errors import AllocationError
+from semcomp.errors import AllocationError, FormatError
+from semcomp.formats.registry import WRITERS
 
 from .jobs import MOST, Batch, Wish, archive
 
 SCORES, PICTURES = "scores", "pictures"
+FORMATS = [(".semc", "semc"), *((WRITERS[name].label, name) for name in OFFERED)]
 EXTRAS = [("Scores (decodes every file)", SCORES), ("Decoded pictures as PNG", PICTURES)]
 MOST_BATCHES = 64
 """Batches under way, all visitors together; the oldest goes first."""
@@ -81,6 +83,13 @@ def build_tab(page: gr.Blocks) -> None:
                 1, 24, 8, step=0.25, label="Average level", info="More is sharper and larger."
             )
             allocation = gr.Radio(ALLOCATIONS, value="proportional", label="Who gets the bytes")
+            format_name = gr.Radio(
+                FORMATS,
+                value="semc",
+                label="Files",
+                info=words.BATCH_FORMAT,
+                elem_id="batch-format",
+            )
             extras = gr.CheckboxGroup(EXTRAS, value=[SCORES], label="Also")
             with gr.Accordion("Large pictures", open=False):
                 area = gr.Radio(AREAS, value=AREA, show_label=False, container=False)
@@ -102,7 +111,8 @@ def build_tab(page: gr.Blocks) -> None:
     # Not past the queue: only answers from there tell the page that a state has changed.
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **PRIVATE}
     outputs: Any = [table, zip_file, running, ready, turn]
-    go.click(begin, [files, level, allocation, extras, area, turn], outputs, **quick)
+    settings = [files, level, allocation, format_name, extras, area, turn]
+    go.click(begin, settings, outputs, **quick)
     turn.change(step, [turn], outputs, show_progress_on=table, **MODEL, **PRIVATE)
     stop.click(halt, None, None, **quick)
     page.unload(leave)
@@ -112,6 +122,7 @@ def begin(
     files: Any,
     level: float,
     allocation: str,
+    format_name: str,
     extras: list[str],
     area: int,
     turn: int,
@@ -126,7 +137,12 @@ def begin(
                 f"{len(files)} pictures are more than the {MOST} one batch may have: take "
                 "some out, or use `python -m semcomp compress` on your own machine"
             )
-        wish = Wish(Choice(level, allocation, PEOPLE), area, SCORES in extras, PICTURES in extras)
+        if format_name not in [name for _, name in FORMATS]:
+            raise FormatError(
+                f"no files are written as {format_name!r} here: choose a listed format"
+            )
+        choice = Choice(level, allocation, PEOPLE)
+        wish = Wish(choice, area, SCORES in extras, PICTURES in extras, format_name)
         started = Batch(list(files), wish)
         BATCHES.put(identity(request), started)
     return table_html(started), gr.skip(), gr.Row(visible=True), gr.Row(visible=False), turn + 1

@@ -7,7 +7,7 @@ import gradio as gr
 from semcomp.allocation.levels import MAX_FOCUS
 from semcomp.demo.sessions.runs import offered_models
 from semcomp.demo.shared import words, work
-from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS, thumbnails, upload
+from semcomp.demo.shared.components import ALLOCATIONS, AREA, AREAS, OFFERED, thumbnails, upload
 from semcomp.demo.shared.events import AT_ONCE, LAST, MODEL, PRIVATE
 from semcomp.demo.shared.static import static
 from semcomp.formats.registry import WRITERS
@@ -22,10 +22,6 @@ QUICK: dict[str, Any] = {**AT_ONCE, "preprocess": False}
 """Events that answer from what is there already."""
 SLOW: dict[str, Any] = {**PRIVATE, "concurrency_id": "slow", "concurrency_limit": 2}
 """Events that compute without the network, beside it."""
-
-
-OFFERED = ("jpeg", "avif", "heic", "webp")
-"""Formats with a button; the others can be chosen for the viewer."""
 
 
 def css() -> str:

@@ -17,6 +17,8 @@ ALLOCATIONS = [
     ("Proportional: follows importance", "proportional"),
     ("Rate-distortion: importance, and what a bit buys", "rd"),
 ]
+OFFERED = ("jpeg", "avif", "heic", "webp")
+"""Ordinary formats with a button of their own."""
 AREAS = [
     ("Reduce to 0.8 megapixels", 800_000),
     ("Reduce to 3 megapixels", 3_000_000),

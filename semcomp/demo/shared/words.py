@@ -22,6 +22,7 @@ NOT_EXPECTED = "Expected size: after the first result"
 LOOKING = "Asking the classifier what it sees"
 LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
+BATCH_FORMAT = "All but .semc open everywhere; of the same size, they follow the same map."
 SAME_MAP = '<span class="quiet">The same map in a file that opens everywhere:</span>'
 """Before the formats' buttons."""
 READING = """

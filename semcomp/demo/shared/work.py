@@ -29,6 +29,7 @@ from semcomp.draw import level_grid
 from semcomp.errors import (
     AllocationError,
     BitstreamError,
+    FormatError,
     ImageError,
     MetricError,
     SemanticError,
@@ -60,6 +61,7 @@ _FOR_VISITORS: dict[type[Exception], str] = {
     WeightsError: "The model is missing",
     MetricError: "These pictures cannot be compared",
     SizeError: "This size does not work",
+    FormatError: "This format does not work",
     MemoryError: "Not enough memory",
 }
 

@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from semcomp.demo.batch import tab as tab_batch
 from semcomp.demo.batch.jobs import Batch, Item, Wish
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.shared import downloads
+from semcomp.formats.registry import WRITERS
 from semcomp.pipeline import compress, decompress
 
 if TYPE_CHECKING:
@@ -71,6 +73,28 @@ def test_each_picture_has_its_file_and_its_row(folder: Path) -> None:
     assert "not a picture" in table[1]["problem"] and table[1]["bytes"] == ""
 
 
+@pytest.mark.parametrize("name", ["jpeg", "webp"])
+def test_ordinary_files_of_the_same_size(folder: Path, name: str) -> None:
+    wish = Wish(Choice(9), 0, scores=True, pictures=True, format=name)
+    item = batch.compress_one(upload(folder / "cat.png"), wish)
+    picture, suffix = np.asarray(Image.open(folder / "cat.png")), WRITERS[name].suffixes[0]
+    most = len(compress(picture, 9, device="cpu").data)
+    packed = compress(picture, format=name, max_bytes=most)
+    assert item.problem == "" and item.files[f"cat{suffix}"] == packed.data
+    assert item.row["bytes"] == len(packed.data) <= most and item.row["format"] == name
+    assert item.row["model"] == "" and item.row["psnr_db"] > 20
+    decoded = np.asarray(Image.open(io.BytesIO(item.files["cat.png"])))
+    assert (decoded == np.asarray(packed.reconstruction)).all()
+    tiny = batch.compress_one(upload(folder / "cat.png"), replace(wish, choice=Choice(1)))
+    assert "ask for at least" in tiny.problem and tiny.files == {}
+
+
+def test_only_listed_formats_are_written(folder: Path) -> None:
+    with pytest.raises(gr.Error, match="choose a listed format"):
+        uploads = [upload(folder / "cat.png")]
+        tab_batch.begin(uploads, 2, "uniform", "gif", [], 0, 0, visitor("one"))
+
+
 def test_scores_are_left_out_where_nobody_asked(folder: Path) -> None:
     item = batch.compress_one(upload(folder / "cat.png"), QUICK)
     assert list(item.files) == ["cat.semc"] and item.row["psnr_db"] == ""
@@ -111,7 +135,7 @@ def visitor(name: str) -> Any:
 
 def test_one_visitor_s_batch_is_not_another_s(folder: Path) -> None:
     uploads = [upload(folder / "broken.png"), upload(folder / "broken.png")]
-    begin = partial(tab_batch.begin, uploads, 2, "uniform", [], 0, 0)
+    begin = partial(tab_batch.begin, uploads, 2, "uniform", "semc", [], 0, 0)
     begin(visitor("one"))
     assert tab_batch.step(1, visitor("two"))[4] == gr.skip()
     assert tab_batch.step(1, visitor("one"))[4] == 2  # one more to do
@@ -131,7 +155,7 @@ def test_one_visitor_s_batch_is_not_another_s(folder: Path) -> None:
 def test_too_few_and_too_many_are_named(folder: Path, count: int, message: str) -> None:
     uploads = [upload(folder / "cat.png")] * count
     with pytest.raises(gr.Error, match=message):
-        tab_batch.begin(uploads, 2, "uniform", [], 0, 0, visitor("one"))
+        tab_batch.begin(uploads, 2, "uniform", "semc", [], 0, 0, visitor("one"))
 
 
 def test_the_oldest_batches_go_first() -> None:
@@ -178,5 +202,15 @@ def test_a_batch_in_the_browser(browser: Browser, url: str, folder: Path, width:
     with zipfile.ZipFile(waiting.value.path()) as packed:
         assert packed.namelist() == ["cat.semc", "coffee.semc", "summary.csv"]
         assert rows(packed.read("summary.csv").decode())[2]["level"] == "2"
+    page.locator("#batch-format").get_by_text("JPEG", exact=True).click()
+    page.get_by_label("number input for Average level").fill("12")
+    page.get_by_label("number input for Average level").press("Tab")
+    page.locator("#batch-go").click()
+    page.locator("#batch-zip").wait_for(state="hidden")
+    page.locator("#batch-zip").wait_for(timeout=120_000)
+    with page.expect_download() as waiting:
+        page.locator("#batch-zip").click()
+    with zipfile.ZipFile(waiting.value.path()) as packed:
+        assert packed.namelist() == ["cat.jpg", "coffee.jpg", "summary.csv"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
