@@ -63,7 +63,7 @@ _LOOKS = {
     "jpeg-semantic": Look("JPEG, semantic", "#8C8C8C", "dash", "star"),
     "webp-plain": Look("WebP, our writer", "#CC79A7", "dashdot", "triangle-up-open"),
     "webp-semantic": Look("WebP, semantic", "#CC79A7", "dash", "star"),
-    "heic": Look("HEIC", "#6A51A3", symbol="hexagon"),
+    "heic": Look("HEIC", "#6A51A3", symbol="pentagon"),
     "heic-semantic": Look("HEIC, semantic", "#6A51A3", "dash", "star"),
     "bpg-semantic": Look("BPG 4:2:0, semantic", "#004B7A", "dash", "star"),
     "jxl": Look("JPEG XL", "#882255", symbol="x"),

@@ -198,7 +198,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="iterations, figure7, figure6, metric-agreement, floor, recognition or maps",
+            help="iterations, figure7, figure6, metric-agreement, floor, recognition, maps or "
+            "transfer",
             metavar="NAME",
         ),
     ],

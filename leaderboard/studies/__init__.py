@@ -23,6 +23,7 @@ STUDIES = {
     "floor": "the floor of `proportional`, from 0 (the paper's text) to the level itself",
     "recognition": "which faces, words and classes independent judges still find",
     "maps": "whether the ranking holds under another classifier's map, inside and outside",
+    "transfer": "what the map is worth in JPEG, AVIF, HEIC, WebP and BPG",
 }
 """Names and what they show."""
 QUICK = ("figure7", "metric-agreement")

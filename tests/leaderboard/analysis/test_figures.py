@@ -10,7 +10,7 @@ from PIL import Image
 
 from leaderboard.__main__ import main
 from leaderboard.analysis.curves import by_quality, by_rate, decibels
-from leaderboard.analysis.figures import page, plotly_js, png, rd_chart, rd_figure
+from leaderboard.analysis.figures import MARKERS, page, plotly_js, png, rd_chart, rd_figure
 from leaderboard.analysis.look import OURS, look_of
 from leaderboard.codecs import CODECS
 from leaderboard.data.published import read_published
@@ -89,6 +89,10 @@ def test_codecs_can_be_told_apart():
     assert set(OURS) <= set(CODECS)
     widths = [look_of(name).width for name in CODECS if name not in OURS]
     assert max(widths) < min(look_of(name).width for name in OURS)
+
+
+def test_every_symbol_is_drawn_by_both():
+    assert {look_of(name).symbol.removesuffix("-open") for name in CODECS} <= set(MARKERS)
 
 
 def test_colours_are_readable_on_white():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas
@@ -28,12 +29,14 @@ from leaderboard.studies import (
     iterations,
     maps,
     metric_agreement,
+    transfer,
     write_study,
 )
 from leaderboard.studies.base import Panel, Series, interactive, still
 from semcomp.errors import SemcompError
 from semcomp.metrics import Original
 from semcomp.pipeline import compress, decompress
+from semcomp.semantics.activation import upsample_grey
 from tests.support.anchor_curves import model_codec
 
 
@@ -138,6 +141,33 @@ def test_maps(dataset, monkeypatch):
     # Nobody reaches 9 bpp: no score rather than one at fewer bytes.
     assert table.loc[table["bpp"] == 9, "SSIM inside"].isna().all()
     assert any("out of reach" in note for note in found.notes)
+
+
+def test_transfer(dataset, monkeypatch):
+    qualities = {"jpeg": (5, 20, 45, 70, 88), "avif": (20, 40, 60, 80)}
+    monkeypatch.setattr(transfer, "QUALITIES", qualities)
+    left = np.zeros((8, 8), np.uint8)
+    left[:, :4] = 255
+    monkeypatch.setattr(transfer, "analyse", lambda image: SimpleNamespace(grey=left))
+    original = replace(reference(picture()), weights=(upsample_grey(left, 176, 192),) * 2)
+    monkeypatch.setattr(transfer, "reference", lambda image: original)
+    found, _ = run(transfer, dataset)
+    table = found.table.set_index(["format", "measure"])
+    for name in qualities:
+        gain, rate = (table.loc[name, column] for column in ("gain [dB]", "BD-rate [%]"))
+        assert gain["PSNR, important fifth"] > 0.3 > 0 > gain["PSNR, all else"]
+        assert rate["SI-SSIM"] < 0 < rate["SSIM"]
+
+
+def test_transfer_knows_where_the_detail_is():
+    image = np.full((64, 64, 3), 90, np.uint8)
+    image[:32] = np.random.default_rng(1).integers(0, 255, (32, 64, 1))
+    inside = np.zeros((64, 64), bool)
+    inside[:16] = True
+    assert transfer._detail_outside(image, inside) == pytest.approx(0.5, abs=0.02)
+    assert transfer._detail_outside(image, ~inside) == pytest.approx(0.5, abs=0.02)
+    inside[:32] = True
+    assert transfer._detail_outside(image, inside) == 0
 
 
 def test_maps_inside_and_outside():
