@@ -77,7 +77,7 @@ def build(results: Path = leaderboard.FOLDER, board: BoardContext | None = None)
             with gr.Tab("Lesson", id="lesson") as lesson_tab:
                 lesson.build_tab(lesson_tab, lesson_curves)
             with gr.Tab("Leaderboard", id=TAB):
-                leaderboard.build_tab(page, results, board.store)
+                leaderboard.build_tab(page, results, board.store, board.opinion)
             with gr.Tab("Which is closer?", id=blind_page.TAB) as blind_tab:
                 blind_page.build_tab(page, blind_tab, board)
             with gr.Tab("Submit", id=submit_page.TAB):

@@ -16,7 +16,10 @@ import gradio as gr
 
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import NoCurve
+from leaderboard.blind.opinion import Opinion
+from leaderboard.blind.ranks import Ranks
 from leaderboard.data.results import dump, to_frame
+from leaderboard.pages.blind.words import ranks_html
 from leaderboard.store.errors import StoreError
 from semcomp.demo.shared.downloads import save
 
@@ -38,11 +41,13 @@ class Events:
 
     `controls` are, in this order, the values of a `View`: dataset, metric, scale, codecs, anchor,
     low, high, text, picture, target, page, submitted (codecs that are submissions), method; the
-    browser's record follows. Submissions go by their tokens.
+    browser's record follows. Submissions go by their tokens. opinion: what people's votes say.
     """
 
-    def __init__(self, folder: Path, store: OpenStore | None = None) -> None:
-        self.folder, self.store = folder, store
+    def __init__(
+        self, folder: Path, store: OpenStore | None = None, opinion: Opinion | None = None
+    ) -> None:
+        self.folder, self.store, self.opinion = folder, store, opinion
 
     def open(self, browser: Browser, request: gr.Request) -> Outputs:
         """The page as the link asks for it: browser, controls, all but what `drawn` gives."""
@@ -126,6 +131,23 @@ class Events:
         view, _, browser = self._view(controls)
         return _link(view, browser)
 
+    def judged(self) -> str:
+        """The ranks by people's votes, or how many it still takes."""
+        if self.opinion is None:
+            return ""
+        try:
+            return ranks_html(self.opinion.ranks())
+        except StoreError as error:
+            return words.notice([str(error)])
+
+    def _eyes(self) -> Ranks | None:
+        """What people's votes say, once there are enough."""
+        try:
+            ranks = None if self.opinion is None else self.opinion.ranks()
+        except StoreError:  # the board's notice says so
+            return None
+        return ranks if ranks is not None and ranks.enough else None
+
     def _boards(self) -> Boards:
         return load_boards(self.folder, store=self.store)
 
@@ -183,7 +205,7 @@ class Events:
         pages = words.pages_of(len(rows))
         page = min(view.page, pages)
         dark = _is(browser, "dark")
-        made = words.ranking_html(rows, board, view.metric, view.anchor, dark, page)
+        made = words.ranking_html(rows, board, view.metric, view.anchor, dark, page, self._eyes())
         number = gr.Number(value=page, maximum=pages, label=f"Page, 1 to {pages}")
         stem = f"{view.dataset}-{view.metric}-against-{view.anchor}"
         csv = _saved(stem, ".csv", tables.csv(rows.drop(columns="text"))) if files else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from leaderboard.blind.opinion import Opinion
 from semcomp.demo.shared.static import static
 
 from . import words
@@ -36,19 +37,27 @@ QUICK: dict[str, Any] = {
 SCALES = [("Decibels", "db"), ("Plain", "plain")]
 
 
-def build_tab(page: gr.Blocks, folder: Path = FOLDER, store: OpenStore | None = None) -> None:
+def build_tab(
+    page: gr.Blocks,
+    folder: Path = FOLDER,
+    store: OpenStore | None = None,
+    opinion: Opinion | None = None,
+) -> None:
     """Fill the tab at hand, whose id is `view.TAB`.
 
     page: whose loading reads the link. folder: of results. store: gives the store of submissions,
-    None for none. See `boards.load_boards`.
+    None for none. See `boards.load_boards`. opinion: what people's votes say, None to leave it out.
     """
-    events = Events(folder, store)
+    events = Events(folder, store, opinion)
     browser_js = static("browser.js", "leaderboard.pages")
     with gr.Column(elem_id="board"):
         gr.HTML(words.INTRO)
         notice = gr.HTML(elem_id="board-notice")
         dataset, metric, scale, codecs, submitted, low, high, plot, left_out = _curves()
         anchor, text, table, pages, number, turns, files = _ranking()
+        if opinion is not None:
+            gr.HTML(words.JUDGED)
+            page.load(events.judged, None, gr.HTML(elem_id="board-eyes"), **QUICK)
         method, described = _one_method()
         picture, target, points, sample = _one_picture(folder, dataset)
         link = gr.Textbox(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
 from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
+from leaderboard.blind.tables import share_text
 from leaderboard.data.complexity import short_count
 from leaderboard.data.datasets import TOGETHER
 from leaderboard.data.published import PUBLISHED, source_of
@@ -23,6 +24,9 @@ from .ranking import CodecAtRate
 if TYPE_CHECKING:
     import pandas
 
+    from leaderboard.blind.ranks import Ranks
+
+BY_EYE = "By eye"
 INTRO = """
 <p class="quiet">Codecs on the same pictures, scored by the same code. Rates are whole files.</p>
 """
@@ -47,6 +51,10 @@ METHOD = """
 download.</p>
 """
 SEARCH = "Type to search."
+JUDGED = """
+<h2>Judged by people</h2><p class="quiet">Blind, at equal bytes:
+<a href="?tab=blind">which is closer?</a></p>
+"""
 MADE = """
 **Rate** is the size of the whole file, header and side information included. **Scores** are taken
 on the decoded 8-bit picture. **SI-SSIM** is SSIM weighted by a classifier's map of what matters in
@@ -125,20 +133,30 @@ def ranking_html(
     anchor: str,
     dark: bool = False,
     page: int = 1,
+    eyes: Ranks | None = None,
 ) -> str:
-    """A page of a ranking as a table that becomes a list of cards on a phone."""
+    """A page of a ranking as a table that becomes a list of cards on a phone.
+
+    eyes: what people's votes say, for a column of its own.
+    """
     if table.empty:
         return '<p class="quiet" role="status">No codec fits the filter.</p>'
     bd_rate = f"BD-rate [{LEVEL:.0%} interval]"
-    heads = ("Rank", "Codec", bd_rate, "Overlap", "Encode", "Decode", "MAC per pixel", "Weights")
+    heads = ["Rank", "Codec", bd_rate, "Overlap", "Encode", "Decode", "MAC per pixel", "Weights"]
+    heads += [BY_EYE] if eyes else []
     count = len(board.pictures)
     first = (min(page, pages_of(len(table))) - 1) * PAGE
     rows = table.iloc[first : first + PAGE]
-    body = "".join(_rank_row(row, board, heads, count, anchor, dark) for row in rows.itertuples())
+    body = "".join(
+        _rank_row(row, board, heads, count, anchor, dark, eyes) for row in rows.itertuples()
+    )
     caption = (
         f"{METRIC_NAMES.get(metric, metric)}, against {escape(look_of(anchor).label)}, "
         f"{count} pictures; below 0 is fewer bytes"
     )
+    if eyes:
+        than = look_of(anchor).label if anchor in eyes.codecs else "the average codec"
+        caption += f"; by eye: how often people choose it before {escape(than)}"
     if len(table) > PAGE:
         caption += f". Rows {first + 1:,} to {first + len(rows):,} of {len(table):,}"
     return _table(caption, heads, body)
@@ -150,7 +168,13 @@ def pages_of(rows: int) -> int:
 
 
 def _rank_row(
-    row: Any, board: Board, heads: Sequence[str], count: int, anchor: str, dark: bool
+    row: Any,
+    board: Board,
+    heads: Sequence[str],
+    count: int,
+    anchor: str,
+    dark: bool,
+    eyes: Ranks | None,
 ) -> str:
     each = board.entries.get(row.codec)
     badges = _badge(row.kind, BADGES.get(row.kind, BADGES["unknown"])) if each is None else ""
@@ -179,7 +203,7 @@ def _rank_row(
     rank = _none() if math.isnan(row.rank) else f"<b>{row.rank:.0f}</b>"
     if not math.isnan(row.rank) and row.rank_low < row.rank_high:
         rank += f" <small>({row.rank_low:.0f}–{row.rank_high:.0f})</small>"
-    cells = (
+    cells = [
         rank,
         _name(row.codec, row.kind, dark) + badges + note + more,
         bd_rate,
@@ -188,7 +212,11 @@ def _rank_row(
         _seconds(row.decode_s),
         short_count(row.macs_per_pixel) or _none(),
         short_count(row.parameters) or _none(),
-    )
+    ]
+    if eyes:
+        known = row.codec in eyes.codecs and row.codec != anchor and each is None
+        than = anchor if anchor in eyes.codecs else None
+        cells.append(share_text(*eyes.before(row.codec, than)) if known else _none())
     return _row(heads, cells)
 
 

@@ -20,6 +20,8 @@ from PIL import Image
 from leaderboard.analysis.curves import image_curves, score_at
 from leaderboard.analysis.look import setting_text
 from leaderboard.analysis.tables import ranked
+from leaderboard.blind.ranks import Ranks, ranks_of
+from leaderboard.blind.tables import share_text
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.data.results import Results, write_results
 from leaderboard.pages.board import boards as page_board
@@ -32,6 +34,7 @@ from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.view import View, view_of
 from semcomp.demo.shared import work
 from semcomp.errors import DatasetError
+from tests.leaderboard.blind.test_ranks import visits as made_votes
 from tests.support.board_results import SIZE, WIDE, controls, opened, spread, write_folder
 
 SAMPLES = work.samples
@@ -396,3 +399,27 @@ def test_kodak_is_decoded_where_it_is(
     assert page_pictures.find_picture("kodak", "kodim03").shape == (512, 768, 3)
     with pytest.raises(DatasetError, match="not on this server"):
         page_pictures.find_picture("kodak", "../kodim03")
+
+
+class Opinions:
+    """Votes of made-up eyes."""
+
+    def __init__(self, visits: int) -> None:
+        self._ranks = ranks_of(made_votes(visits, np.random.default_rng(1)))
+
+    def ranks(self) -> Ranks:
+        return self._ranks
+
+
+def test_what_people_choose_is_a_column_once_there_are_enough_votes(folder: Path) -> None:
+    few, many = (Events(folder, None, Opinions(visits)) for visits in (20, 40))  # type: ignore[arg-type]
+    html = few.rank(*controls(view(folder)))[0]
+    assert page_words.BY_EYE not in html and "180 of 200 votes needed" in few.judged()
+    html = many.rank(*controls(view(folder, anchor="bpg")))[0]
+    assert html.count(f'data-label="{page_words.BY_EYE}"') == html.count("<tr role") - 1
+    ranks = Opinions(40).ranks()
+    assert share_text(*ranks.before("jpeg", "bpg")) in html
+    assert "before BPG 4:2:0" in html and "<table" in many.judged()
+    html = many.rank(*controls(view(folder, anchor="george")))[0]  # which nobody was asked about
+    assert share_text(*ranks.before("jpeg")) in html and "before the average codec" in html
+    assert Events(folder).judged() == ""
