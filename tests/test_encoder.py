@@ -108,11 +108,15 @@ def test_distortion_is_measured_or_between_what_is(encoder: PictureEncoder) -> N
     table, codec = encoder.rd_table(), copy(encoder.model.codec)
     codec.compute = torch.float32
     against = BlockDistortion(encoder.padded)
-    for k in (7, ITERATIONS):
+    for k in (6, ITERATIONS):
         pictures = decode_codes(codec, encoder.codes()[:k], encoder.model.device)
         np.testing.assert_array_equal(table.distortion[:, k], against.of(pictures).ravel())
-    low, middle, high = (table.distortion[:, k] for k in (18, 19, 21))
-    np.testing.assert_allclose(middle, (2 * low + high) / 3)
+    # Between them it never leaves what is measured, and is nearer than a straight line.
+    low, middle, high = (table.distortion[:, k] for k in (4, 5, 6))
+    assert ((np.minimum(low, high) <= middle) & (middle <= np.maximum(low, high))).all()
+    pictures = decode_codes(codec, encoder.codes()[:5], encoder.model.device)
+    true = against.of(pictures).ravel()
+    assert np.abs(middle - true).mean() < 0.8 * np.abs((low + high) / 2 - true).mean()
     assert {iterations_for(level) for level in np.arange(0.1, 24, 0.1)} <= set(MEASURED)
 
 

@@ -145,6 +145,9 @@ class OnePass(Codec, Protocol):
     def picture(self, decoder: DecoderState) -> Tensor:
         """The reconstruction (B, 3, H, W) of what was received."""
 
+    def linear_picture(self, decoder: DecoderState) -> Tensor:
+        """The same without the networks' part: costs next to nothing."""
+
 
 @runtime_checkable
 class OpenLoopCodec(Codec, Protocol):

@@ -108,6 +108,11 @@ class OnePassCodec(LinearPathCodec):
         assert decoder.levels is not None
         return self.reconstruct(decoder.linear, decoder.levels)
 
+    def linear_picture(self, decoder: DecoderState) -> Tensor:
+        """See `OnePass.linear_picture`."""
+        picture: Tensor = self.quantizer.synthesis(decoder.linear)
+        return picture
+
     def reconstruct(self, linear: Tensor, levels: Tensor) -> Tensor:
         """The networks alone: coefficients (B, 192, Hb, Wb), levels int64 (B, Hb, Wb) -> pixels.
 

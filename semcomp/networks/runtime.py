@@ -108,15 +108,20 @@ class TileRun:
                 sent = torch.from_numpy(bits.astype(np.float32))
                 codec.receive(k, sent.to(self.device)[None], self.decoder)
                 self._unseen = True
-            if wanted and self._unseen:
-                self.reconstruction = codec.picture(self.decoder)
-                self._unseen = False
+            if wanted:
+                self.look()
             return
         if not self.shrink(np.any(bits, 0)):
             return
         blocks = self.window.scaled(CELL // BLOCK)
         sent = torch.from_numpy(bits[:, blocks[0], blocks[1]].astype(np.float32))
         self._write(self.codec.decode(k, sent.to(self.device)[None], self.decoder))
+
+    def look(self) -> None:
+        """Bring `reconstruction` up to what was received."""
+        if self._unseen:
+            self.reconstruction = cast(OnePass, self.codec).picture(self.decoder)
+            self._unseen = False
 
     def _write(self, decoded: Tensor) -> None:
         """Put the window's picture (1, 3, H, W) into the tile's.
@@ -169,6 +174,7 @@ class Step(NamedTuple):
 
     k: iterations it has decoded, 1.. (0 where there are none). done, total: iterations of all
     tiles. core, outer: the tile without and with its halo. decoded: uint8 (h, w, 3), all of outer.
+    linear: whether it is the linear path's picture, without the networks' part.
     """
 
     k: int
@@ -177,6 +183,7 @@ class Step(NamedTuple):
     core: Window
     outer: Window
     decoded: np.ndarray
+    linear: bool = False
 
     def paste(self, picture: np.ndarray) -> None:
         """Put the tile's core into the padded picture, uint8 (8 Hb, 8 Wb, 3)."""
@@ -186,11 +193,16 @@ class Step(NamedTuple):
 
 @torch.inference_mode()
 def decode_steps(
-    codec: Codec, codes: np.ndarray, device: torch.device, at: Collection[int] | None = None
+    codec: Codec,
+    codes: np.ndarray,
+    device: torch.device,
+    at: Collection[int] | None = None,
+    linear: bool = False,
 ) -> Iterator[Step]:
     """Decode codes int8 (K, P, Hb, Wb), tile by tile, giving the iterations as they are there.
 
-    at: which ones are wanted, None for all; a codec in one pass makes no other pictures.
+    at: which ones are wanted, None for all; a codec in one pass makes no other pictures. linear:
+    every iteration of such a codec also, and first, as its linear path shows it.
     """
     iterations, _, rows, columns = codes.shape
     assert iterations <= ITERATIONS
@@ -207,10 +219,15 @@ def decode_steps(
             yield Step(0, 0, 0, core, outer, to_uint8(run.reconstruction))
         for k, bits in enumerate(codes, 1):
             wanted = at is None or k in at
+            done = index * iterations + k
             with plain():
-                run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted)
+                run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted and not linear)
+            if linear:
+                seen = to_uint8(cast(OnePass, codec).linear_picture(run.decoder))
+                yield Step(k, done, total, core, outer, seen, linear=True)
             if wanted:
-                done = index * iterations + k
+                with plain():
+                    run.look()
                 yield Step(k, done, total, core, outer, to_uint8(run.reconstruction))
 
 
