@@ -39,6 +39,8 @@ PART_BYTES = 15 << 20
 """Largest payload of one file; parts stay under 16 MiB."""
 ID_BYTES = 4
 """Bytes of the hash that identify a model in a file."""
+QUICK = "fast"
+"""Weights that stand for slower ones where pictures are only measured."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,21 @@ def load_model(name: str = "small", device: str | None = None, assets: Path = AS
         have = ", ".join(available(assets)) or "none"
         raise WeightsError(f"no weights named {name!r} (have: {have})")
     return _load(name, str(resolve_device(device)), assets)
+
+
+def quick_model(model: Model, assets: Path = ASSETS) -> Model:
+    """The weights whose pictures of a model's bits are made soonest: `QUICK`, or the model's own.
+
+    For decoders in one pass, if both read the same bits. Raises WeightsError for damaged weights.
+    """
+    if not model.codec.one_pass or QUICK not in available(assets):
+        return model
+    quick = load_model(QUICK, str(model.device), assets)
+    same = all(
+        np.array_equal(getattr(quick.tables, f.name), getattr(model.tables, f.name))
+        for f in fields(QuantizerTables)
+    )
+    return quick if same else model
 
 
 def find_model(model_id: bytes, device: str | None = None, assets: Path = ASSETS) -> Model:

@@ -21,6 +21,7 @@ from semcomp.weights import (
     find_model,
     load_contexts,
     load_model,
+    quick_model,
     resolve_device,
     save_model,
 )
@@ -209,3 +210,12 @@ def test_contexts_serve_a_quantizer_that_begins_alike(tmp_path: Path) -> None:
 def test_rounds_must_share_out_the_slots(rounds: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="need 24 numbers of 1 to 4 with the sum 24"):
         replace(QUANTIZER, rounds=np.array(rounds, np.int16)).check()
+
+
+def test_quick_weights_stand_for_slower_ones_that_read_the_same_bits(tmp_path: Path) -> None:
+    small, recurrent = load_model("small", "cpu"), load_model("recurrent", "cpu")
+    assert quick_model(small).name == "fast"
+    assert quick_model(recurrent) is recurrent
+    assert quick_model(small, tmp_path) is small
+    other = replace(small, tables=replace(small.tables, start=small.tables.start + 1))
+    assert quick_model(other) is other

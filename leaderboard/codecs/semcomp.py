@@ -21,7 +21,7 @@ from semcomp.errors import SemcompError
 from semcomp.geometry import ITERATIONS
 from semcomp.pipeline import TruncatedWarning, compress, decompress, info
 from semcomp.semantics.subjects import MapKind
-from semcomp.weights import load_model
+from semcomp.weights import load_model, quick_model
 
 from .base import CodecError, Seconds, check_data, rgb
 
@@ -63,8 +63,12 @@ class SemcompCodec:
     def version(self) -> str:
         """The package, the weights' hash, and what computes them."""
         model = load_model(self.model)
+        weights = [model]
+        if self.allocation == "rd" and quick_model(model) is not model:
+            weights.append(quick_model(model))
+        named = " and ".join(f"{each.name} {each.digest[:16]}" for each in weights)
         return (
-            f"semcomp {semcomp.__version__}, weights {self.model} {model.digest[:16]}, "
+            f"semcomp {semcomp.__version__}, weights {named}, "
             f"torch {torch.__version__}, {model.device}"
         )
 

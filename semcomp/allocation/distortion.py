@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcomp.geometry import BLOCK
-from semcomp.image import reflect
 
-SSIM_WEIGHT = 1000.0
+SSIM_WEIGHT = 3000.0
 """Squared grey levels that 1 - SSIM counts for."""
-MS_SSIM_WEIGHT = 10_000.0
-"""Squared grey levels that what a block takes from log MS-SSIM counts for. On eight held-out
-training pictures at levels 4, 8 and 14, against equal levels for all blocks: 0 to 4% more bytes at
-equal MS-SSIM, 18 to 24% fewer at equal SI-SSIM; without this term 19 to 23% more, 18 to 27% fewer.
-"""
+MS_SSIM_WEIGHT = 5000.0
+"""Squared grey levels that what a block takes from log MS-SSIM counts for. See `RD_BASE` in
+`semcomp.allocation.planning` for how the weights were chosen."""
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of MS-SSIM's scales, finest first (Wang, Simoncelli and Bovik 2003)."""
 SIGMA = 1.5
@@ -78,23 +75,24 @@ class BlockDistortion:
             self.scales.append(_Scale(pixels, mean, _blur(pixels * pixels) - mean * mean))
 
     def of(self, decoded: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Distortion of a decoded picture like the original: float64 (H / 8, W / 8), >= 0.
+        """Distortion of a decoded picture like the original: float64 (2, H / 8, W / 8), >= 0.
 
-        The mean squared error over the block's samples, and the weighted losses of SSIM and
-        MS-SSIM over the windows whose centres lie in it.
+        First the mean squared error over the block's samples and the weighted loss of SSIM over the
+        windows whose centres lie in it, then the weighted loss of MS-SSIM.
         """
         pixels = decoded.astype(np.float32) - MIDDLE
-        distortion = block_means(((self.scales[0].pixels - pixels) ** 2).mean(2))
+        detail = block_means(((self.scales[0].pixels - pixels) ** 2).mean(2))
+        structure = np.zeros_like(detail)
         for number, (scale, exponent) in enumerate(zip(self.scales, SCALES, strict=True)):
             pixels = _halved(pixels) if number else pixels
             counted, mean = scale.similarity(pixels)
             if number == 0:
                 whole = counted * scale.luminance(mean)
-                distortion += SSIM_WEIGHT * block_means(1 - whole.mean(2))
+                detail += SSIM_WEIGHT * block_means(1 - whole.mean(2))
             if number + 1 == len(SCALES):  # of MS-SSIM's, only the coarsest counts the luminance
                 counted = counted * scale.luminance(mean)
-            distortion += MS_SSIM_WEIGHT * exponent * block_means(1 - counted.mean(2), number)
-        return distortion
+            structure += MS_SSIM_WEIGHT * exponent * block_means(1 - counted.mean(2), number)
+        return np.stack([detail, structure])
 
 
 def block_means(values: NDArray[np.floating], halvings: int = 0) -> NDArray[np.float64]:

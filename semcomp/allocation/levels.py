@@ -80,7 +80,7 @@ def focused_map(grey: NDArray[np.uint8], focus: float) -> NDArray[np.uint8]:
 
     focus: 0 to 1 is the power itself, from a flat map to the map as it is; from 1 to 2 the power
     goes from 1 to `SHARPEST`. What every block gets whatever its importance, the floor of
-    `proportional` and the base of `rd_weight`, goes from all to nothing there (`shared_by_all`).
+    `proportional` and the base of `rd_weights`, goes from all to nothing there (`shared_by_all`).
     """
     check_focus(focus)
     power = focus if focus <= 1 else 1 + (SHARPEST - 1) * (focus - 1)

@@ -1,8 +1,9 @@
 """What every block's iterations cost and give on one picture: the table that `rd` reads.
 
 The codes at full level are decoded once. After every iteration each block's distortion is measured,
-after some of them with the networks' part, and the context model says what each block's bits cost. Blocks own their bits, so any allocation can
-then be cut out of the same codes without running the encoder again.
+after some of them with the networks' part, and the context model says what each block's bits cost.
+Blocks own their bits, so any allocation can then be cut out of the same codes without running the
+encoder again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from semcomp.geometry import BLOCK, CELL, ITERATIONS, Window
 from semcomp.networks.runtime import decode_steps
-from semcomp.weights import Model
+from semcomp.weights import Model, quick_model
 
 from .distortion import BlockDistortion
 
@@ -35,8 +36,8 @@ Progress = Callable[[int, int, np.ndarray | None], None]
 class RateDistortion:
     """Table of a padded picture with N = Hb * Wb blocks and K iterations.
 
-    rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (N, K + 1), what
-    `BlockDistortion` finds in every block where all have come as far.
+    rate: float64 (N, K + 1), cumulative cost in bits. distortion: float64 (2, N, K + 1), both parts
+    of what `BlockDistortion` finds in every block where all have come as far.
     """
 
     rate: np.ndarray
@@ -58,7 +59,8 @@ class RateDistortion:
         To the last bit: the memory order is the same, too, on which sums depend.
         """
         return RateDistortion(
-            *(np.ascontiguousarray(t.T[: iterations + 1]).T for t in (self.rate, self.distortion))
+            _transposed(self.rate.T[: iterations + 1]),
+            _transposed(self.distortion.swapaxes(1, 2)[:, : iterations + 1]),
         )
 
 
@@ -76,24 +78,27 @@ def measure_table(
     """Decode codes at full level, int8 (K, P, Hb, Wb), and fill the table of K iterations.
 
     padded: uint8 (H, W, 3), sides multiples of 16; what the codes were made of. K: one of
-    `MEASURED`.
+    `MEASURED`. The pictures are those of `quick_model`: on eight held-out training pictures the
+    files of `small` then take about 1% more bytes at equal MS-SSIM and SI-SSIM than by its own,
+    which take three times as long.
     """
     iterations, _, *shape = codes.shape
     # In full precision wherever it runs, so that machines choose the same levels but for rounding.
-    codec = copy(model.codec)
+    codec = copy(quick_model(model).codec)
     codec.compute = torch.float32
     picture = np.full_like(padded, 128)
-    linear, distortion = np.zeros((2, iterations + 1, *shape))
+    linear, distortion = np.zeros((2, iterations + 1, 2, *shape))
     reference: tuple[Window, BlockDistortion] | None = None
     for step in decode_steps(codec, codes, model.device, MEASURED, linear=codec.one_pass):
-        core = step.core.scaled(CELL // BLOCK)
-        inner = step.core.within(step.outer).scaled(CELL // BLOCK)
+        core = (slice(None), *step.core.scaled(CELL // BLOCK))
+        inner = (slice(None), *step.core.within(step.outer).scaled(CELL // BLOCK))
         if reference is None or reference[0] != step.outer:  # the tile before is done
             reference = step.outer, BlockDistortion(padded[step.outer.scaled(CELL)])
             nothing = reference[1].of(np.full_like(step.decoded, 128))[inner]
             linear[0][core] = distortion[0][core] = nothing
         # The windows reach over the core's edge, into the halo.
-        (linear if step.linear else distortion)[step.k][core] = reference[1].of(step.decoded)[inner]
+        measured = linear if step.linear else distortion
+        measured[step.k][core] = reference[1].of(step.decoded)[inner]
         if progress is not None:
             step.paste(picture)
             progress(step.done, step.total, picture)
@@ -105,6 +110,11 @@ def measure_table(
             distortion[k] = distortion[low] + part.clip(0, 1) * (distortion[high] - distortion[low])
     rate = np.concatenate([np.zeros((1, *shape)), np.cumsum(model.coder.cost(codes), 0)])
     return RateDistortion(
-        rate=rate.reshape(iterations + 1, -1).T,
-        distortion=distortion.reshape(iterations + 1, -1).T,
+        rate=_transposed(rate.reshape(iterations + 1, -1)),
+        distortion=_transposed(distortion.swapaxes(0, 1).reshape(2, iterations + 1, -1)),
     )
+
+
+def _transposed(table: np.ndarray) -> np.ndarray:
+    """(..., K + 1, N) -> (..., N, K + 1), always in the same memory order, on which sums depend."""
+    return np.ascontiguousarray(table).swapaxes(-1, -2)
