@@ -55,8 +55,8 @@ def run(context: Context) -> Study:
     writers = code_digest(Path(registry.__file__))
     key = {"codec": "transfer", "writers": writers, "qualities": QUALITIES}
     measured = context.each(measure, key=key)
-    points = pandas.DataFrame.from_records(list(chain(*(rows for rows, _ in measured))))
-    shares = {str(rows[0]["image"]): share for rows, share in measured}
+    points = pandas.DataFrame.from_records(list(chain(*(each["rows"] for each in measured))))
+    shares = {str(each["rows"][0]["image"]): each["detail outside"] for each in measured}
     effects = pandas.DataFrame.from_records(
         [_effect(key, own) for key, own in points.groupby(["format", "image"], sort=False)]
     )
@@ -80,9 +80,9 @@ def run(context: Context) -> Study:
     )
 
 
-def measure(name: str, image: NDArray[np.uint8]) -> tuple[list[dict[str, Any]], float]:
-    """One record per format, quality, and with and without the map; and what share of the
-    picture's detail lies outside its important fifth, 0..1."""
+def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
+    """rows: one record per format, quality, and with and without the map. detail outside: what
+    share of the picture's detail lies outside its important fifth, 0..1."""
     original = reference(image)
     grey = analyse(image).grey
     inside = np.zeros(image.shape[0] * image.shape[1], bool)
@@ -96,7 +96,7 @@ def measure(name: str, image: NDArray[np.uint8]) -> tuple[list[dict[str, Any]], 
                 rate = 8 * len(data) / (image.shape[0] * image.shape[1])
                 key = {"format": format_, "image": name, "led": led, "bpp": rate}
                 rows.append(key | _scores(original, inside, read(data)))
-    return rows, _detail_outside(image, inside)
+    return {"rows": rows, "detail outside": _detail_outside(image, inside)}
 
 
 def _scores(
