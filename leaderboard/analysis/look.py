@@ -33,6 +33,11 @@ PAPER = (
 """The paper's own network, by allocation; raw: its bits without entropy coding, dotted."""
 OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent", *PAPER)
 """This project's codec, by allocation and networks; drawn last, on top."""
+FURTHER = (
+    *("avif-ssim", "avif-deltaq", "heic", "heic-semantic"),
+    *("jpeg-plain", "jpeg-semantic", "webp-plain", "webp-semantic"),
+)
+"""Ordinary formats beside those that everybody compares with: drawn on request."""
 
 _LOOKS = {
     "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),

@@ -169,6 +169,7 @@ def _derived(
 ) -> Iterator[tuple[Path, bytes]]:
     """(path, content) of the committed studies and figures. every: also those not in `QUICK`."""
     from leaderboard.analysis.figures import png, rd_chart
+    from leaderboard.analysis.look import FURTHER
     from leaderboard.cli.report import read_frame
     from leaderboard.studies import Context, find_study, write_study
 
@@ -185,6 +186,7 @@ def _derived(
                     yield ASSETS / "studies" / path.name, path.read_bytes()
     if (ASSETS / FIGURE).is_file():
         frame, _, _ = read_frame(results, True, None)
+        frame = frame[~frame["codec"].isin(FURTHER)]
         yield ASSETS / FIGURE, png(rd_chart(frame, FIGURE_METRICS, rates=FIGURE_RATES))
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import pictures
-from leaderboard.analysis.look import OURS
+from leaderboard.analysis.look import FURTHER, OURS
 from leaderboard.data.datasets import OFFICIAL
 from leaderboard.data.published import FOLDER as PUBLISHED_FOLDER
 from leaderboard.data.published import PUBLISHED, read_published
@@ -318,12 +318,13 @@ def _place(results: Results) -> tuple[bool, int, str]:
 
 
 def default_codecs(board: Board) -> list[str]:
-    """What is drawn at first: all that was measured, the paper's own baselines, and VVC."""
+    """What is drawn at first: what was measured, the paper's own baselines, and VVC."""
     first = ("toderici2017", "johnston2018", "vtm")
     return [
         each.name
         for each in board.results
-        if (each.kind != PUBLISHED and not each.name.endswith("-raw")) or each.name in first
+        if each.name in first
+        or (each.kind != PUBLISHED and not each.name.endswith("-raw") and each.name not in FURTHER)
     ]
 
 
