@@ -205,13 +205,18 @@ class PictureEncoder:
     def _classifier(self) -> CachedClassifier:
         return self._cache.once("classifier", lambda: CachedClassifier(load_classifier()))
 
-    def codes(self, iterations: int = ITERATIONS) -> NDArray[np.int8]:
-        """All bits of every block at full level: int8 (iterations, P, Hb, Wb) of -1 and +1."""
+    def codes(
+        self, iterations: int = ITERATIONS, progress: Progress | None = None
+    ) -> NDArray[np.int8]:
+        """All bits of every block at full level: int8 (iterations, P, Hb, Wb) of -1 and +1.
+
+        progress: told of every tile, if they are not there yet.
+        """
         with self._coding:
             if self._codes is None or len(self._codes) < iterations:
                 # Who comes back for more will come for all.
                 count = iterations if self._codes is None else ITERATIONS
-                self._codes = self._encode(np.full(self.shape, count))
+                self._codes = self._encode(np.full(self.shape, count), progress)
             return self._codes[:iterations]
 
     @property
@@ -235,7 +240,8 @@ class PictureEncoder:
         """What `rd` reads, of so many iterations: seconds the first time. See `measure_table`."""
         with self._measuring:
             if self._table is None or self._table.iterations < iterations:
-                codes = self.codes(iterations if self._table is None else ITERATIONS)
+                count = iterations if self._table is None else ITERATIONS
+                codes = self.codes(count, progress)
                 self._table = measure_table(self.model, self.padded, codes, progress)
             return self._table.cut(iterations)
 
@@ -278,13 +284,18 @@ class PictureEncoder:
             self.shape, level, allocation, min_iterations, semantic_map, table, focus
         )
 
-    def codes_of(self, plan: Plan) -> NDArray[np.int8]:
-        """The bits that a plan sends: int8 (iterations, P, Hb, Wb), 0 where nothing is sent."""
+    def codes_of(self, plan: Plan, progress: Progress | None = None) -> NDArray[np.int8]:
+        """The bits that a plan sends: int8 (iterations, P, Hb, Wb), 0 where nothing is sent.
+
+        progress: as for `codes`.
+        """
         levels = plan.levels
         # A closed loop's first iterations are the same as long as no block has left it.
         if not self.model.codec.closed_loop or (levels == plan.iterations).all():
-            return cut_codes(self.codes(plan.iterations), levels)
-        return self._cache.once("loop", lambda: self._encode(levels), levels.tobytes(), most=2)
+            return cut_codes(self.codes(plan.iterations, progress), levels)
+        return self._cache.once(
+            "loop", lambda: self._encode(levels, progress), levels.tobytes(), most=2
+        )
 
     def file(self, plan: Plan, codes: NDArray[np.int8] | None = None) -> bytes:
         """The `.semc` file of a plan. codes: `codes_of` it, where they are there already."""
@@ -311,9 +322,10 @@ class PictureEncoder:
     def compressed(self, plan: Plan, progress: Progress | None = None) -> Compressed:
         """The file of a plan with all that its making showed.
 
-        progress: told of the reconstruction's iterations when it is made.
+        progress: told of every tile that is encoded, and of the reconstruction's iterations when it
+        is made.
         """
-        codes = self.codes_of(plan)
+        codes = self.codes_of(plan, progress)
         data = self.file(plan, codes)
         height, width = self.picture.shape[:2]
         return Compressed(
@@ -377,9 +389,9 @@ class PictureEncoder:
                 total += value.nbytes
         return total
 
-    def _encode(self, levels: NDArray[Any]) -> NDArray[np.int8]:
+    def _encode(self, levels: NDArray[Any], progress: Progress | None) -> NDArray[np.int8]:
         pixels = to_tensor(self.padded).to(self.model.device)
-        return encode_codes(self.model.codec, pixels, levels)
+        return encode_codes(self.model.codec, pixels, levels, progress)
 
 
 def decode_picture(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,15 @@ def explain(
     class_name: str | None = None,
     without: Collection[str] = (),
     focus: float = 1.0,
+    notes: Sequence[str] = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
     """Compress a picture and show each step; see `semcomp.compress` for the arguments.
 
     folder: where the files above are written; made if it is missing. None writes nothing.
+    notes: how the source was read, where its reader may not expect it; the record has them, and
+    what is noticed here.
     Everything shown is decoded from the compressed file. The pictures of all iterations are held
     in memory: 3 bytes per pixel and iteration.
 
@@ -86,7 +89,8 @@ def explain(
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         check_writable(folder / "explanation.json")
-    picture = load_image(source)
+    said = list(notes)
+    picture = load_image(source, told=said.append)
     height, width = picture.shape[:2]
     compressed = pipeline.compress(
         picture,
@@ -138,6 +142,7 @@ def explain(
         "map": _map_record(compressed.semantic_map),
         "levels": _levels_record(compressed, level, allocation, floor, focus),
         "steps": steps,
+        "notes": said,
         "files": files,
     }
     if folder is not None:

@@ -89,8 +89,9 @@ def compress(
         progress have no part in it.
     quality: the budget in an ordinary format, on its own scale; None for its default.
     exif: what an ordinary file is to carry along, see `semcomp.picture_file.read_exif`.
-    progress: told of every iteration of the reconstruction, which is then made at once; of the
-        last alone where the weights decode in one pass.
+    progress: told of the steps done, of how many, with the picture so far where there is one: of
+        tiles that are encoded, of what `rd` measures, and of the reconstruction when it is asked
+        for, every iteration of it, or the last alone where the weights decode in one pass.
 
     Raises ImageError, AllocationError, SemanticError, WeightsError, FormatError or SizeError, each
     naming the remedy.
@@ -124,10 +125,7 @@ def compress(
     else:
         plan, data = encoder.largest_file(max_bytes, allocation, **setting)
         check_fits(len(data), max_bytes, ".semc")
-    compressed = encoder.compressed(plan, progress)
-    if progress is not None:  # somebody is watching the picture grow
-        _ = compressed.reconstruction
-    return compressed
+    return encoder.compressed(plan, progress)
 
 
 def _ordinary(
@@ -180,7 +178,7 @@ def decompress(
 ) -> Image.Image:
     """Decode a `.semc` file; needs nothing but the file and the weights that wrote it.
 
-    iterations: stop after this many; None for all. progress: as for `compress`.
+    iterations: stop after this many; None for all. progress: told of them as in `compress`.
     A file cut short gives what it still holds and a TruncatedWarning.
     Raises BitstreamError for damaged or foreign files, WeightsError for a file of another model.
     """

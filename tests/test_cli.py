@@ -20,7 +20,9 @@ from semcomp.__main__ import main
 from semcomp.coding import bitstream
 from semcomp.files import write_file
 from semcomp.formats.registry import read
+from semcomp.image import to_file
 from semcomp.metrics import psnr
+from semcomp.semantics.maps import user_map
 from tests import ROOT
 
 
@@ -276,6 +278,7 @@ def test_wrong_command_lines(
     people = ["--map", "people", "--classifier", "vgg16-gap"]
     assert "--classifier" in failure(capsys, *words, *people, code=2)
     assert "--map people" in failure(capsys, *words, "--without", "face", code=2)
+    assert "not both" in failure(capsys, "compress", "-", file, "--map", "-", code=2)
     for option in (["--focus", "2"], ["--class", "tabby"]):
         assert option[0] in failure(capsys, *words, "--allocation", "uniform", *option, code=2)
     assert "--floor" in failure(capsys, *words, "--allocation", "rd", "--floor", 2, code=2)
@@ -361,6 +364,8 @@ def test_what_was_done_to_a_picture_is_told(
     assert main(words) == 0
     assert capsys.readouterr().err == "note: Transparent places were laid on white.\n"
     assert run(capsys, *words)["notes"] == ["Transparent places were laid on white."]
+    words[0], words[2] = "explain", str(tmp_path / "steps")
+    assert run(capsys, *words)["notes"] == ["Transparent places were laid on white."]
 
 
 def test_through_pipes(photo: Path, tmp_path: Path) -> None:
@@ -378,9 +383,15 @@ def test_through_pipes(photo: Path, tmp_path: Path) -> None:
     with Image.open(BytesIO(piped(made.stdout, "decompress", "-", "-").stdout)) as back:
         assert (back.format, back.size) == ("PNG", (100, 84))
     assert b"100x84 pixels" in piped(made.stdout, "info", "-").stdout
+    left = np.zeros((84, 100), np.uint8)
+    left[:, :50] = 255
+    made = piped(to_file(left), "compress", str(photo), "-", "--level", "1", "--map", "-")
+    painted = user_map(left, 84, 100, cell=8)
+    assert made.stdout == semcomp.compress(photo, 1, semantic_map=painted).data
 
 
-def test_a_terminal_sees_how_far_decoding_is(
+def test_a_terminal_sees_how_far_it_is(
+    photo: Path,
     semc: bytes,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -392,6 +403,10 @@ def test_a_terminal_sees_how_far_decoding_is(
     assert main(words) == 0 and capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main(words) == 0 and "decoding" in capsys.readouterr().err
+    for command, allocation in (("compress", "uniform"), ("explain", "rd")):
+        words = [command, str(photo), str(tmp_path / command), "--level", "1"]
+        assert main([*words, "--allocation", allocation]) == 0
+        assert "coding" in capsys.readouterr().err
 
 
 def test_no_file_is_written_onto_a_terminal(

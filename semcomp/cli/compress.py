@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Device, Json, check_target, input_of, print_json, say, write_result
+from .options import (
+    Device,
+    Json,
+    check_target,
+    input_of,
+    print_json,
+    progress_bar,
+    say,
+    write_result,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +70,7 @@ MapName = Annotated[
         "--map",
         metavar="people|classifier|FILE",
         help="what matters: faces, people, animals, things and text (people), what the classifier "
-        "looked at (the paper), or a picture painted bright where it matters "
+        "looked at (the paper), or a picture painted bright where it matters, - for standard input "
         "[default: classifier]",
     ),
 ]
@@ -137,7 +145,7 @@ def compress(
     from semcomp.picture_file import read_exif
     from semcomp.search import parse_size
 
-    _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
+    _check_options(source, allocation, map_name, class_name, classifier, without, focus, floor)
     check_target(target, source, _map_file(map_name))
     kind = _format(target, format_name)
     if sum(budget is not None for budget in (level, size, quality)) > 1:
@@ -154,20 +162,22 @@ def compress(
     picture, semantic_map, notes = _opened(
         given, allocation, map_name, classifier, class_name, without, quiet=as_json
     )
-    packed = pipeline.compress(
-        picture,
-        6.0 if level is None else level,
-        allocation.value,
-        floor=floor,
-        model=model,
-        semantic_map=semantic_map,
-        focus=focus,
-        max_bytes=max_bytes,
-        format=kind,
-        quality=quality,
-        exif=read_exif(given) if keep_exif else b"",
-        device=device,
-    )
+    with progress_bar("coding") as progress:
+        packed = pipeline.compress(
+            picture,
+            6.0 if level is None else level,
+            allocation.value,
+            floor=floor,
+            model=model,
+            semantic_map=semantic_map,
+            focus=focus,
+            max_bytes=max_bytes,
+            format=kind,
+            quality=quality,
+            exif=read_exif(given) if keep_exif else b"",
+            device=device,
+            progress=progress,
+        )
     seconds = time.perf_counter() - started
     write_result(target, packed.data)
     record = _record(packed, allocation, focus, floor, seconds) | {"notes": notes}
@@ -199,21 +209,24 @@ def explain(
     """Show how a picture is compressed: map, levels, and the picture after every iteration."""
     from semcomp.explanation import explain as explain_picture
 
-    _check_options(allocation, map_name, class_name, classifier, without, focus, floor)
-    picture, semantic_map, _ = _opened(
+    _check_options(source, allocation, map_name, class_name, classifier, without, focus, floor)
+    picture, semantic_map, notes = _opened(
         _given(source), allocation, map_name, classifier, class_name, without, quiet=as_json
     )
-    explanation = explain_picture(
-        picture,
-        folder,
-        level,
-        allocation.value,
-        floor=floor,
-        model=model,
-        semantic_map=semantic_map,
-        focus=focus,
-        device=device,
-    )
+    with progress_bar("coding") as progress:
+        explanation = explain_picture(
+            picture,
+            folder,
+            level,
+            allocation.value,
+            floor=floor,
+            model=model,
+            semantic_map=semantic_map,
+            focus=focus,
+            notes=notes,
+            device=device,
+            progress=progress,
+        )
     if as_json:
         print_json(explanation.record)
         return
@@ -227,6 +240,7 @@ def explain(
 
 
 def _check_options(
+    source: Path,
     allocation: Allocation,
     map_name: str | None,
     class_name: str | None,
@@ -242,6 +256,8 @@ def _check_options(
         raise typer.BadParameter("--classifier makes the classifier's map: leave --map people out")
     if map_name != "people" and without:
         raise typer.BadParameter("--without goes with --map people only")
+    if map_name == "-" == str(source):
+        raise typer.BadParameter("standard input holds the picture or the map, not both: name one")
     chosen = {"--map": map_name, "--class": class_name, "--classifier": classifier}
     chosen["--focus"] = None if focus == 1 else str(focus)
     for name, value in chosen.items():
@@ -327,7 +343,7 @@ def _map(
     if allocation is Allocation.uniform:
         return None
     if (map_file := _map_file(map_name)) is not None:
-        return user_map(map_file, *picture.shape[:2], cell=BLOCK)
+        return user_map(_given(map_file), *picture.shape[:2], cell=BLOCK)
     if classifier is not None:
         named = load_classifier(classifier)
         return analyse_class(picture, classifier=named, class_name=class_name)
@@ -355,7 +371,7 @@ def _record(
 ) -> dict[str, Any]:
     """What `compress --json` prints."""
     from semcomp.pipeline import info
-    from semcomp.semantics.maps import subject_names
+    from semcomp.semantics.maps import subject_records
 
     record: dict[str, Any] = {
         "bytes": len(packed.data),
@@ -386,8 +402,5 @@ def _record(
         chosen = packed.semantic_map.chosen[0]
         record |= {"class": chosen.name, "probability": chosen.probability}
         if subjects := packed.semantic_map.subjects:
-            record["subjects"] = [
-                {"name": name, **asdict(subject)}
-                for name, subject in zip(subject_names(subjects), subjects, strict=True)
-            ]
+            record["subjects"] = subject_records(subjects)
     return record

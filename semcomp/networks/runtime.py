@@ -8,7 +8,7 @@ decodes in one pass runs them on the whole tile, once for each picture that some
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -137,11 +137,17 @@ class TileRun:
 
 
 @torch.inference_mode()
-def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
+def encode_codes(
+    codec: Codec,
+    image: Tensor,
+    levels: np.ndarray,
+    progress: Callable[[int, int, None], None] | None = None,
+) -> np.ndarray:
     """Run the encoder.
 
     image: float32 (1, 3, H, W) in -128..127 on the codec's device, sides multiples of 16.
-    levels: integers (H/8, W/8) in 0..24.
+    levels: integers (H/8, W/8) in 0..24. progress: told after every tile how many are done, of how
+    many.
     Returns codes int8 (max level, P, H/8, W/8) of -1, +1, and 0 where not sent; P is the codec's
     `planes`.
     """
@@ -150,7 +156,8 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
     if iterations == 0:
         return codes
     with torch.autocast(image.device.type, enabled=False):  # whatever a caller has set up
-        for core, outer in tiles(*image.shape[2:]):
+        places = list(tiles(*image.shape[2:]))
+        for done, (core, outer) in enumerate(places, 1):
             rows, columns = core.scaled(CELL // BLOCK)
             sent = levels[rows, columns] > np.arange(iterations)[:, None, None]
             y, x = outer.scaled(CELL)
@@ -166,6 +173,8 @@ def encode_codes(codec: Codec, image: Tensor, levels: np.ndarray) -> np.ndarray:
                 sent_all = cast(OpenLoopCodec, codec).quantize(image[:, :, y, x], iterations)[0]
                 bits = sent_all.to(torch.int8).cpu().numpy()
                 codes[:, :, rows, columns] = bits[:, :, inner[0], inner[1]] * sent[:, None]
+            if progress is not None:
+                progress(done, len(places), None)
     return codes
 
 

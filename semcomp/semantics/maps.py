@@ -6,6 +6,7 @@ gives all the names below again.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semcomp.errors import ImageError, SemanticError
-from semcomp.picture_file import decode, deep_grey, open_picture_file, upright
+from semcomp.picture_file import decode, deep_grey, open_picture, open_picture_file, upright
 
 FloatT = TypeVar("FloatT", np.float32, np.float64)
 
@@ -92,14 +93,14 @@ def uniform_map(height: int, width: int) -> SemanticMap:
 
 
 def user_map(
-    source: str | Path | NDArray[Any], height: int, width: int, *, cell: int = CELL
+    source: str | Path | bytes | NDArray[Any], height: int, width: int, *, cell: int = CELL
 ) -> SemanticMap:
     """A painted importance map for a picture of height × width pixels.
 
-    source:  a picture file of any size, turned upright as its EXIF says (colours count by their
-             luma, transparent parts as unimportant, deep grey is scaled down) or an array: (h, w)
-             of bool (True = 255), integers 0..255 or floats 0..1; or (h, w, 3), (h, w, 4) of
-             uint8. It is stretched over the picture.
+    source:  a picture file of any size, or its bytes, turned upright as its EXIF says (colours
+             count by their luma, transparent parts as unimportant, deep grey is scaled down) or an
+             array: (h, w) of bool (True = 255), integers 0..255 or floats 0..1; or (h, w, 3),
+             (h, w, 4) of uint8. It is stretched over the picture.
     cell:    pixels per map value; finer than 32 costs more bytes in the file.
 
     Returns `grey` of ⌈height/cell⌉ × ⌈width/cell⌉ values, each the mean importance of its area.
@@ -149,10 +150,15 @@ def stretch(values: NDArray[FloatT], height: int, width: int) -> NDArray[FloatT]
     return values
 
 
-def _from_file(path: str | Path) -> NDArray[np.float32]:
+def _from_file(source: str | Path | bytes) -> NDArray[np.float32]:
     """Importance 0..255, float32 (h, w), painted in a picture file."""
+    path = "given" if isinstance(source, bytes) else str(source)
     try:
-        with open_picture_file(path, MAX_MAP_PIXELS) as file:
+        with (
+            open_picture(BytesIO(source), MAX_MAP_PIXELS)
+            if isinstance(source, bytes)
+            else open_picture_file(source, MAX_MAP_PIXELS)
+        ) as file:
             decode(file)
             deep = deep_grey(file)
             picture = upright(file).copy()

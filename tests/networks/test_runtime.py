@@ -200,7 +200,14 @@ def test_halos_hide_the_seams(codec: EmbeddedCodec, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("small_tiles")
 def test_progress_reaches_the_end(codec: EmbeddedCodec) -> None:
-    codes = encode_codes(codec, picture(80, 64), np.full((10, 8), 2))
+    tiles: list[tuple[int, int]] = []
+    codes = encode_codes(
+        codec,
+        picture(80, 64),
+        np.full((10, 8), 2),
+        lambda done, total, _: tiles.append((done, total)),
+    )
+    assert tiles == [(1, 2), (2, 2)]
     seen = [(step.done, step.total) for step in decode_steps(codec, codes, CPU)]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 

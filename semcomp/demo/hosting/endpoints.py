@@ -155,9 +155,8 @@ def explain(
     wish = _wish(level, allocation, class_name, map_kind, focus, without)
     with work.for_visitors(html=False):
         seen, done = work.read_picture(picture, area)
-        made = work.explain_picture(seen, wish)
-    record = {**made.record, "notes": done}
-    return made.pictures.get("map.png"), made.pictures["levels.png"], record
+        made = work.explain_picture(seen, wish, done)
+    return made.pictures.get("map.png"), made.pictures["levels.png"], made.record
 
 
 @events.on_gpu

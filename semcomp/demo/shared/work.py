@@ -278,7 +278,7 @@ def file_facts(data: bytes) -> dict[str, Any]:
     return facts
 
 
-def explain_picture(picture: Picture, wish: Wish) -> Explanation:
+def explain_picture(picture: Picture, wish: Wish, notes: list[str]) -> Explanation:
     """Every step of a compression, see `semcomp.explain`."""
     return explain(
         picture,
@@ -289,6 +289,7 @@ def explain_picture(picture: Picture, wish: Wish) -> Explanation:
         class_name=wish.class_name,
         without=wish.without,
         focus=wish.focus,
+        notes=notes,
     )
 
 
