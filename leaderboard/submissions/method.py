@@ -26,6 +26,9 @@ LENGTHS = {
     "notes": 2000,
     "contact": 200,
     "dataset": 60,
+    "training_data": 300,
+    "test_overlap": 10,
+    "timing": 200,
 }
 """Longest texts, in characters."""
 REQUIRED = ("name", "authors", "contact")
@@ -34,7 +37,11 @@ MOST_LINES = 40
 """Lines of the notes, so that one entry's page stays a page."""
 BYTES = ("side_information_bytes", "model_bytes")
 """Sizes that must be stated, if only as null."""
+COUNTS = ("earlier_versions", "macs_per_pixel")
+"""Numbers that may be left out."""
 MOST_BYTES = 10**13
+OVERLAPS = ("", "none", "some")
+"""What may be said of test pictures among the training data; empty where nothing is."""
 
 _LINKS = ("link", "code")
 _MARKUP = re.compile(r"<\s*[a-zA-Z/!?]")
@@ -61,6 +68,9 @@ class Method:
     the submitter; never shown, and empty wherever a method is shown. side_information_bytes: what
     a decoder needs for each picture and the files do not hold; model_bytes: size of the decoder's
     weights; None where the submitter does not know. dataset: whose pictures were coded.
+    training_data: what the method was trained on; test_overlap: whether test pictures were among
+    it, one of `OVERLAPS`. timing: how long it takes, on which machine. earlier_versions: how many
+    its authors tried on these pictures before. macs_per_pixel: of the decoder.
 
     All texts are hostile: they are escaped wherever they are shown.
     """
@@ -75,6 +85,11 @@ class Method:
     side_information_bytes: int | None = None
     model_bytes: int | None = None
     dataset: str = KODAK
+    training_data: str = ""
+    test_overlap: str = ""
+    timing: str = ""
+    earlier_versions: int | None = None
+    macs_per_pixel: int | None = None
 
     @classmethod
     def from_json(cls, data: Any) -> Method:
@@ -108,12 +123,12 @@ class Method:
                 problems.append(Problem(f"method {name}", None, describe(value), expected))
             else:
                 values[name] = _tidy(value)
-        for name in BYTES:
-            expected = _bytes_problem(name, data)
+        for name in (*BYTES, *COUNTS):
+            expected = _count_problem(name, data)
             if expected:
                 problems.append(Problem(f"method {name}", None, describe(data.get(name)), expected))
             else:
-                values[name] = data[name]
+                values[name] = data.get(name)
         if problems:
             raise Rejected(problems)
         return cls(**values)
@@ -173,6 +188,8 @@ def _text_problem(name: str, value: Any) -> str | None:
         return f"text with at most {_MOST_MARKS} marks on a letter"
     if name in (*REQUIRED, "dataset") and not any(c.isalnum() for c in text):
         return "the data set's name" if name == "dataset" else _expected(name)
+    if name == "test_overlap" and text not in OVERLAPS:
+        return "'none', 'some', or \"\" where you cannot say"
     if name in _LINKS:
         return _link_problem(text)
     if name == "contact" and not _CONTACT.fullmatch(text):
@@ -282,11 +299,12 @@ def _bare(text: str) -> str:
     )
 
 
-def _bytes_problem(name: str, data: Mapping[Any, Any]) -> str | None:
-    expected = "a whole number of bytes (0 for none), or null if you do not know"
-    if name not in data:
+def _count_problem(name: str, data: Mapping[Any, Any]) -> str | None:
+    what = "a whole number of bytes" if name in BYTES else "a whole number"
+    expected = f"{what} (0 for none), or null if you do not know"
+    if name in BYTES and name not in data:
         return expected
-    value = data[name]
+    value = data.get(name)
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):

@@ -100,6 +100,7 @@ def _entry_standings(board: Board, metric: str, anchor: str) -> list[tables.Stan
                 encode_s=math.nan,
                 decode_s=math.nan,
                 images=rate.pictures,
+                macs_per_pixel=each.entry.method.macs_per_pixel or math.nan,
             )
         )
     return standings

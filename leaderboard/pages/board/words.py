@@ -39,6 +39,7 @@ BADGES = {
         "Scores measured here from the pictures sent in; that these come from the bitstreams "
         "beside them, whose size is the rate, is their authors' word."
     ),
+    "overlap": "Its authors say that test pictures were among its training data.",
     "flagged": "Can be true, and seldom is. See About.",
     "here": "Made by the commands of this repository, which anybody can run again.",
     "unknown": "The file does not say where its numbers come from.",
@@ -181,6 +182,8 @@ def _rank_row(
     flags: tuple[str, ...] = ()
     if each is not None:
         badges, flags = _proof(each), flags_on(board, row.codec)
+    if each is not None and each.entry.method.test_overlap == "some":
+        badges += _badge("overlap", BADGES["overlap"], "trained on test pictures")
     if flags:
         count_text = "one flag" if len(flags) == 1 else f"{len(flags)} flags"
         badges += _badge("flagged", BADGES["flagged"], count_text)

@@ -12,7 +12,7 @@ from leaderboard.data.problems import Rejected
 from leaderboard.store.errors import StoreError
 from leaderboard.store.records import Entry
 from leaderboard.submissions.inspection import carried_method
-from leaderboard.submissions.method import BYTES
+from leaderboard.submissions.method import BYTES, COUNTS
 from semcomp.errors import SemcompError
 
 from . import words
@@ -31,6 +31,11 @@ FIELDS = (
     "side_information_bytes",
     "model_bytes",
     "dataset",
+    "training_data",
+    "test_overlap",
+    "timing",
+    "earlier_versions",
+    "macs_per_pixel",
 )
 """Fields of the form, in the order of the events' arguments; they are `Method`'s."""
 
@@ -125,11 +130,11 @@ class SubmitEvents(Submitting):
 def _method(form: Sequence[Any]) -> dict[str, Any]:
     """What the form says, as `Method.from_json` takes it."""
     told = dict(zip(FIELDS, form, strict=True))
-    return {**told, **{name: _size(told[name]) for name in BYTES}}
+    return {**told, **{name: _size(told[name]) for name in (*BYTES, *COUNTS)}}
 
 
 def _size(value: Any) -> Any:
-    """A number of bytes as typed, with or without separators; None if empty.
+    """A number as typed, with or without separators; None if empty.
 
     What is no number stays as it is, for the checker to name.
     """

@@ -113,7 +113,8 @@ class SubmitApi(Submitting):
                 their bitstreams, or a ZIP of files that are decoded here (JPEG, WebP, AVIF, JPEG
                 XL, HEIC, BPG, .semc).
             method: the method's description: name, authors, link, code, licence, notes, contact
-                (never shown), side_information_bytes, model_bytes, dataset.
+                (never shown), side_information_bytes, model_bytes, dataset; training_data,
+                test_overlap (none or some), timing, earlier_versions, macs_per_pixel.
             replaces: the receipt of an earlier entry that this one replaces once it is approved.
             check_only: explain every problem and store nothing.
         """

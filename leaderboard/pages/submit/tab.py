@@ -149,6 +149,20 @@ def _form(datasets: list[str]) -> list[Any]:
             datasets, value=datasets[0], label="Pictures", elem_id="submit-dataset"
         )
         notes = text("notes", "Notes (optional)", 2000, lines=2)
+    with gr.Row():
+        training = text("training", "Trained on (optional)", 300)
+        overlap = gr.Dropdown(
+            words.OVERLAPS,
+            value="",
+            label="Test pictures among the training data",
+            info=words.OVERLAP,
+            min_width=240,
+            elem_id="submit-overlap",
+        )
+    with gr.Row():
+        timing = text("timing", "Time and machine (optional)", 200)
+        versions = text("versions", "Earlier versions tried on these pictures (optional)", 20)
+        macs = text("macs", "Multiplications per pixel to decode (optional)", 20)
     fields = {
         "name": name,
         "authors": authors,
@@ -160,6 +174,11 @@ def _form(datasets: list[str]) -> list[Any]:
         "side_information_bytes": side,
         "model_bytes": model,
         "dataset": dataset,
+        "training_data": training,
+        "test_overlap": overlap,
+        "timing": timing,
+        "earlier_versions": versions,
+        "macs_per_pixel": macs,
     }
     return [fields[field] for field in FIELDS]
 

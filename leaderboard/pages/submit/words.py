@@ -24,6 +24,9 @@ files that we decode are then scored here, which takes some minutes. A maintaine
 entry before the board shows it. Until then only you, by the receipt, and the maintainers can see
 it.</p>
 """
+OVERLAP = "An overlap is shown beside the entry; it hides nothing."
+OVERLAPS = [("not stated", ""), ("none", "none"), ("some of them", "some")]
+"""What a submitter may say of `Method.test_overlap`."""
 SIZE = "0 for none; empty if you do not know."
 KEEP = (
     "Keep it: it is shown only once, and it is the only way to look up, replace or withdraw "
@@ -124,6 +127,11 @@ def method_parts(method: Method) -> dict[str, str]:
         "Licence": escape(method.licence),
         "Side information": _size(method.side_information_bytes, " for each picture"),
         "Model": _size(method.model_bytes),
+        "Multiplications per pixel": _count(method.macs_per_pixel),
+        "Trained on": escape(method.training_data) or "not stated",
+        "Test pictures in training": method.test_overlap or "not stated",
+        "Earlier versions tried": _count(method.earlier_versions),
+        "Time and machine": escape(method.timing),
         "Notes": escape(method.notes).replace("\n", "<br>"),
     }
 
@@ -132,6 +140,10 @@ def _size(count: int | None, where: str = "") -> str:
     if count is None:
         return "not stated"
     return f"{count:,} bytes{where}" if count else "none"
+
+
+def _count(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
 
 
 def badge(kind: str) -> str:

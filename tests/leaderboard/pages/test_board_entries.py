@@ -110,6 +110,21 @@ def test_the_kinds_of_results_have_their_badges(folder: Path, store: Store, tmp_
     assert len(matching(table, "this repository")) == 5
 
 
+def test_what_a_reader_is_told_of_a_submission(folder: Path, store: Store, tmp_path: Path) -> None:
+    """An overlap and flags mark the row and hide nothing."""
+    told = {"test_overlap": "some", "training_data": "Kodak <24>", "macs_per_pixel": 12_000}
+    mine = spread("jpeg", 0.9)
+    rows = tuple(replace(row, bytes=5000, bpp=0.1) for row in mine.rows)
+    submit(store, tmp_path, replace(mine, name="mine", rows=rows), **told)
+    html = Events(folder, lambda: store).rank(*controls(view(folder, store)))[0]
+    about = page_words.method_html(boards(folder, store).boards["kodak"], "mine")
+    for shown in (html, about):
+        assert "Look twice: All pictures have nearly one size" in shown
+        assert "Trained on: Kodak &lt;24&gt;" in shown and "Earlier versions" not in shown
+    assert 'class="badge overlap"' in html and "trained on test pictures" in html
+    assert 'class="badge flagged"' in html and "12k" in html
+
+
 def test_nothing_of_a_submission_is_trusted(folder: Path, store: Store, tmp_path: Path) -> None:
     number = submit(
         store,

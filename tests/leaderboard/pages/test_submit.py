@@ -116,6 +116,7 @@ def test_every_state_is_told_in_words(tmp_path: Path, state: str) -> None:
 def form(**changes: Any) -> list[Any]:
     """The form's values as the page sends them."""
     told = {
+        **dict.fromkeys(FIELDS, ""),
         **method("My method"),
         "side_information_bytes": " 1,000 ",
         "model_bytes": "",

@@ -15,6 +15,7 @@ from tests.support.submitted import METHOD, csv_of, rows
 
 _LINK = "an address such as https://example.org/paper, or nothing"
 _BYTES = "a whole number of bytes (0 for none), or null if you do not know"
+_COUNT = "a whole number (0 for none), or null if you do not know"
 _UNSEEN = "text without control characters, line breaks or hidden marks"
 _MARKUP = "plain text without HTML"
 _HTTP = f"{_LINK}: http and https only"
@@ -131,15 +132,24 @@ METHODS = [
     _field("no contact", "contact", "", "''", _CONTACT),
     _field("weights below nothing", "model_bytes", -1, "-1", f"{_BYTES}: 0 to 10000000000000"),
     _field("half a byte of weights", "model_bytes", 0.5, "0.5", _BYTES),
+    _field("half a version", "earlier_versions", 0.5, "0.5", _COUNT),
+    _field(
+        "an overlap in other words",
+        "test_overlap",
+        "maybe",
+        "'maybe'",
+        "'none', 'some', or \"\" where you cannot say",
+    ),
     _whole(
         "a field of one's own",
-        ": found 'state'; expected only authors, code, contact, dataset, licence, link, "
-        "model_bytes, name, notes, side_information_bytes",
+        ": found 'state'; expected only authors, code, contact, dataset, earlier_versions, "
+        "licence, link, macs_per_pixel, model_bytes, name, notes, side_information_bytes, "
+        "test_overlap, timing, training_data",
         METHOD | {"state": "approved"},
     ),
     _whole(
         "a flood of fields",
-        ": found 1,010 fields; expected at most 10",
+        ": found 1,010 fields; expected at most 15",
         METHOD | {f"field{number}": "x" for number in range(1000)},
     ),
     _field("another data set's method", "dataset", "clic", "'clic'", "kodak"),
