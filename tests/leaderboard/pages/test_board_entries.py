@@ -112,7 +112,11 @@ def test_the_kinds_of_results_have_their_badges(folder: Path, store: Store, tmp_
 
 def test_what_a_reader_is_told_of_a_submission(folder: Path, store: Store, tmp_path: Path) -> None:
     """An overlap and flags mark the row and hide nothing."""
-    told = {"test_overlap": "some", "training_data": "Kodak <24>", "macs_per_pixel": 12_000}
+    told: dict[str, Any] = {
+        "test_overlap": "some",
+        "training_data": "Kodak <24>",
+        "macs_per_pixel": 12_000,
+    }
     mine = spread("jpeg", 0.9)
     rows = tuple(replace(row, bytes=5000, bpp=0.1) for row in mine.rows)
     submit(store, tmp_path, replace(mine, name="mine", rows=rows), **told)
