@@ -22,7 +22,7 @@ from PIL import Image
 
 from leaderboard.codecs import CODECS, Codec, CodecError
 from leaderboard.codecs.base import open_session
-from leaderboard.data.datasets import KODAK, load_dataset, pixel_hash
+from leaderboard.data.datasets import CID22, KODAK, load_dataset, pixel_hash
 from semcomp.errors import DatasetError
 from semcomp.image import to_file
 from semcomp.search import FileSearch
@@ -41,13 +41,17 @@ BAND = 0.08
 CHECK_CODEC, CHECK_QUALITIES = "jpeg", {CLEAR: 92.0, POOR: 4.0}
 MOST_MB = 1000
 SAMPLES = "samples"
+ALL = (SAMPLES, KODAK, CID22)
 _CREDITS = {
     "astronaut": "Eileen Collins, NASA: public domain",
     "coffee": "Rachel Michetti, Pikolo Espresso Bar: CC0",
     "cat": "Stefan van der Walt: CC0",
     "motorcycle": "Middlebury Stereo Benchmark 2014, as shipped with scikit-image",
 }
-_KODAK_CREDIT = "Kodak Lossless True Color Image Suite: released by Kodak for unrestricted use"
+_OFFICIAL = {
+    KODAK: "Kodak Lossless True Color Image Suite: released by Kodak for unrestricted use",
+    CID22: "Cloudinary Image Dataset '22, Sneyers et al. 2023: CC BY-SA 4.0",
+}
 
 
 @dataclass(frozen=True)
@@ -59,24 +63,34 @@ class Source:
     load: Callable[[], Pixels]
 
 
-def sources(names: Sequence[str], credit: str | None = None) -> Iterator[Source]:
-    """The pictures of `samples`, `kodak`, or of data sets and folders whose `credit` is given.
+def sources(
+    names: Sequence[str],
+    credit: str | None = None,
+    left_out: Callable[[str], None] | None = None,
+) -> Iterator[Source]:
+    """The pictures of `samples`, `kodak`, `cid22`, and of folders whose `credit` is given.
 
-    Raises DatasetError.
+    left_out: told of what is not at hand; None makes it an error. Raises DatasetError.
     """
     for name in names:
-        if name == SAMPLES:
-            yield from _samples()
-            continue
-        own = _KODAK_CREDIT if name == KODAK else credit
-        if not own:
-            raise DatasetError(
-                f"whose pictures are those of {name}, and under what licence? Say it with "
-                "--credit: it is shown beside them"
-            )
-        dataset = load_dataset(name)
-        for picture in dataset.pictures:
-            yield Source(f"{dataset.name}/{picture.name}", own, picture.load)
+        try:
+            yield from _samples() if name == SAMPLES else _dataset(name, credit)
+        except DatasetError as error:
+            if left_out is None:
+                raise
+            left_out(f"{name} is left out: {error}")
+
+
+def _dataset(name: str, credit: str | None) -> Iterator[Source]:
+    own = _OFFICIAL.get(name, credit)
+    if not own:
+        raise DatasetError(
+            f"whose pictures are those of {name}, and under what licence? Say it with "
+            "--credit: it is shown beside them"
+        )
+    dataset = load_dataset(name)
+    for picture in dataset.pictures:
+        yield Source(f"{dataset.name}/{picture.name}", own, picture.load)
 
 
 def _samples() -> Iterator[Source]:

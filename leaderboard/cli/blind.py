@@ -73,15 +73,19 @@ def ranks(
 @blind.command()
 def prepare(
     pictures: Annotated[
-        str, typer.Option(help="samples, kodak and other data sets or folders, with commas")
-    ] = "samples,kodak",
+        str | None,
+        typer.Option(
+            help="samples, kodak, cid22 or folders, separated by commas [default: those three, as "
+            "far as they are at hand or can be downloaded]"
+        ),
+    ] = None,
     codecs: Annotated[
         str | None, typer.Option(help="separated by commas [default: those on the board of Kodak]")
     ] = None,
     rates: Annotated[str, typer.Option(help="bits per pixel, separated by commas")] = "0.1,0.2,0.4",
     credit: Annotated[
         str | None,
-        typer.Option(help="whose the other pictures are, and their licence: it is shown"),
+        typer.Option(help="whose a folder's pictures are, and their licence: it is shown"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="folder [default: `blind` beside the board]", metavar="DIR")
@@ -93,18 +97,23 @@ def prepare(
     A picture takes one to two minutes and 10 to 20 MB.
     """
     from leaderboard.blind.pairs import blind_folder
+    from leaderboard.blind.prepare import ALL, sources
     from leaderboard.blind.prepare import prepare as make
-    from leaderboard.blind.prepare import sources
     from leaderboard.codecs import CODECS
     from semcomp.errors import SemcompError
     from semcomp.files import ASSETS
 
     folder = out or blind_folder()
     board = {path.stem for path in (ASSETS / "results" / "kodak").glob("*.json")}
+    found = (
+        sources(split_names(pictures), credit)
+        if pictures
+        else sources(ALL, credit, lambda line: print(line, flush=True))
+    )
     names = split_names(codecs) if codecs else [name for name in CODECS if name in board]
     try:
         count = make(
-            sources(split_names(pictures), credit),
+            found,
             names,
             folder,
             rates=split_numbers("--rates", rates),

@@ -119,6 +119,17 @@ def test_no_picture_without_its_licence(pictures: Path) -> None:
     assert all(source.credit for source in sources(["samples"]))
 
 
+def test_what_is_not_at_hand_is_left_out(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMCOMP_CID22_DIR", str(tmp_path / "none"))
+    said: list[str] = []
+    found = list(sources(["cid22", str(pictures)], CREDIT, said.append))
+    assert len(found) == 2 and len(said) == 1 and said[0].startswith("cid22 is left out: ")
+    with pytest.raises(DatasetError):
+        list(sources(["cid22"]))
+
+
 def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["blind", "prepare", "--pictures", str(pictures), "--out", str(tmp_path / "out")]
     assert main([*words, "--codecs", "jpeg,webp", "--rates", "1"]) == 1
