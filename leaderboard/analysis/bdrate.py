@@ -5,7 +5,8 @@ in JVET's common test conditions, or Akima (Herglotz et al. 2022). SciPy interpo
 integrates; the package `bjontegaard` gives the same numbers (held by a test), but it only warns
 where two curves hardly overlap. Here that is an error that says why.
 
-Scores are compared on a log scale: PSNR as it is, the SSIM family as -10·log10(1 − s) dB.
+Scores are compared on a log scale (`curves.on_log_scale`): PSNR and SSIMULACRA2 as they are, the
+SSIM family as -10·log10(1 − s) dB, LPIPS as -10·log10(d) dB.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .curves import (
     interpolator,
     on_log_scale,
     rows_of,
+    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 MIN_OVERLAP = 0.5
 """Least share of the shorter curve's scores that the other must have too."""
 MIN_SPAN = 1.0
-"""Least range of scores, in dB, that a BD-rate may rest on."""
+"""Least range of scores, in dB or points, that a BD-rate may rest on."""
 MIN_POINTS = 4
 """Least points of a curve, Bjøntegaard's four."""
 RESAMPLES = 2000
@@ -68,8 +70,9 @@ def bd_rate(
     scores: ArrayLike,
     method: Method = "pchip",
     min_overlap: float = MIN_OVERLAP,
+    unit: str = "dB",
 ) -> BDResult:
-    """BD-rate of two curves, rates in any unit, scores in dB (`curves.on_log_scale`).
+    """BD-rate of two curves, rates in any unit, scores as `curves.on_log_scale` gives them.
 
     Points that nobody would choose are dropped first (`curves.front`). Raises NoCurve where
     either curve has fewer than four points, they share less than `min_overlap` of the shorter one
@@ -86,13 +89,13 @@ def bd_rate(
     shorter = min(y[-1] - y[0] for _, y in (anchor, test))
     overlap = max(0.0, float(high - low)) / float(shorter)
     spans = (
-        f"the anchor spans {anchor[1][0]:.2f} to {anchor[1][-1]:.2f} dB, "
+        f"the anchor spans {anchor[1][0]:.2f} to {anchor[1][-1]:.2f} {unit}, "
         f"the codec {test[1][0]:.2f} to {test[1][-1]:.2f}"
     )
     if overlap < min_overlap or high - low < MIN_SPAN:
         raise NoCurve(
-            f"{spans}: they share {max(0.0, high - low):.2f} dB, {overlap:.0%} of the shorter one; "
-            f"{min_overlap:.0%} and {MIN_SPAN:g} dB are needed"
+            f"{spans}: they share {max(0.0, high - low):.2f} {unit}, {overlap:.0%} of the shorter "
+            f"one; {min_overlap:.0%} and {MIN_SPAN:g} {unit} are needed"
         )
     for name, (_, y) in (("the anchor", anchor), ("the codec", test)):
         if ((y >= low) & (y <= high)).sum() < 2:
@@ -148,6 +151,7 @@ def compare(
             on_log_scale(metric, ours.score),
             method,
             min_overlap,
+            unit_of(metric),
         )
         return Comparison(
             codec, anchor, metric, method, result.percent, None, None, result.overlap, {}
@@ -165,6 +169,7 @@ def compare(
                 on_log_scale(metric, scores),
                 method,
                 min_overlap,
+                unit_of(metric),
             )
         except NoCurve as error:
             raise NoCurve(f"{codec} against {anchor} in {image}: {error}") from error

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from leaderboard.data.rows import MEAN
+from leaderboard.data.rows import DISTANCES, MEAN, SIMILARITIES
 from semcomp.errors import SemcompError
 
 from .look import setting_text
@@ -68,9 +68,28 @@ def decibels(scores: ArrayLike) -> NDArray[np.float64]:
     return result
 
 
+def has_log_scale(metric: str) -> bool:
+    """Whether `on_log_scale` turns a score into dB; PSNR and SSIMULACRA2 are even as they are."""
+    return metric in SIMILARITIES or metric in DISTANCES
+
+
 def on_log_scale(metric: str, scores: ArrayLike) -> NDArray[np.float64]:
-    """Scores in dB: PSNR is as it is, all others go through `decibels`."""
-    return np.asarray(scores, np.float64) if metric == "psnr" else decibels(scores)
+    """Scores on an even scale on which more is better.
+
+    Similarities s and distances d are told in dB, -10·log10(1 − s) and -10·log10(d); PSNR (dB) and
+    SSIMULACRA2 (points) stay.
+    """
+    values = np.asarray(scores, np.float64)
+    if metric in DISTANCES:
+        return decibels(1 - values)
+    return decibels(values) if metric in SIMILARITIES else values
+
+
+def unit_of(metric: str, log_scale: bool = True) -> str:
+    """Of a score as `on_log_scale` gives it, or as it is: `dB`, `points`, or none."""
+    if metric == "ssimulacra2":
+        return "points"
+    return "dB" if metric == "psnr" or (log_scale and has_log_scale(metric)) else ""
 
 
 def front(rates: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -104,9 +123,18 @@ def interpolator(x: NDArray[np.float64], y: NDArray[np.float64], method: Method 
 
 
 def score_at(
-    rates: ArrayLike, scores: ArrayLike, bpp: ArrayLike, method: Method = "pchip"
+    rates: ArrayLike,
+    scores: ArrayLike,
+    bpp: ArrayLike,
+    method: Method = "pchip",
+    metric: str = "ssim",
 ) -> NDArray[np.float64]:
-    """Score of one curve at rates `bpp`, interpolated over log rate; NaN outside its points."""
+    """Score of one curve at rates `bpp`, interpolated over log rate; NaN outside its points.
+
+    metric: of the scores; of distances the least is the best.
+    """
+    if metric in DISTANCES:
+        return -score_at(rates, -np.asarray(scores, np.float64), bpp, method)
     x, y = front(rates, scores)
     at = np.asarray(bpp, np.float64)
     if x.size < 2:
@@ -173,7 +201,10 @@ def by_rate(
     rates: where to take it; default `RATES` within the support, and the support's two ends. The
     support is where all pictures' curves have points on both sides. Raises NoCurve with the reason.
     """
-    curves = {image: front(*c) for image, c in image_curves(frame, codec, metric).items()}
+    sign = -1 if metric in DISTANCES else 1
+    curves = {
+        image: front(x, sign * y) for image, (x, y) in image_curves(frame, codec, metric).items()
+    }
     short = [image for image, (x, _) in curves.items() if x.size < 2]
     if short:
         raise NoCurve(f"{codec} has fewer than two useful qualities for {_some(short)}")
@@ -193,7 +224,7 @@ def by_rate(
             raise NoCurve(
                 f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {rates_text}"
             )
-    scores = np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
+    scores = sign * np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
     own = rows_of(frame, codec)
     kind = str(own["kind"].iloc[0])
     settings = _settings_at(codec, own, at)

@@ -17,8 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.data.published import PUBLISHED
+from leaderboard.data.rows import DISTANCES
 
-from .curves import Average, MeanCurve, NoCurve, decibels, mean_curve
+from .curves import (
+    Average,
+    MeanCurve,
+    NoCurve,
+    has_log_scale,
+    mean_curve,
+    on_log_scale,
+    unit_of,
+)
 from .look import OURS, axis_name, look_of
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ RATES = (0.0, 1.6)
 MANY_POINTS = 40
 """Curves of more points are drawn without marks."""
 _TICKS = (0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+_DISTANCE_TICKS = (1, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 # Published curves beyond these can be switched on in the legend.
 _PUBLISHED_IN_VIEW = ("toderici2017", "johnston2018", "vtm")
 TEXT, GRID = "#262626", "#E3E3E3"
@@ -66,7 +76,7 @@ def rd_figure(
     """Rate-distortion curves of a metric, means over the pictures.
 
     frame: of `results.to_frame`. codecs: which to draw, default all. rates: range in view, bpp.
-    log_scale: score in dB, -10·log10(1 − s), default for all but PSNR (which is in dB anyhow).
+    log_scale: score in dB where that is another scale (`curves.on_log_scale`); the default.
     average: at matched rates, or per quality setting.
     `figure.layout.meta["left_out"]` says which codecs have no curve, and why. Raises ValueError for
     a range that is none.
@@ -76,7 +86,7 @@ def rd_figure(
     low, high = rates
     if not 0 <= low < high:
         raise ValueError(f"rates are {low:g} to {high:g} bpp: expected two ascending from 0")
-    logs = metric != "psnr" if log_scale is None else log_scale and metric != "psnr"
+    logs = log_scale is not False and has_log_scale(metric)
     curves, left_out = drawing_order(frame, metric, codecs, average)
     figure = go.Figure()
     for curve in curves:
@@ -100,11 +110,11 @@ def rd_figure(
     )
     figure.update_yaxes(
         title=axis_name(metric, logs),
-        range=_score_range(curves, logs, low, high),
+        range=_score_range(metric, curves, logs, low, high),
         gridcolor=GRID,
         zeroline=False,
         automargin=True,
-        **(_log_ticks() if logs else {}),
+        **(_log_ticks(metric) if logs else {}),
     )
     return figure
 
@@ -135,7 +145,7 @@ def rd_chart(
     figure = Figure(figsize=(4.6 * len(curves_of) + 2.2, 4.6), layout="constrained", dpi=160)
     panels = figure.subplots(1, len(curves_of), squeeze=False)[0]
     for panel, (metric, curves) in zip(panels, curves_of.items(), strict=True):
-        _draw(panel, metric, curves, rates, log_scale and metric != "psnr")
+        _draw(panel, metric, curves, rates, log_scale and has_log_scale(metric))
     entries = {
         str(line.get_label()): line
         for panel in panels
@@ -245,12 +255,16 @@ def _trace(curve: MeanCurve, logs: bool, *, always: bool) -> Any:
 
     look = look_of(curve.codec, curve.kind)
     published = curve.kind == PUBLISHED
-    scores = curve.score if curve.metric == "psnr" else decibels(curve.score)
-    unit = "dB" if curve.metric == "psnr" else f"({axis_name(curve.metric, False)})"
+    scores = on_log_scale(curve.metric, curve.score)
+    name = axis_name(curve.metric, False)
     where = f"mean of {curve.images} pictures" if curve.images else "published, as averaged there"
     hover = [
         f"<b>{html.escape(look.label)}</b><br>{bpp:.3f} bpp<br>"
-        + (f"{score:.2f} dB" if curve.metric == "psnr" else f"{score:.4f} = {level:.2f} dB {unit}")
+        + (
+            f"{score:.4f} = {level:.2f} dB ({name})"
+            if has_log_scale(curve.metric)
+            else f"{score:.2f} {unit_of(curve.metric)}"
+        )
         + (f"<br>{html.escape(setting)}" if setting else "")
         + f"<br>{where}"
         for bpp, score, level, setting in zip(
@@ -284,7 +298,7 @@ def _draw(
         hollow = look.symbol.endswith("-open")
         panel.plot(
             curve.bpp,
-            decibels(curve.score) if logs else curve.score,
+            on_log_scale(metric, curve.score) if logs else curve.score,
             color=look.colour,
             linestyle=DASHES[look.dash],
             linewidth=look.width * 0.7,
@@ -300,9 +314,9 @@ def _draw(
     limits = score_limits(curves, logs, *rates)
     if limits is not None:
         margin = 0.04 * (limits[1] - limits[0] or 1)
-        panel.set_ylim(limits[0] - margin, limits[1] + margin)
+        panel.set_ylim(*_upwards(metric, logs, limits[0] - margin, limits[1] + margin))
     if logs:
-        places, texts = log_ticks()
+        places, texts = log_ticks(metric)
         bottom, top = panel.get_ylim()
         in_view = [(p, t) for p, t in zip(places, texts, strict=True) if bottom <= p <= top]
         panel.set_yticks([p for p, _ in in_view], [t for _, t in in_view])
@@ -331,7 +345,7 @@ def score_limits(
         # What can be switched on later would only squeeze what is in view now.
         if curve.kind == PUBLISHED and curve.codec not in _PUBLISHED_IN_VIEW:
             continue
-        scores = decibels(curve.score) if logs else curve.score
+        scores = on_log_scale(curve.metric, curve.score) if logs else curve.score
         inside.append(scores[(curve.bpp >= low) & (curve.bpp <= high)])
     values = np.concatenate(inside) if inside else np.empty(0)
     values = values[np.isfinite(values)]
@@ -339,21 +353,27 @@ def score_limits(
 
 
 def _score_range(
-    curves: Sequence[MeanCurve], logs: bool, low: float, high: float
+    metric: str, curves: Sequence[MeanCurve], logs: bool, low: float, high: float
 ) -> list[float] | None:
     limits = score_limits(curves, logs, low, high)
     if limits is None:
         return None
     margin = 0.04 * (limits[1] - limits[0] or 1)
-    return [limits[0] - margin, limits[1] + margin]
+    return _upwards(metric, logs, limits[0] - margin, limits[1] + margin)
 
 
-def log_ticks() -> tuple[list[float], list[str]]:
+def _upwards(metric: str, logs: bool, low: float, high: float) -> list[float]:
+    """The range of an axis on which better is higher."""
+    return [high, low] if metric in DISTANCES and not logs else [low, high]
+
+
+def log_ticks(metric: str) -> tuple[list[float], list[str]]:
     """Places in dB of round scores, and the scores as text."""
-    return decibels(_TICKS).tolist(), [f"{score:g}" for score in _TICKS]
+    ticks = _DISTANCE_TICKS if metric in DISTANCES else _TICKS
+    return on_log_scale(metric, ticks).tolist(), [f"{score:g}" for score in ticks]
 
 
-def _log_ticks() -> dict[str, Any]:
-    places, texts = log_ticks()
+def _log_ticks(metric: str) -> dict[str, Any]:
+    places, texts = log_ticks(metric)
     labels = [f"{t}<br><i>{p:.1f} dB</i>" for p, t in zip(places, texts, strict=True)]
     return {"tickmode": "array", "tickvals": places, "ticktext": labels}

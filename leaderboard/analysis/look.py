@@ -108,6 +108,8 @@ METRIC_NAMES = {
     "si_ssim_2": "SI-SSIM (second map)",
     "top_ssim": "SSIM, important fifth",
     "top_ssim_2": "SSIM, important fifth (second map)",
+    "ssimulacra2": "SSIMULACRA2",
+    "lpips": "LPIPS",
 }
 
 
@@ -139,3 +141,8 @@ def axis_name(metric: str, log_scale: bool) -> str:
     """Title of the axis of a metric."""
     name = METRIC_NAMES.get(metric, metric)
     return f"{name} [dB]" if log_scale or metric == "psnr" else name
+
+
+def score_text(metric: str, score: float) -> str:
+    """A score, with as many digits as mean something."""
+    return f"{score:.{2 if metric in ('psnr', 'ssimulacra2') else 4}f}"

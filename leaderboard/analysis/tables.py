@@ -28,7 +28,7 @@ from .curves import (
     rows_of,
     score_at,
 )
-from .look import METRIC_NAMES, look_of
+from .look import METRIC_NAMES, look_of, score_text
 
 if TYPE_CHECKING:
     import pandas
@@ -175,21 +175,59 @@ def equal_rates(
     return pandas.DataFrame.from_records(records)
 
 
+def summary(
+    frame: pandas.DataFrame,
+    metrics: Sequence[str],
+    anchor: str = ANCHOR,
+    method: Method = "pchip",
+) -> pandas.DataFrame:
+    """BD-rates by every score: codec, kind, and columns METRIC, METRIC low, METRIC high (per cent).
+
+    In the order of the first score; NaN where there is no BD-rate or interval. Raises NoCurve.
+    """
+    import pandas
+
+    records: dict[str, dict[str, Any]] = {}
+    for metric in metrics:
+        for row in ranked(frame, metric, anchor, method).itertuples():
+            record = records.setdefault(row.codec, {"codec": row.codec, "kind": row.kind})
+            ends = {f"{metric} low": row.bd_low, f"{metric} high": row.bd_high}
+            record.update({metric: row.bd_rate, **ends})
+    columns = [f"{metric}{end}" for metric in metrics for end in ("", " low", " high")]
+    return pandas.DataFrame.from_records(
+        list(records.values()), columns=["codec", "kind", *columns]
+    )
+
+
+def summary_text(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The text of a table by `summary`."""
+    import pandas
+
+    text = {"codec": _labels(table), "kind": list(table["kind"])}
+    for metric in table.columns[2::3]:
+        ends = (table[f"{metric}{end}"] for end in ("", " low", " high"))
+        cells = [_bd_text(*row) for row in zip(*ends, strict=True)]
+        text[METRIC_NAMES.get(metric, metric)] = cells
+    return pandas.DataFrame(text)
+
+
+def _labels(table: pandas.DataFrame) -> list[str]:
+    return [look_of(c, kind).label for c, kind in zip(table["codec"], table["kind"], strict=True)]
+
+
 def as_text(table: pandas.DataFrame) -> pandas.DataFrame:
     """The text of a table by `ranked` or `equal_rates`, under readable headings."""
     import pandas
 
-    labels = [
-        look_of(codec, kind).label
-        for codec, kind in zip(table["codec"], table["kind"], strict=True)
-    ]
+    labels = _labels(table)
     if "rank" not in table:
         text = {"codec": labels, "kind": list(table["kind"])}
         for column in table.columns[2:]:
             metric, _, rate = column.partition(" @ ")
-            digits = 2 if metric == "psnr" else 4
             heading = f"{METRIC_NAMES.get(metric, metric)} at {rate} bpp"
-            text[heading] = [_text(value, digits) for value in table[column]]
+            text[heading] = [
+                "" if math.isnan(value) else score_text(metric, value) for value in table[column]
+            ]
         return pandas.DataFrame(text)
     rows = list(table.itertuples())
     return pandas.DataFrame(
@@ -197,7 +235,9 @@ def as_text(table: pandas.DataFrame) -> pandas.DataFrame:
             "rank": [_rank_text(row) for row in rows],
             "codec": labels,
             "kind": list(table["kind"]),
-            f"BD-rate [{LEVEL:.0%} interval]": [_bd_text(row) for row in rows],
+            f"BD-rate [{LEVEL:.0%} interval]": [
+                _bd_text(row.bd_rate, row.bd_low, row.bd_high) for row in rows
+            ],
             "overlap": ["" if math.isnan(row.overlap) else f"{row.overlap:.0%}" for row in rows],
             "encode [s]": [_text(row.encode_s, 3) for row in rows],
             "decode [s]": [_text(row.decode_s, 3) for row in rows],
@@ -243,7 +283,7 @@ def _score(frame: pandas.DataFrame, codec: str, metric: str, rate: float) -> flo
     try:
         if set(rows_of(frame, codec)["image"]) == {MEAN}:
             means = by_quality(frame, codec, metric)
-            return float(score_at(means.bpp, means.score, rate))
+            return float(score_at(means.bpp, means.score, rate, metric=metric))
         return float(by_rate(frame, codec, metric, [rate]).score[0])
     except NoCurve:
         return math.nan
@@ -264,11 +304,10 @@ def _rank_text(row: Any) -> str:
     return f"{row.rank:.0f}" + (f" ({low}–{high})" if low < high else "")
 
 
-def _bd_text(row: Any) -> str:
-    if math.isnan(row.bd_rate):
+def _bd_text(percent: float, low: float, high: float) -> str:
+    if math.isnan(percent):
         return "–"
-    interval = "" if math.isnan(row.bd_low) else f" [{row.bd_low:+.1f}, {row.bd_high:+.1f}]"
-    return f"{row.bd_rate:+.1f}%{interval}"
+    return f"{percent:+.1f}%" + ("" if math.isnan(low) else f" [{low:+.1f}, {high:+.1f}]")
 
 
 def _escaped(text: str) -> str:

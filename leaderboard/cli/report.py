@@ -5,10 +5,13 @@ Like those of `__main__.py` they import what they need themselves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from semcomp.files import ASSETS
 
 from .arguments import split_names, split_numbers
 
@@ -23,17 +26,28 @@ Published = Annotated[
     bool, typer.Option(help="show published curves over the same pictures beside the results")
 ]
 
-_ALL = "ms_ssim,si_ssim,si_ssim_2,ssim,psnr"
+_ALL = "ms_ssim,si_ssim,si_ssim_2,ssim,psnr,ssimulacra2,lpips"
+SUMMARY = "psnr,ms_ssim,si_ssim,si_ssim_2,ssimulacra2,lpips"
+"""Scores whose BD-rates a summary shows."""
+RESULTS = ASSETS / "results"
 
 
 def table(
-    results: Folder,
     out: Out,
-    metrics: Metrics = "ms_ssim,si_ssim,si_ssim_2,psnr",
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="folder of results files; several for tables of each and of all together "
+            "[default: those in assets/results]",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    metrics: Metrics = SUMMARY,
     anchor: Annotated[str, typer.Option(help="codec that BD-rates compare with")] = "bpg",
     method: Annotated[str, typer.Option(help="interpolation: pchip or akima")] = "pchip",
     rates: Annotated[
-        str, typer.Option(help="rates of the second table, bits per pixel")
+        str, typer.Option(help="rates of the last table, bits per pixel")
     ] = "0.25,0.5,0.75,1",
     codecs: Names = None,
     published: Published = True,
@@ -42,29 +56,38 @@ def table(
     from leaderboard.analysis import tables
     from leaderboard.analysis.curves import METHODS
     from leaderboard.analysis.look import METRIC_NAMES
+    from leaderboard.data.datasets import OFFICIAL, title_of
 
     if method not in METHODS:
         raise typer.BadParameter(f"no interpolation {method!r}: use {' or '.join(METHODS)}")
     at = split_numbers("rates", rates)
-    frame, _, dataset = read_frame(results, published, codecs, keep=anchor)
-    scores = _measured(frame, _metrics(metrics))
+    wanted = _metrics(metrics)
+    folders = results or [each for name in OFFICIAL if (each := RESULTS / name).is_dir()]
+    frames = read_frames(folders, published, codecs, keep=anchor)
     parts = []
-    for metric in scores:
-        ranking = tables.ranked(frame, metric, anchor, method)
-        heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}"
-        parts.append((heading, tables.as_text(ranking)))
-        _write(out / f"table-{metric}.csv", tables.csv(ranking))
-    equal = tables.equal_rates(frame, scores, at)
-    parts.append(("Mean scores at equal rates", tables.as_text(equal)))
-    _write(out / "rates.csv", tables.csv(equal))
+    for dataset, frame in frames.items():
+        stem, where = (f"{dataset}-", f", {title_of(dataset)}") if len(frames) > 1 else ("", "")
+        scores = _measured(frame, wanted)
+        whole = tables.summary(frame, scores, anchor, method)
+        parts.append((f"BD-rate against {anchor}, {method}{where}", tables.summary_text(whole)))
+        _write(out / f"{stem}summary.csv", tables.csv(whole))
+        for metric in scores:
+            ranking = tables.ranked(frame, metric, anchor, method)
+            heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}{where}"
+            parts.append((heading, tables.as_text(ranking)))
+            _write(out / f"{stem}table-{metric}.csv", tables.csv(ranking))
+        equal = tables.equal_rates(frame, scores, at)
+        parts.append((f"Mean scores at equal rates{where}", tables.as_text(equal)))
+        _write(out / f"{stem}rates.csv", tables.csv(equal))
     text = "\n".join(f"## {heading}\n\n{tables.markdown(each)}" for heading, each in parts)
-    if (frame["kind"] == "published").any():
+    if any((frame["kind"] == "published").any() for frame in frames.values()):
         text += (
             "\nPublished means are compared with the anchor's means per quality setting, "
             "all others picture by picture.\n"
         )
     _write(out / "table.md", text)
-    _write(out / "table.html", tables.html_page(f"Codecs on {dataset}", parts))
+    titles = " and ".join(map(title_of, frames)) if len(frames) == 1 else "every data set"
+    _write(out / "table.html", tables.html_page(f"Codecs on {titles}", parts))
 
 
 def figures(
@@ -121,6 +144,24 @@ def figures(
         _write(out / f"{metric}.html", drawing.page(figure, missing | cited))
         _write(out / f"{metric}.png", drawing.png(drawing.rd_chart(frame, [metric], **options)))
     _write(out / "rd.png", drawing.png(drawing.rd_chart(frame, scores[:2], **options)))
+
+
+def read_frames(
+    folders: Sequence[Path], published: bool, codecs: str | None = None, keep: str | None = None
+) -> dict[str, pandas.DataFrame]:
+    """Rows by data set (`read_frame`); for several folders those over all pictures last."""
+    from leaderboard.data.datasets import TOGETHER
+    from leaderboard.data.results import read_folder, to_frame, together
+
+    frames = {}
+    for folder in folders:
+        frame, _, dataset = read_frame(folder, published, codecs, keep)
+        frames[dataset] = frame
+    if len(frames) > 1:
+        joined = to_frame(together([read_folder(folder) for folder in folders]))
+        known = set.intersection(*(set(frame["codec"]) for frame in frames.values()))
+        frames[TOGETHER.join(frames)] = joined[joined["codec"].isin(known)]
+    return frames
 
 
 def read_frame(

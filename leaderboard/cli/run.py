@@ -19,6 +19,7 @@ from .arguments import DatasetName, Datasets, Images, split_images, split_names,
 
 if TYPE_CHECKING:
     from leaderboard.data.datasets import Dataset
+    from leaderboard.data.results import Results
     from leaderboard.run.check import Difference
 
 MOST_LINES = 20
@@ -136,13 +137,14 @@ def check(
     chosen = _datasets(dataset, results is not None or bool(images))
     if len(chosen) > 1:
         chosen = [name for name in chosen if committed.results_folder(name).is_dir()]
-    sets = [load_dataset(each, split_images(images)) for each in chosen]
+    folders = [committed.results_folder(Path(n).name) if results is None else results for n in chosen]
+    stated = [_stated(folder, codecs) for folder in folders]
+    sets = [load_dataset(name, split_images(images)) for name in chosen]
     wrong: list[object] = []
-    for name, pictures in zip(chosen, sets, strict=True):
-        folder = committed.results_folder(Path(name).name) if results is None else results
-        wrong += _recomputed(folder, pictures, codecs, jobs, out)
+    for known, pictures in zip(stated, sets, strict=True):
+        wrong += _recomputed(known, pictures, jobs, out)
         if results is None and codecs is None and pictures.name == KODAK:
-            whole = load_dataset(name)
+            whole = load_dataset(KODAK)
             for path, lines in committed.compare(pictures, whole, jobs, say):
                 print(f"{path}: made again, {len(lines)} differences")
                 wrong += [f"{path}: {line}" for line in lines]
@@ -154,14 +156,10 @@ def check(
         raise typer.Exit(1)
 
 
-def _recomputed(
-    folder: Path, pictures: Dataset, codecs: str | None, jobs: int, out: Path | None
-) -> list[Difference]:
-    """Where results of a folder differ when they are measured again; tells of each codec."""
+def _stated(folder: Path, codecs: str | None) -> list[Results]:
+    """The results of a folder that are to be verified. Raises ResultsError."""
     from leaderboard.codecs import CODECS
     from leaderboard.data.results import ResultsError, read_folder
-    from leaderboard.run.check import differences, provenance_differences, recompute
-    from leaderboard.run.progress import Progress
 
     stated = {each.name: each for each in read_folder(folder)}
     names = list(stated) if codecs is None else split_names(codecs)
@@ -171,16 +169,26 @@ def _recomputed(
             f"cannot recompute {', '.join(unknown) or 'nothing'}: {folder} holds "
             f"{', '.join(stated)}, and the codecs are {', '.join(CODECS)}"
         )
+    return [stated[name] for name in names]
+
+
+def _recomputed(
+    stated: Sequence[Results], pictures: Dataset, jobs: int, out: Path | None
+) -> list[Difference]:
+    """Where results differ when they are measured again; tells of each codec."""
+    from leaderboard.run.check import differences, provenance_differences, recompute
+    from leaderboard.run.progress import Progress
+
     with ExitStack() as stack:
         kept = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        recomputed = recompute([stated[name] for name in names], pictures, kept, jobs, Progress)
+        recomputed = recompute(stated, pictures, kept, jobs, Progress)
     wrong: list[Difference] = []
-    for each in recomputed:
-        here = differences(stated[each.name], each)
+    for before, each in zip(stated, recomputed, strict=True):
+        here = differences(before, each)
         wrong += here
         print(f"{each.name}: {len(each.rows)} files recomputed, {len(here)} values differ")
         if here:
-            for line in provenance_differences(stated[each.name], each):
+            for line in provenance_differences(before, each):
                 print(f"  {line}")
     return wrong
 

@@ -28,8 +28,13 @@ from semcomp.errors import SemcompError
 
 from .problems import Problem, Rejected, describe
 
-METRICS = ("psnr", "ms_ssim", "ssim", "si_ssim", "si_ssim_2", "top_ssim", "top_ssim_2")
-"""Scores of a row; `..._2` is under the second, independent classifier's map."""
+SIMILARITIES = ("ms_ssim", "ssim", "si_ssim", "si_ssim_2", "top_ssim", "top_ssim_2")
+"""Scores up to 1, which identical pictures have; `..._2` is under the second, independent
+classifier's map."""
+DISTANCES = ("lpips",)
+"""Scores from 0, which identical pictures have: less is better."""
+METRICS = ("psnr", *SIMILARITIES, "ssimulacra2", *DISTANCES)
+"""Scores of a row. PSNR is in dB, SSIMULACRA2 in points up to 100."""
 VERSIONS = {"si_ssim": 2, "si_ssim_2": 2, "top_ssim": 2, "top_ssim_2": 2}
 """Versions of the scores' definitions; of those not named here there is one. 2: weighed by maps of
 two sizes; 1: by a map of the whole picture as it is. Results name the versions they are of, and
@@ -56,9 +61,9 @@ class Row:
     file's parts, None for codecs that do not itemise. psnr: dB, infinite for identical pictures.
     ms_ssim, ssim, si_ssim, si_ssim_2: -1..1; None where a score is not available (MS-SSIM of
     pictures under 161 pixels a side). top_ssim, top_ssim_2: mean SSIM of the fifth of the pixels
-    that is most important. encode_s, decode_s: processor seconds of all threads
-    (`time.process_time`), which a busy machine changes little; encode_wall_s, decode_wall_s: the
-    same by the clock.
+    that is most important. ssimulacra2: points up to 100. lpips: a distance, 0 and more. encode_s,
+    decode_s: processor seconds of all threads (`time.process_time`), which a busy machine changes
+    little; encode_wall_s, decode_wall_s: the same by the clock.
 
     Making one checks nothing; `check_rows` does, once for all rows of `Results`.
     """
@@ -86,6 +91,8 @@ class Row:
     decode_wall_s: Seconds | None = None
     top_ssim: Score | None = None
     top_ssim_2: Score | None = None
+    ssimulacra2: Annotated[float, Field(le=100)] | None = None
+    lpips: Annotated[float, Field(ge=0)] | None = None
 
     @property
     def parts_bytes(self) -> int | None:
@@ -112,6 +119,8 @@ MEAN_KEYS = {
     "si-ssim-2": "si_ssim_2",
     "top-ssim": "top_ssim",
     "top-ssim-2": "top_ssim_2",
+    "ssimulacra2": "ssimulacra2",
+    "lpips": "lpips",
     "encoding_time": "encode_s",
     "decoding_time": "decode_s",
 }
@@ -140,7 +149,9 @@ _EXPECTED = {
     "bpp": "more than 0",
     **{column: "a number of bytes" for column in COLUMNS if column.endswith("bytes")},
     "psnr": "decibels",
-    **dict.fromkeys(METRICS[1:], "-1 to 1"),
+    **dict.fromkeys(SIMILARITIES, "-1 to 1"),
+    "ssimulacra2": "at most 100",
+    "lpips": "a distance, 0 or more",
     **{column: "seconds" for column in COLUMNS if column.endswith("_s")},
 }
 

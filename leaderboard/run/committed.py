@@ -6,6 +6,7 @@
     assets/WEIGHTS/card.json, CARD.md          the means of the results with these weights
     assets/studies/NAME.md, .csv, .png         from the results, or from files of their own
     assets/figures/rd.png                      from the results
+    README.md, docs/results.md                 their tables, between the marks of `pages`
 
 Training runs, published curves and the tour of the app are no part of this.
 """
@@ -26,7 +27,7 @@ from PIL import Image
 from leaderboard.data.datasets import Dataset
 from leaderboard.data.results import Results, ResultsError, read_folder
 from leaderboard.studies import QUICK
-from semcomp.files import ASSETS, write_file
+from semcomp.files import ASSETS, ROOT, write_file
 
 SCORES = ("bpp", "psnr", "ms_ssim", "ssim", "si_ssim", "top_ssim")
 """Columns of a card's table."""
@@ -42,6 +43,11 @@ NEAR = 5e-4
 """How far a number of a study that measures files may be from the committed one: some 0.1%, as the
 networks' sums round otherwise on another machine."""
 
+PAGES = tuple(path for name in ("README.md", "docs/results.md") if (path := ROOT / name).is_file())
+"""What of the checkout shows tables; an installed package has none."""
+_PLACE = re.compile(
+    r"(<!-- (summary|ranking|rates) (\S+)(?: (\S+))? -->)\n.*?(<!-- end -->)", re.DOTALL
+)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 Report = Callable[[str], None]
@@ -58,7 +64,7 @@ def remake(dataset: Dataset, jobs: int, report: Report) -> list[Path]:
     jobs: processes, one picture each. Raises OSError where nothing can be written.
     """
     written = []
-    for path, data in [*_cards(dataset.name), *_derived(dataset, jobs, report)]:
+    for path, data in [*_cards(dataset.name), *_derived(dataset, jobs, report), *pages()]:
         write_file(path, data)
         written.append(path)
     return written
@@ -76,8 +82,56 @@ def compare(
     every = len(dataset.pictures) == len(whole.pictures)
     for path, data in [*_cards(whole.name)]:
         yield path.relative_to(ASSETS), _file_differences(path, data)
+    for path, data in pages():
+        yield Path(path.name), _file_differences(path, data)
     for path, data in _derived(whole, jobs, report, every):
         yield path.relative_to(ASSETS), _file_differences(path, data)
+
+
+def pages() -> Iterator[tuple[Path, bytes]]:
+    """(path, content) of the pages with tables made from the results, each in its place::
+
+        <!-- summary kodak -->            BD-rates by every score
+        <!-- ranking kodak psnr -->       codecs by BD-rate
+        <!-- rates kodak psnr,ms_ssim --> scores at equal rates
+        ...
+        <!-- end -->
+
+    A data set without results leaves its place empty.
+    """
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        yield path, _PLACE.sub(lambda place: _filled(*place.groups()), text).encode()
+
+
+def _filled(mark: str, kind: str, dataset: str, metrics: str | None, end: str) -> str:
+    """A place of a page with its table and, above it, what that shows."""
+    from leaderboard.analysis import tables
+    from leaderboard.analysis.curves import NoCurve
+    from leaderboard.analysis.look import METRIC_NAMES, look_of
+    from leaderboard.cli.report import SUMMARY, read_frames
+    from leaderboard.data.datasets import TOGETHER, title_of
+
+    folders = [results_folder(name) for name in dataset.split(TOGETHER)]
+    if not all(folder.is_dir() for folder in folders):
+        return f"{mark}\n{end}"
+    frame = read_frames(folders, published=True)[dataset]
+    names = [name for name in (metrics or SUMMARY).split(",") if frame[name].notna().any()]
+    title = title_of(dataset)
+    against = f"BD-rate against {look_of(tables.ANCHOR).label} on {title}"
+    try:
+        if kind == "summary":
+            heading = f"{against}, 95% intervals"
+            table = tables.summary_text(tables.summary(frame, names))
+        elif kind == "ranking":
+            heading = f"{against}, {METRIC_NAMES[names[0]]}"
+            table = tables.as_text(tables.ranked(frame, names[0]))
+        else:
+            heading = f"Mean scores at equal rates on {title}"
+            table = tables.as_text(tables.equal_rates(frame, names))
+    except NoCurve as error:
+        return f"{mark}\nNo table: {error}.\n{end}"
+    return f"{mark}\n**{heading}**\n\n{tables.markdown(table)}\n{end}"
 
 
 def _cards(dataset: str) -> Iterator[tuple[Path, bytes]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leaderboard.codecs.base import Codec, CodecError, Seconds, Session, open_session
+from leaderboard.metrics import lpips, ssimulacra2
 from semcomp.metrics import Original, psnr, weighted_mean
 from semcomp.semantics.activation import analyse, load_classifier, upsample_grey
 
@@ -56,6 +57,17 @@ class Reference:
     weights: tuple[NDArray[np.uint8], ...]
 
     @cached_property
+    def ssimulacra2(self) -> ssimulacra2.Original | None:
+        """With its part of SSIMULACRA2; None for a picture too small for it."""
+        least = min(self.image.shape[:2])
+        return None if least < ssimulacra2.MIN_SIDE else ssimulacra2.Original(self.image)
+
+    @cached_property
+    def lpips(self) -> lpips.Original | None:
+        """With its part of LPIPS; None for a picture too small for it."""
+        return None if min(self.image.shape[:2]) < lpips.MIN_SIDE else lpips.Original(self.image)
+
+    @cached_property
     def tops(self) -> tuple[NDArray[np.intp], ...]:
         """Places, in the flat picture, of the most important fifth of the pixels under each map."""
         count = max(1, round(TOP * self.image.shape[0] * self.image.shape[1]))
@@ -81,8 +93,9 @@ def reference(image: NDArray[np.uint8]) -> Reference:
 def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | None]:
     """All of `leaderboard.data.results.METRICS`, by name.
 
-    decoded: uint8 (H, W, 3). ms_ssim is None for pictures under 161 pixels a side; psnr is infinite
-    for identical pictures. Raises MetricError for another size than the original's.
+    decoded: uint8 (H, W, 3). ms_ssim is None for pictures under 161 pixels a side, lpips under 31,
+    ssimulacra2 under 8; psnr is infinite for identical pictures. Raises MetricError for another
+    size than the original's.
     """
     similarity, multiscale = original.original.compare(decoded)
     first, second = (weighted_mean(similarity, weight) for weight in original.weights)
@@ -95,6 +108,8 @@ def score(original: Reference, decoded: NDArray[np.uint8]) -> dict[str, float | 
         "si_ssim_2": second,
         "top_ssim": tops[0],
         "top_ssim_2": tops[1],
+        "ssimulacra2": original.ssimulacra2.compare(decoded) if original.ssimulacra2 else None,
+        "lpips": original.lpips.compare(decoded) if original.lpips else None,
     }
     return {name: None if s is None else round(s, DIGITS) for name, s in scores.items()}
 

@@ -56,8 +56,12 @@ def identity(codec: Codec) -> dict[str, Any]:
 
 def metrics_identity() -> dict[str, Any]:
     """What decides the scores of a picture: versions of their definitions, code and libraries."""
+    from leaderboard.metrics import lpips, ssimulacra2  # takes torch's second
+
     return {
         "versions": dict(VERSIONS),
+        "ssimulacra2": ssimulacra2.VERSION,
+        "lpips": lpips.version(),
         "code": code_digest(MEASURING),
         **{name: _installed(name) for name in SCORING},
     }

@@ -18,6 +18,7 @@ from leaderboard.analysis.bdrate import MIN_POINTS
 from leaderboard.analysis.curves import on_log_scale
 from leaderboard.data.problems import Problem, describe
 from leaderboard.data.results import MEAN, METRICS, Quality, Results, Row
+from leaderboard.data.rows import DISTANCES, SIMILARITIES
 
 from .shape import DatasetShape
 
@@ -149,7 +150,7 @@ def _value_problems(row: Row, shape: DatasetShape) -> Iterator[Problem]:
             if expected:
                 yield Problem(at(metric), row.image, describe(value), expected)
     perfect = row.psnr == math.inf
-    for metric in METRICS[1:]:
+    for metric in SIMILARITIES:
         value = getattr(row, metric)
         if value is None or not 0 <= value <= 1:
             continue
@@ -190,7 +191,11 @@ def _score_problem(metric: str, value: float, bpp: float, finest: float) -> str 
             return f"a finite number: no photograph is stored without loss at {bpp:.4g} bpp"
         if finest < value < math.inf:
             return f"at most {finest:.4g}, which is one value of all pixels off by one"
-    elif not 0 <= value <= 1:  # NaN too
+    elif metric == "ssimulacra2":
+        return None if value <= 100 else "points, at most 100"  # NaN too
+    elif metric in DISTANCES:
+        return None if 0 <= value <= 2 else "a distance, 0 to 2"
+    elif not 0 <= value <= 1:
         return "a number from 0 to 1" + (", not decibels" if 1 < value < 100 else "")
     limit = score_ceiling(metric, bpp)
     if float(on_log_scale(metric, [value])[0]) <= limit:
@@ -204,9 +209,9 @@ def _score_problem(metric: str, value: float, bpp: float, finest: float) -> str 
 
 
 def score_ceiling(metric: str, bpp: float) -> float:
-    """The highest score that is believed at a rate, in dB."""
+    """The highest score that is believed at a rate, in dB; PSNR and similarities alone have one."""
     rates, psnr, others = zip(*_CEILINGS, strict=True)
-    if bpp >= LOSSLESS_BPP:
+    if bpp >= LOSSLESS_BPP or not (metric == "psnr" or metric in SIMILARITIES):
         return math.inf
     return float(np.interp(math.log(bpp), np.log(rates), psnr if metric == "psnr" else others))
 

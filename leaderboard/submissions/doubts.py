@@ -188,7 +188,7 @@ def _borrowed_means(results: Results, codec: Results) -> Iterator[str]:
         for place, bpp in enumerate(means["bpp"]):
             scores = [(getattr(row, m), means[m][place], m) for m in METRICS]
             gaps = [
-                abs(own - theirs) <= (0.006 if metric == "psnr" else 0.0006)
+                abs(own - theirs) <= (0.006 if metric in ("psnr", "ssimulacra2") else 0.0006)
                 for own, theirs, metric in scores
                 if own is not None and theirs is not None
             ]

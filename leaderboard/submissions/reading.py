@@ -29,7 +29,7 @@ from .shape import DatasetShape, UploadLimits, megabytes
 _LONGEST_S = 1e6
 _MEAN_ROUNDING = {
     **dict.fromkeys(("bpp", *METRICS), 0.0006),
-    **{"psnr": 0.006, "encode_s": math.inf, "decode_s": math.inf},
+    **{"psnr": 0.006, "ssimulacra2": 0.006, "encode_s": math.inf, "decode_s": math.inf},
 }
 """Means may be rounded to two decimals of PSNR and three of the others; times may be other means
 than those of the rows."""

@@ -26,8 +26,9 @@ class Api:
     def table(self, dataset: str, metric: str, anchor: str) -> dict[str, Any]:
         """The leaderboard's table: rank, BD-rate with interval and overlap, speed, kind of result.
 
-        dataset, metric (psnr, ms_ssim, ssim, si_ssim, si_ssim_2), anchor: a codec's name; empty for
-        the page's defaults. Numbers that do not exist are null, and note says why.
+        dataset, metric (psnr, ms_ssim, ssim, si_ssim, si_ssim_2, ssimulacra2, lpips), anchor: a
+        codec's name; empty for the page's defaults. Numbers that do not exist are null, and note
+        says why.
         """
         boards = load_boards(self.folder, store=self.store)
         view, lost = view_of({"dataset": dataset, "metric": metric, "anchor": anchor}, boards)

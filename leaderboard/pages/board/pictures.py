@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leaderboard.analysis.curves import rows_of
-from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
+from leaderboard.analysis.look import METRIC_NAMES, look_of, score_text, setting_text
 from leaderboard.codecs import CODECS, CodecError
 from leaderboard.codecs.base import open_session
 from leaderboard.data.datasets import TOGETHER
@@ -39,6 +39,8 @@ from .view import target_of
 Pixels = NDArray[np.uint8]
 AT_FIRST = ("jpeg", "bpg", "george", "semantic")
 """Codecs chosen at first; the slow ones wait to be asked for."""
+TOLD = ("psnr", "ms_ssim", "si_ssim", "ssimulacra2", "lpips")
+"""Scores below a picture."""
 MOST = 6
 """Codecs of one request: each takes a second to half a minute."""
 
@@ -201,11 +203,9 @@ def _saved(stem: str, pixels: Pixels) -> str:
 def _caption(label: str, made: DecodedPicture, pixels: int) -> str:
     scores = made.scores or {}
     told = ", ".join(
-        f"{METRIC_NAMES[metric]} {value:.2f} dB"
-        if metric == "psnr"
-        else f"{METRIC_NAMES[metric]} {value:.4f}"
+        f"{METRIC_NAMES[metric]} {score_text(metric, value)}{' dB' if metric == 'psnr' else ''}"
         for metric, value in scores.items()
-        if value is not None and metric in ("psnr", "ms_ssim", "si_ssim")
+        if value is not None and metric in TOLD
     )
     rate = 8 * made.bytes / pixels
     setting = setting_text(made.codec, made.quality)

@@ -147,7 +147,7 @@ def points_at(
                 int(nearest["bytes"]),
                 float(nearest["bpp"]),
                 {metric: _known(nearest[metric]) for metric in METRICS},
-                {metric: _at(rates, rows[metric], bpp) for metric in METRICS},
+                {metric: _at(rates, rows[metric], bpp, metric) for metric in METRICS},
                 float(rates.min()),
                 float(rates.max()),
             )
@@ -155,9 +155,9 @@ def points_at(
     return tuple(points)
 
 
-def _at(rates: Any, scores: Any, bpp: float) -> float | None:
+def _at(rates: Any, scores: Any, bpp: float, metric: str) -> float | None:
     try:
-        return _known(float(score_at(rates, scores.to_numpy(np.float64), bpp)))
+        return _known(float(score_at(rates, scores.to_numpy(np.float64), bpp, metric=metric)))
     except NoCurve:  # a setting without this score
         return None
 

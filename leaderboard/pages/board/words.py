@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
-from leaderboard.analysis.look import METRIC_NAMES, look_of, setting_text
+from leaderboard.analysis.look import METRIC_NAMES, look_of, score_text, setting_text
 from leaderboard.blind.tables import share_text
 from leaderboard.data.complexity import short_count
 from leaderboard.data.datasets import TOGETHER
@@ -60,16 +60,18 @@ MADE = """
 **Rate** is the size of the whole file, header and side information included. **Scores** are taken
 on the decoded 8-bit picture. **SI-SSIM** is SSIM weighted by a classifier's map of what matters in
 the original; the *second map* is that of another classifier, which no codec has seen.
+**SSIMULACRA2** (points up to 100) and **LPIPS** (a distance: less is better) follow people's
+judgement of pictures more closely; the results name their versions.
 
 **Curves** are averaged over the pictures at matched rates (PCHIP over log rate, never
 extrapolated), and only where all pictures have points. Published curves are averaged as in their
 source.
 
 **BD-rate** says how many per cent more bytes a codec needs than the anchor for the same score
-(PCHIP, MS-SSIM and SSIM in dB), picture by picture, then averaged. The interval in brackets is a
-bootstrap over the pictures; so is the range of places after a rank. **Overlap** is the share of the
-shorter curve's scores that the other one has too. Where it is thin, or pictures are missing, there
-is no number.
+(PCHIP; MS-SSIM, SSIM and LPIPS in dB), picture by picture, then averaged. The interval in brackets
+is a bootstrap over the pictures; so is the range of places after a rank. **Overlap** is the share
+of the shorter curve's scores that the other one has too. Where it is thin, or pictures are missing,
+there is no number.
 
 **Submissions** that are *decoded and scored here* are files of formats that this board decodes:
 their rates are those files' sizes and the side information stated for each picture. Where *the rate
@@ -362,7 +364,7 @@ def _score(metric: str, value: float | None) -> str:
         return _none()
     if math.isinf(value):
         return "∞"
-    return f"{value:.2f}" if metric == "psnr" else f"{value:.4f}"
+    return score_text(metric, value)
 
 
 def _none() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from leaderboard.analysis.look import METRIC_NAMES
+from leaderboard.analysis.look import METRIC_NAMES, score_text
 from leaderboard.data.results import Results
 from leaderboard.pages.submit.words import STATES, entry_html, says, table_html
 
@@ -75,4 +75,4 @@ def _table(
 def _score(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.2f}" if name == "psnr" else f"{value:.4f}"
+    return score_text(name, value)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
+from leaderboard.analysis.bdrate import compare
 from leaderboard.analysis.curves import (
     NoCurve,
     by_quality,
@@ -17,6 +18,7 @@ from leaderboard.analysis.curves import (
     mean_curve,
     on_log_scale,
     score_at,
+    unit_of,
 )
 from leaderboard.data.results import Results
 from tests.support.anchor_curves import frame, kodak_means, model_codec, points, row, without
@@ -189,3 +191,20 @@ def test_mean_curve_by_choice():
     assert mean_curve(made, "made", "psnr", "quality").averaged == "quality"
     with pytest.raises(ValueError, match="rate, quality"):
         mean_curve(made, "made", "psnr", "picture")
+
+
+def test_distances_fall_and_points_stay_even():
+    """LPIPS: less is better, so its worse points are dropped; SSIMULACRA2 has no logarithm."""
+    assert on_log_scale("lpips", [0.1, 0.01, 0]).tolist() == pytest.approx([10, 20, np.inf])
+    assert on_log_scale("ssimulacra2", [-20, 90]).tolist() == [-20, 90]
+    assert [unit_of(each) for each in ("psnr", "lpips", "ssimulacra2")] == ["dB", "dB", "points"]
+    assert unit_of("lpips", log_scale=False) == ""
+    rates, distances = [0.1, 0.2, 0.3, 0.4], [0.4, 0.2, 0.3, 0.1]
+    assert score_at(rates, distances, [0.2, 0.4], metric="lpips") == pytest.approx([0.2, 0.1])
+    assert 0.1 < score_at(rates, distances, 0.3, metric="lpips") < 0.2
+    table = frame(model_codec("anchor"), model_codec("cheap", 0.8))
+    table["lpips"], table["ssimulacra2"] = 1 - table["ms_ssim"], 100 * table["ms_ssim"]
+    assert compare(table, "cheap", "anchor", "lpips").percent == pytest.approx(-20)
+    assert compare(table, "cheap", "anchor", "ssimulacra2").percent == pytest.approx(-20)
+    similar, distant = (by_rate(table, "cheap", metric) for metric in ("ms_ssim", "lpips"))
+    assert distant.score == pytest.approx(1 - similar.score)

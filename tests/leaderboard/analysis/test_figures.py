@@ -202,3 +202,19 @@ def test_command_cites_published_curves(tmp_path):
     assert "tensorflow/compression at 24b0cb2c" in text
     assert main(["figures", *options, "--no-published"]) == 0
     assert "tensorflow" not in (out / "ms_ssim.html").read_text()
+
+
+def test_lpips_has_the_better_end_above(board):
+    """On either scale; SSIMULACRA2 is drawn in points."""
+    own = board.assign(lpips=1 - board["ms_ssim"], ssimulacra2=100 * board["ms_ssim"])
+    figure = rd_figure(own, "lpips", codecs=["bpg"])
+    assert traces(figure)["bpg"].y == pytest.approx(
+        traces(rd_figure(own, "ms_ssim", codecs=["bpg"]))["bpg"].y
+    )
+    assert figure.layout.yaxis.title.text == "LPIPS [dB]"
+    low, high = rd_figure(own, "lpips", codecs=["bpg"], log_scale=False).layout.yaxis.range
+    assert low > high
+    points = rd_figure(own, "ssimulacra2", codecs=["bpg"])
+    assert " points<br>" in traces(points)["bpg"].hovertext[0]
+    assert points.layout.yaxis.title.text == "SSIMULACRA2"
+    assert png(rd_chart(own, ["lpips", "ssimulacra2"], codecs=["bpg"]))

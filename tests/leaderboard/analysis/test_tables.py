@@ -142,6 +142,7 @@ def test_command_writes_tables(folder, tmp_path, capsys):
     assert main(["table", "--results", str(folder), "--out", str(out), "--rates", "0.5"]) == 0
     assert {path.name for path in out.iterdir()} == {
         "rates.csv",
+        "summary.csv",
         "table-ms_ssim.csv",
         "table-psnr.csv",
         "table.html",

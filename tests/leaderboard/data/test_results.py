@@ -77,7 +77,7 @@ def test_shape_is_that_of_compressai():
     assert data["results"]["quality"] == [5, 40]
     assert set(data["results"]) == {
         *("quality", "bpp", "psnr-rgb", "ms-ssim-rgb", "ssim-rgb", "si-ssim", "si-ssim-2"),
-        *("top-ssim", "top-ssim-2", "encoding_time", "decoding_time"),
+        *("top-ssim", "top-ssim-2", "ssimulacra2", "lpips", "encoding_time", "decoding_time"),
     }
     assert len(data["images"]["rows"]) == 4
     assert dump(TWO).count("\n[") == 4  # a line each
@@ -277,7 +277,7 @@ def changed(path, value):
         (changed(["results", "bpp", 0], None), "results.bpp at quality 5: found nothing"),
         (
             changed(["images", "rows", 1], [1, 2]),
-            "images.rows[1]: found a list of 2; expected a list of 19 values",
+            "images.rows[1]: found a list of 2; expected a list of 21 values",
         ),
         (changed(["images", "columns", 0], "picture"), "column: found 'picture'; expected only im"),
         (changed(["images"], []), "images: found an empty list; expected an object per picture"),

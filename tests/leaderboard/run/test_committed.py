@@ -24,6 +24,10 @@ from leaderboard.run.workers import InThisProcess
 from semcomp.weights import load_model
 from tests import ROOT
 
+PAGE = "\n".join(
+    f"<!-- {kind} -->\n<!-- end -->\n"
+    for kind in ("rates kodak+cid22 psnr,ssim", "ranking kodak psnr", "summary cid22+other")
+)
 PICTURES = {"cat": data.chelsea()[60:240, 100:292], "cup": data.coffee()[100:276, 200:376]}
 
 
@@ -45,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (assets / "studies").mkdir()
     for suffix in (".csv", ".md", ".png"):
         (assets / "studies" / f"metric-agreement{suffix}").touch()
+    (root / "page.md").write_text(PAGE)
     (assets / "figures").mkdir()
     (assets / "figures" / "rd.png").touch()
     with pytest.MonkeyPatch.context() as patch:
@@ -58,6 +63,7 @@ def stand_in(patch: pytest.MonkeyPatch, root: Path) -> None:
     load = datasets.load_dataset
     patch.setattr(datasets, "load_dataset", lambda name, images=None: load(root / name, images))
     patch.setattr(committed, "ASSETS", root / "assets")
+    patch.setattr(committed, "PAGES", (root / "page.md",))
     few = {name: CODECS[name] for name in ("jpeg", "webp", "george")}
     for codec in few.values():
         own = isinstance(codec, SemcompCodec)
@@ -96,6 +102,10 @@ def test_everything_is_made(made: Path) -> None:
         )
     assert "SROCC" in (assets / "studies" / "metric-agreement.csv").read_text()
     assert not list(assets.glob("studies/*.html"))  # was not there before
+    page = (made / "page.md").read_text()
+    assert "**Mean scores at equal rates on Kodak and CID22**\n\n| codec | kind | PSNR at" in page
+    assert "No table: no results of bpg: there are" in page
+    assert "<!-- summary cid22+other -->\n<!-- end -->" in page
     for path in ("studies/metric-agreement.png", "figures/rd.png"):
         assert Image.open(assets / path).width > 500
 
@@ -105,7 +115,7 @@ def test_what_was_made_is_confirmed(assets: Path, capsys: pytest.CaptureFixture[
     assert main(["check", "--images", "cat"]) == 0
     said = capsys.readouterr().out
     assert "webp: 5 files recomputed, 0 values differ" in said
-    for path in ("small/card.json", "small/CARD.md", "studies/metric-agreement.csv"):
+    for path in ("page.md", "small/card.json", "small/CARD.md", "studies/metric-agreement.csv"):
         assert f"{path}: made again, 0 differences" in said
     assert "figures/rd.png: made again, 0 differences" in said
     after = {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()}
