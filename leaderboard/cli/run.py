@@ -137,8 +137,8 @@ def check(
     chosen = _datasets(dataset, results is not None or bool(images))
     if len(chosen) > 1:
         chosen = [name for name in chosen if committed.results_folder(name).is_dir()]
-    folders = [committed.results_folder(Path(n).name) if results is None else results for n in chosen]
-    stated = [_stated(folder, codecs) for folder in folders]
+    committed_in = [committed.results_folder(Path(name).name) for name in chosen]
+    stated = [_stated(results or folder, codecs) for folder in committed_in]
     sets = [load_dataset(name, split_images(images)) for name in chosen]
     wrong: list[object] = []
     for known, pictures in zip(stated, sets, strict=True):

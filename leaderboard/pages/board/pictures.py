@@ -28,6 +28,7 @@ from leaderboard.run.measuring import Reference, reference, score
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import on_gpu
 from semcomp.demo.shared.work import samples
+from semcomp.draw import IMPORTANCE, with_scale
 from semcomp.errors import DatasetError
 from semcomp.image import to_file
 from semcomp.search import FileSearch
@@ -41,6 +42,8 @@ AT_FIRST = ("jpeg", "bpg", "george", "semantic")
 """Codecs chosen at first; the slow ones wait to be asked for."""
 TOLD = ("psnr", "ms_ssim", "si_ssim", "ssimulacra2", "lpips")
 """Scores below a picture."""
+ERRORS = {"ssim": ("1 − SSIM", 0.6), "ssimulacra2": ("share of SSIMULACRA2's error", 80.0)}
+"""Scores with a map of errors: what it shows, and the error at the end of its scale."""
 MOST = 6
 """Codecs of one request: each takes a second to half a minute."""
 
@@ -163,12 +166,33 @@ def _reference(dataset: str, name: str) -> Reference:
     return reference(find_picture(dataset, name))
 
 
+def error_map(original: Reference, decoded: Pixels, metric: str) -> Image.Image:
+    """Where a score is lost, on a scale that is the same for all codecs. metric: of `ERRORS`."""
+    if metric == "ssim":
+        errors = 1 - original.original.compare(decoded, multiscale=False)[0]
+    elif original.ssimulacra2 is not None:
+        errors = original.ssimulacra2.error_map(decoded)
+    else:
+        raise CodecError("the picture is too small for SSIMULACRA2")
+    title, top = ERRORS[metric]
+    shown = IMPORTANCE[np.rint(255 * np.clip(errors / top, 0, 1)).astype(np.uint8)]
+    ticks = [(0, "0"), (1, f"{top:g} and more")]
+    return with_scale(Image.fromarray(shown), IMPORTANCE, title, ticks)
+
+
 def decode(
-    folder: Path, dataset: str, picture: str, target: Any, sample: str, codecs: list[str]
+    folder: Path,
+    dataset: str,
+    picture: str,
+    target: Any,
+    sample: str,
+    codecs: list[str],
+    shown: str = "pictures",
 ) -> Iterator[tuple[list[tuple[str, str]], str]]:
     """Pictures at equal bytes, growing by one codec after another, and what went wrong.
 
-    The data set's picture where this machine has it, else the sample picture.
+    The data set's picture where this machine has it, else the sample picture. shown: `pictures`, or
+    one of `ERRORS` for maps of where that score is lost.
     """
     board = load_boards(folder).boards.get(dataset or "")
     own = has_pixels(dataset or "")
@@ -185,7 +209,12 @@ def decode(
             if made.decoded is None:
                 missing.append(f"{label}: {made.reason}.")
             else:
-                file = _saved(f"{name}-{made.codec}-{made.bytes}-bytes", made.decoded)
+                drawn = made.decoded
+                stem = f"{name}-{made.codec}-{made.bytes}-bytes"
+                if shown in ERRORS:
+                    stem += f"-{shown}-error"
+                    drawn = np.asarray(error_map(_reference(place, name), drawn, shown))
+                file = _saved(stem, drawn)
                 gallery = [*gallery, (file, _caption(label, made, height * width))]
             yield gallery, words.notice(missing)
     except (CodecError, DatasetError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from leaderboard.analysis.look import METRIC_NAMES
 from leaderboard.blind.opinion import Opinion
 from semcomp.demo.shared.static import static
 
@@ -20,7 +21,7 @@ from .api import Api
 from .boards import FOLDER, OpenStore
 from .controls import Choosing
 from .events import Events
-from .pictures import decode_on_gpu
+from .pictures import ERRORS, decode_on_gpu
 from .view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS
 
 __all__ = ["CSS", "FOLDER", "build_tab"]
@@ -34,6 +35,10 @@ QUICK: dict[str, Any] = {
     "api_visibility": "private",
 }
 """Events that read what is in memory."""
+SHOWN = [
+    ("Decoded pictures", "pictures"),
+    *((f"Where {METRIC_NAMES[metric]} is lost", metric) for metric in ERRORS),
+]
 SCALES = [("Decibels", "db"), ("Plain", "plain")]
 
 
@@ -180,6 +185,9 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
         [], label="Decode at no more bytes than that", info=words.DECODE, elem_id="board-wanted"
     )
     go = gr.Button("Show the decoded pictures", variant="primary", elem_id="board-decode")
+    shown = gr.Radio(
+        SHOWN, value="pictures", label="Shown", info=words.ERRORS, elem_id="board-shown"
+    )
     missing = gr.HTML()
     pictures = gr.Gallery(
         label="Decoded pictures at equal bytes",
@@ -192,9 +200,10 @@ def _one_picture(folder: Path, dataset: gr.Dropdown) -> tuple[Any, ...]:
         buttons=["download", "fullscreen"],
         elem_id="equal",
     )
-    go.click(
+    gr.on(
+        [go.click, shown.input],
         partial(decode_on_gpu, folder),
-        [dataset, picture, target, sample, codecs],
+        [dataset, picture, target, sample, codecs, shown],
         [pictures, missing],
         concurrency_id="model",
         concurrency_limit=1,

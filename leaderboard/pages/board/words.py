@@ -96,6 +96,9 @@ DECODE = (
 )
 
 
+ERRORS = "Maps of errors have one scale for all codecs: what is bright is far from the original."
+
+
 def commands(board: Board) -> str:
     """The commands that make the numbers of a board again."""
     measured = ",".join(each.name for each in board.results if each.kind != PUBLISHED)

@@ -348,6 +348,28 @@ def test_no_file_exceeds_the_target(small_samples: dict[str, np.ndarray]) -> Non
     assert next(page_pictures.make("", "cat", 0.8, ["jpeg"])) is made[0]
 
 
+def test_maps_show_where_scores_are_lost(
+    folder: Path, small_samples: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    asked = folder, "elsewhere", "a", 0.8, "cat", ["jpeg"]
+    drawn = {
+        shown: [*page_pictures.decode(*asked, shown)][-1][0][1]
+        for shown in ("pictures", "ssim", "ssimulacra2")
+    }
+    assert drawn["ssim"][1] == drawn["pictures"][1]  # the caption tells the same scores
+    assert "SSIMULACRA2 " in drawn["ssim"][1] and "LPIPS 0." in drawn["ssim"][1]
+    sizes = {shown: Image.open(file).size for shown, (file, _) in drawn.items()}
+    assert sizes["ssim"] == sizes["ssimulacra2"] and sizes["ssim"][1] > sizes["pictures"][1]
+    original = page_pictures._reference("", "cat")
+    for metric in page_pictures.ERRORS:
+        spoiled = original.image.copy()
+        spoiled[:40, :40] = 255 - spoiled[:40, :40]
+        shown = np.asarray(page_pictures.error_map(original, spoiled, metric)).astype(int)
+        shown = shown[:, (shown.shape[1] - 192) // 2 :]  # beside it the scale is wider
+        assert (shown[120:170, 100:190] == shown[150, 150]).all()
+        assert (shown[10:30, 10:30] != shown[150, 150]).any(2).mean() > 0.5
+
+
 def test_a_target_below_the_smallest_file_is_said(small_samples: dict[str, np.ndarray]) -> None:
     (made,) = page_pictures.make("", "cat", 0.02, ["jpeg"])
     assert made.decoded is None and "smallest file" in made.reason

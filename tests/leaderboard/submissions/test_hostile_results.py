@@ -11,7 +11,7 @@ import pytest
 from tests.support.hostile import Hostile, text
 from tests.support.submitted import csv_of, json_of, png, rows, semc, with_value
 
-_SCORES = "psnr, ms_ssim, ssim, si_ssim, si_ssim_2, top_ssim, top_ssim_2"
+_SCORES = "psnr, ms_ssim, ssim, si_ssim, si_ssim_2, top_ssim, top_ssim_2, ssimulacra2, lpips"
 _PICTURE = "a picture of kodak: kodim01 to kodim24"
 _SIZE = "the compressed file's size, 1 to 1179647 (1179648 are the pixels as they are)"
 _KIND = "results as CSV or JSON, or a ZIP of pictures and bitstreams or of files to decode"
@@ -286,7 +286,7 @@ FILES = [
         "a column that is a formula",
         "column: found '=1+1'; expected only image, quality, bytes, bpp, header_bytes, map_bytes, "
         "code_bytes, checksum_bytes, psnr, ms_ssim, ssim, si_ssim, si_ssim_2, encode_s, decode_s, "
-        "encode_wall_s, decode_wall_s, top_ssim, top_ssim_2, width, height",
+        "encode_wall_s, decode_wall_s, top_ssim, top_ssim_2, ssimulacra2, lpips, width, height",
         f"{_HEAD},=1+1\nkodim01,1,5000,30,2\n",
     ),
     text(
@@ -296,12 +296,12 @@ FILES = [
     ),
     text(
         "a flood of columns",
-        "columns: found 200,001 of them; expected at most 21",
+        "columns: found 200,001 of them; expected at most 23",
         "image," + ",".join(f"c{number}" for number in range(200_000)),
     ),
     text(
         "a flood of columns, in objects",
-        "columns: found 100,000 of them; expected at most 21",
+        "columns: found 100,000 of them; expected at most 23",
         json.dumps({"images": [{f"c{number}": 1 for number in range(100_000)}]}),
     ),
     text(
