@@ -17,6 +17,7 @@ from leaderboard.cli.board import backup, export, import_, worker
 from leaderboard.cli.report import figures, table
 from leaderboard.cli.review import review
 from leaderboard.cli.run import check, run, study
+from leaderboard.cli.score import score
 from leaderboard.cli.speed import speed
 from leaderboard.cli.submit import submission, submit
 from semcomp.cli.options import print_anything, use_one_blas_thread
@@ -37,6 +38,7 @@ app.command()(table)
 app.command()(figures)
 app.command()(study)
 app.command()(speed)
+app.command()(score)
 app.command()(export)
 app.command("import")(import_)
 app.command()(backup)
