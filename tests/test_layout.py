@@ -8,13 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import runpy
-import shlex
 import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,61 +208,3 @@ def test_nothing_stray_at_the_top() -> None:
     ).stdout
     stray = sorted({line.split("/")[0] for line in listed.splitlines()} - TOP_LEVEL)
     assert not stray, f"place these in a folder or add them to TOP_LEVEL: {stray}"
-
-
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-"""What people read."""
-
-
-def documented_commands() -> list[list[str]]:
-    """The pages' shell commands, one list of words each, without comments."""
-    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
-
-
-def test_documented_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {word for words in documented_commands() if words[0] == "make" for word in words[1:]}
-    assert {"demo", "test"} <= named <= targets
-
-
-@pytest.mark.parametrize(
-    "words",
-    [pytest.param(w, id=" ".join(w[2:5])) for w in documented_commands() if w[1:2] == ["-m"]],
-)
-def test_documented_python_commands_exist(
-    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package, *rest = words[2:]
-    subcommands = rest[:1]
-    if subcommands in (["train"], ["blind"]):  # groups: `train codec`
-        subcommands = rest[:2]
-    assert (ROOT / package / "__init__.py").exists()
-    if not (ROOT / package / "__main__.py").exists():
-        pytest.skip(f"{package}/__main__.py is still to be written")
-    # Wide and plain, so that the help wraps and colours nothing.
-    for name, value in {"COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", [package, *subcommands, "--help"])
-    # run_module warns when an earlier test has imported the module it is about to run.
-    monkeypatch.delitem(sys.modules, f"{package}.__main__", raising=False)
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module(package, run_name="__main__")
-    assert end.value.code in (0, None)
-    help_text = capsys.readouterr().out
-    options = {word.split("=")[0] for word in rest if word.startswith("--")}
-    missing = sorted(option for option in options if option not in help_text)
-    assert not missing, f"{package} {subcommands} does not offer {missing}"
-
-
-def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
-    missing = [target for target in targets if not (page.parent / target).exists()]
-    assert not missing, f"{page.name} links to {missing}"

@@ -1,4 +1,4 @@
-"""What a map saves, measured and fitted: `python -m tests.fit_gain PICTURES [EVERY]`.
+"""What a map saves, measured and fitted: `python -m tests.allocation.fit_gain PICTURES [EVERY]`.
 
 Prints the constants `GAIN` of `semcomp.allocation.planning` for pictures, every 52nd unless said
 otherwise, each under the class's map and under that of people, with the rank correlation and the
