@@ -94,7 +94,7 @@ def prepare(
 ) -> None:
     """Make pairs of decoded pictures of equal bytes; goes on where it was stopped.
 
-    A picture takes one to two minutes and 10 to 20 MB.
+    A picture takes two to three minutes and 8 to 20 MB.
     """
     from leaderboard.blind.pairs import blind_folder
     from leaderboard.blind.prepare import ALL, sources

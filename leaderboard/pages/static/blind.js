@@ -13,6 +13,7 @@ const tell = (text, note = "") => {
   const small = document.createElement("small");
   small.textContent = note;
   find(".told").replaceChildren(text, ...(note ? [small] : []));
+  if (root.getBoundingClientRect().top < 0) root.scrollIntoView();   // a phone has scrolled past it
 };
 const phase = (name) => {
   root.dataset.phase = name;
@@ -76,6 +77,7 @@ const ask = async (what) => {
     fetched.clear();
     round = what; next = null;
     stage.style.setProperty("--ratio", what.width / what.height);
+    root.classList.toggle("tall", what.width < what.height);
     all("figure").forEach((figure) => {
       const side = +figure.dataset.side;
       figure.querySelector(".own").src = pictures[side];
