@@ -35,15 +35,27 @@ class Opinion:
         self._count, self._looked = -1, 0.0
 
     def ranks(self) -> Ranks:
-        """The ranks, at most `FRESH` seconds old. Raises StoreError."""
-        with self._lock:
-            now = self._clock()
-            if self._ranks is None or now - self._looked >= FRESH:
-                count = self._store().count_votes()
-                if self._ranks is None or count != self._count:
-                    self._ranks = ranks_of(self._store().votes())
-                self._count, self._looked = count, now
-            return self._ranks
+        """The ranks of at most `FRESH` seconds ago; older ones while another thread makes new ones.
+
+        Raises StoreError.
+        """
+        old = self._ranks is None or self._clock() - self._looked >= FRESH
+        if old and self._lock.acquire(blocking=self._ranks is None):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        assert self._ranks is not None
+        return self._ranks
+
+    def _look(self) -> None:
+        now = self._clock()
+        if self._ranks is not None and now - self._looked < FRESH:
+            return  # another thread was quicker
+        count = self._store().count_votes()
+        if self._ranks is None or count != self._count:
+            self._ranks = ranks_of(self._store().votes())
+        self._count, self._looked = count, now
 
 
 class Chooser:

@@ -129,13 +129,13 @@ class Visits:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Callable[[], Path],
         store: Callable[[], Store],
         opinion: Opinion,
         clock: Callable[[], float] = time.monotonic,
         seed: int | None = None,
     ) -> None:
-        """folder: of the prepared pairs. store: gives the board's. seed: for tests."""
+        """folder: gives that of the prepared pairs. store: gives the board's. seed: for tests."""
         self._folder, self._store, self._clock = folder, store, clock
         self._chooser = Chooser(opinion, seed)
         self._addresses = Addresses(clock)
@@ -144,8 +144,8 @@ class Visits:
         self._lock = threading.Lock()
 
     def pairs(self) -> Pairs:
-        """What is prepared."""
-        return load_pairs(self._folder)
+        """What is prepared. Raises SemcompError where there is no folder for it."""
+        return load_pairs(self._folder())
 
     def start(self, address: str, class_code: str | None = None) -> dict[str, Any]:
         """A new visit's token and first round, see `_shown`. Raises StoreError."""

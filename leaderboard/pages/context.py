@@ -50,7 +50,7 @@ class BoardContext:
         self.access.door = self.access.door or self.store
         self._open = open_board or _open_named
         self._originals = originals
-        self.blind_folder = blind_folder or pairs.blind_folder()
+        self._blind_folder = blind_folder
         self.opinion = Opinion(self.store)
         self._store: Store | None = None
         self._stop: threading.Event | None = None
@@ -62,6 +62,10 @@ class BoardContext:
             if self._store is None:
                 self._store = self._open()
             return self._store
+
+    def blind_folder(self) -> Path:
+        """Where the blind comparison's pairs are. Raises SemcompError where there is no folder."""
+        return self._blind_folder or pairs.blind_folder()
 
     def start(self, results: Path | None = None) -> None:
         """Score what is queued and keep the leaderboard ranked, in the background, until `close`.

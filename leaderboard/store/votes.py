@@ -9,6 +9,7 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import starmap
 from typing import Literal
 
 from sqlalchemy import delete, func, select
@@ -116,13 +117,16 @@ class Votes(Database):
         row, visit = BlindVoteRow, BlindVisitRow
         mine = visit.public if class_code is None else visit.class_code == class_code
         query = (
-            select(row, visit.day)
+            select(
+                *(row.picture, row.rate, row.left_codec, row.right_codec, row.choice),
+                *(row.seconds, row.visit_id, row.number, visit.day),
+            )
             .join(visit, visit.id == row.visit_id)
             .where(mine)
             .order_by(row.visit_id, row.number)
         )
         with self._reading() as session:
-            return [_read(found, day) for found, day in session.execute(query)]
+            return list(starmap(Vote, session.execute(query)))
 
     def count_votes(self) -> int:
         """How many votes there are, of all kinds."""
@@ -147,17 +151,3 @@ class Votes(Database):
         """Whether a class has this code."""
         with self._reading() as session:
             return session.get(BlindClassRow, code) is not None
-
-
-def _read(row: BlindVoteRow, day: str) -> Vote:
-    return Vote(
-        row.picture,
-        row.rate,
-        row.left_codec,
-        row.right_codec,
-        next(choice for choice in CHOICES if choice == row.choice),
-        row.seconds,
-        row.visit_id,
-        row.number,
-        day,
-    )

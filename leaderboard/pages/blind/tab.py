@@ -28,6 +28,7 @@ from semcomp.demo.hosting.limits import address_of
 from semcomp.demo.shared.downloads import save
 from semcomp.demo.shared.events import AT_ONCE
 from semcomp.demo.shared.static import static
+from semcomp.errors import SemcompError
 
 from . import words
 
@@ -79,7 +80,7 @@ def _functions(visits: Visits) -> list[Callable[..., Any]]:
         code = data[0] if isinstance(data, list) and data else ""
         try:
             begun = visits.start(address_of(request), _code_of(code) or None)
-        except StoreError as error:
+        except SemcompError as error:
             return {"error": _sentence(error)}
         return begun if begun["round"] else {"error": words.NOTHING}
 

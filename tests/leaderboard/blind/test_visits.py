@@ -44,7 +44,7 @@ def clock() -> Clock:
 @pytest.fixture
 def blind(folder: Path, store: Store, clock: Clock) -> Visits:
     opened = lambda: store  # noqa: E731
-    return Visits(folder, opened, Opinion(opened, clock), clock, seed=1)
+    return Visits(lambda: folder, opened, Opinion(opened, clock), clock, seed=1)
 
 
 def play(
@@ -245,7 +245,7 @@ def test_votes_survive_the_server(
     clock.now += 3
     blind.vote(begun["visit"], 1, "left", 3.0)
     again = open_store(board_url)
-    restarted = Visits(folder, lambda: again, Opinion(lambda: again, clock), clock)
+    restarted = Visits(lambda: folder, lambda: again, Opinion(lambda: again, clock), clock)
     with pytest.raises(Gone):  # the page begins a new visit then
         restarted.vote(begun["visit"], 2, "left", 3.0)
     assert len(again.votes()) == 1 and restarted.start("1.2.3.4")["round"]["number"] == 1
@@ -289,5 +289,5 @@ def test_ranks_are_worked_out_once_a_minute(
 
 def test_nothing_prepared(store: Store, clock: Clock, tmp_path: Path) -> None:
     opinion = Opinion(lambda: store, clock)
-    empty = Visits(tmp_path / "none", lambda: store, opinion, clock)
+    empty = Visits(lambda: tmp_path / "none", lambda: store, opinion, clock)
     assert empty.start("1.2.3.4")["round"] is None

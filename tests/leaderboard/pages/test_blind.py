@@ -240,7 +240,7 @@ def test_nothing_prepared_says_how(unprepared: Served, browser: Browser) -> None
 def test_anything_may_come_from_a_browser(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
     pairs = write_pairs(tmp_path / "pairs", 2)
-    board = Visits(pairs, lambda: store, Opinion(lambda: store))
+    board = Visits(lambda: pairs, lambda: store, Opinion(lambda: store))
     start, vote, picture = blind_page._functions(board)
     wrong: list[Any] = [
         None,
