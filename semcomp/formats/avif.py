@@ -42,14 +42,11 @@ class AvifWriter:
         """See `Writer.write`."""
         if not features.check("avif"):
             raise FormatError("this Pillow was built without AVIF: install one from PyPI's wheels")
-        height, width = picture.shape[:2]
         advanced = {"deltaq-mode": "3"}
         with tempfile.TemporaryDirectory() as folder:
             if grey is not None:
-                rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
-                guide = np.exp2(-octaves(grey, rows, columns, focus * _STRENGTH))
                 path = Path(folder) / "guide"
-                np.savetxt(path, guide, "%.4f")
+                np.savetxt(path, _guide(picture, grey, focus * _STRENGTH), "%.4f")
                 advanced |= {"enable-rate-guide-deltaq": "1", "rate-distribution-info": str(path)}
             return to_file(
                 Image.fromarray(picture),
@@ -64,3 +61,20 @@ class AvifWriter:
                 exif=exif,
                 advanced=advanced,
             )
+
+
+def _guide(
+    picture: NDArray[np.uint8], grey: NDArray[np.uint8], strength: float
+) -> NDArray[np.float64]:
+    """Shares of the bits that blocks are to get: float64 (rows, columns).
+
+    A block needs more the more varied it is; the map adds to that or takes away.
+    """
+    luma = np.asarray(Image.fromarray(picture).convert("L"), np.float32)
+    luma = np.pad(luma, [(0, -side % _BLOCK) for side in luma.shape], "edge")
+    rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
+    spread = luma.reshape(rows, _BLOCK, columns, _BLOCK).std((1, 3))
+    guide: NDArray[np.float64] = np.sqrt(spread + 2) * np.exp2(
+        -octaves(grey, rows, columns, strength)
+    )
+    return guide
