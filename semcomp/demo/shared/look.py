@@ -26,6 +26,12 @@ def theme() -> gr.themes.Base:
         # contrast of at least 4.5 to 1 on their backgrounds
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_400",
+        link_text_color_hover="*primary_800",
+        link_text_color_hover_dark="*primary_300",
+        link_text_color_visited="*primary_700",
+        link_text_color_visited_dark="*primary_400",
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_400",
         color_accent="*primary_700",
