@@ -100,6 +100,8 @@ _LOOKS = {
 _SPARE = ("#117733", "#CC6677", "#44AA99", "#DDCC77", "#661100", "#6699CC")
 _SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "pentagon")
 
+IN_THE_DEMO = {"george": "Uniform", "semantic": "Proportional", "semantic-rd": "Rate-distortion"}
+"""What the demo calls this project's codecs: by their allocation."""
 METRIC_NAMES = {
     "psnr": "PSNR",
     "ms_ssim": "MS-SSIM",

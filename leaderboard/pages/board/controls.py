@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from leaderboard.analysis.look import METRIC_NAMES, look_of
+from leaderboard.analysis.look import IN_THE_DEMO, METRIC_NAMES, look_of
 from leaderboard.data.datasets import title_of
 from semcomp.demo.shared.work import samples
 
@@ -141,6 +141,8 @@ def _labels(board: Board | None) -> dict[str, str]:
     """What the codecs of this repository are called, by their names."""
     labels = {name: look_of(name).label for name in (board.codecs if board else [])}
     for name in labels:
+        if name in IN_THE_DEMO:
+            labels[name] += f", {IN_THE_DEMO[name]}"
         if board and board.of(name).kind == "published":
             labels[name] += " (published)"
     return labels

@@ -29,6 +29,7 @@ from .boards import Board, Boards, OpenStore, default_codecs, load_boards
 from .controls import controls_of, text_of, texts_of
 from .figure import figure_of
 from .ranking import everything, matching, points_at, ranking, rows_csv
+from .reading import exported, lead_html
 from .view import PAGE, View, is_link, view_of
 
 Outputs = tuple[Any, ...]
@@ -110,6 +111,20 @@ class Events:
         view = replace(view, page=max(1, view.page + step))
         table, row, number, *_ = self._rank(view, browser, files=False)
         return table, row, number, _link(view, browser)
+
+    def lead(self, *controls: Any) -> Outputs:
+        """What the table says in a sentence, and files: the table as LaTeX, citations as BibTeX."""
+        view, _, _ = self._view(controls)
+        board = self._boards().boards.get(view.dataset)
+        if board is None:
+            return "", None, None
+        told = ""
+        try:
+            if view.anchor is not None:
+                told = lead_html(board, view.metric, view.anchor)
+            return told, *exported(board, view)
+        except (NoCurve, StoreError):  # the table says why
+            return "", None, None
 
     def save(self, *controls: Any) -> Outputs:
         """The files that hold the rows of the curves: rows as CSV, everything as JSON."""

@@ -63,7 +63,7 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
     missing: how many pictures a codec lacks. text: what the filter looks at. Raises NoCurve,
     StoreError.
     """
-    codecs = _own_standings(board.alone, metric, anchor)
+    codecs = own_standings(board.alone, metric, anchor)
     table = tables.placed([*codecs, *_entry_standings(board, metric, anchor)])
     count = len(board.pictures)
     table["missing"] = [
@@ -75,7 +75,7 @@ def ranking(board: Board, metric: str, anchor: str) -> pandas.DataFrame:
 
 
 @lru_cache(maxsize=_CACHED)
-def _own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
+def own_standings(board: Board, metric: str, anchor: str) -> tuple[tables.Standing, ...]:
     """How this repository's codecs stand. Raises NoCurve."""
     return tuple(tables.standings(board.frame, metric, anchor))
 

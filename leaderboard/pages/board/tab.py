@@ -22,6 +22,7 @@ from .boards import FOLDER, OpenStore
 from .controls import Choosing
 from .events import Events
 from .pictures import ERRORS, decode_on_gpu
+from .reading import ANOTHER, PAPER, studies, study
 from .view import MAX_RATE, MAX_TEXT, MOST_SUBMITTED, TARGETS
 
 __all__ = ["CSS", "FOLDER", "build_tab"]
@@ -58,6 +59,7 @@ def build_tab(
     with gr.Column(elem_id="board"):
         gr.HTML(words.INTRO)
         notice = gr.HTML(elem_id="board-notice")
+        lead = gr.HTML(elem_id="board-lead")
         dataset, metric, scale, codecs, submitted, low, high, plot, left_out = _curves()
         anchor, text, table, pages, number, turns, files = _ranking()
         if opinion is not None:
@@ -72,6 +74,12 @@ def build_tab(
             max_lines=1,
             elem_id="board-link",
         )
+        with gr.Row(elem_classes="files"):
+            exports = [
+                gr.DownloadButton(label, size="md", min_width=150, elem_id=f"board-{name}")
+                for label, name in (("Table (LaTeX)", "tex"), ("Citations (BibTeX)", "bib"))
+            ]
+        _studies()
         with gr.Accordion("How these numbers are made", open=False):
             made = gr.Markdown(words.MADE, elem_id="board-made")
         said, browser = gr.JSON(visible=False), gr.JSON(visible=False)
@@ -84,7 +92,14 @@ def build_tab(
     drawn = [plot, left_out, points]
     opened = page.load(events.open, said, [browser, *outputs], js=browser_js, **QUICK)
     opened.success(events.drawn, inputs, drawn, **QUICK)
-    dataset.input(events.switch, [link, *inputs], [*outputs, *drawn], **QUICK)
+    switched = dataset.input(events.switch, [link, *inputs], [*outputs, *drawn], **QUICK)
+    gr.on(
+        [opened.success, switched.success, metric.input, anchor.input],
+        events.lead,
+        inputs,
+        [lead, *exports],
+        **QUICK,
+    )
     choosing = Choosing(folder, store)
     for each, find in ((submitted, choosing.curves), (method, choosing.method)):
         typed = static("typed.js", "leaderboard.pages").replace("@LIST@", str(each.elem_id))
@@ -131,7 +146,9 @@ def _curves() -> tuple[Any, ...]:
 def _ranking() -> tuple[Any, ...]:
     gr.HTML("<h2>Ranking</h2>")
     with gr.Row():
-        anchor = gr.Dropdown([], label="Compared with", elem_id="board-anchor", min_width=220)
+        anchor = gr.Dropdown(
+            [], label="Compared with", info=ANOTHER, elem_id="board-anchor", min_width=220
+        )
         text = gr.Textbox(
             label="Filter",
             placeholder="a method, its authors, published, incomplete",
@@ -156,6 +173,23 @@ def _ranking() -> tuple[Any, ...]:
             )
         ]
     return anchor, text, table, pages, number, (back, forth), files
+
+
+def _studies() -> None:
+    """The paper and the committed studies, each read when it is asked for."""
+    with gr.Accordion("The paper, and the studies", open=False, elem_id="board-studies"):
+        gr.Code(PAPER, label="The paper (BibTeX)", interactive=False, lines=4)
+        which = gr.Dropdown(
+            studies(), value=None, label="Study", info=words.STUDY, elem_id="board-study"
+        )
+        text = gr.Markdown(elem_id="board-study-text")
+        figure = gr.Image(show_label=False, label="Its figure", visible=False, interactive=False)
+        which.input(_study, which, [text, figure], **QUICK)
+
+
+def _study(name: Any) -> tuple[str, Any]:
+    text, figure = study(name)
+    return text, gr.Image(value=figure, visible=figure is not None)
 
 
 def _one_method() -> tuple[Any, ...]:

@@ -8,7 +8,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.analysis.bdrate import LEVEL
-from leaderboard.analysis.look import METRIC_NAMES, look_of, score_text, setting_text
+from leaderboard.analysis.look import (
+    IN_THE_DEMO,
+    METRIC_NAMES,
+    look_of,
+    score_text,
+    setting_text,
+)
 from leaderboard.blind.tables import share_text
 from leaderboard.data.complexity import short_count
 from leaderboard.data.datasets import TOGETHER
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 BY_EYE = "By eye"
 INTRO = """
 <p class="quiet">Codecs on the same pictures, scored by the same code. Rates are whole files.</p>
+<nav class="jump" aria-label="On this page"><a href="#board-plot">Curves</a>
+<a href="#board-table">Ranking</a> <a href="#board-about">One method</a>
+<a href="#board-points">One picture</a> <a href="#board-studies">Paper, studies</a></nav>
 """
 BADGES = {
     "recomputed": "Scores measured by this project's code, from the decoded pictures.",
@@ -52,6 +61,7 @@ METHOD = """
 download.</p>
 """
 SEARCH = "Type to search."
+STUDY = "Each is one command: python -m leaderboard study NAME"
 JUDGED = """
 <h2>Judged by people</h2><p class="quiet">Blind, at equal bytes:
 <a href="?tab=blind">which is closer?</a></p>
@@ -348,7 +358,8 @@ def _name(codec: str, kind: str, dark: bool) -> str:
     colour = in_theme(look.colour, dark)
     line = "dashed" if kind == PUBLISHED else "solid"
     swatch = f'<i class="swatch" style="border-top: 3px {line} {colour}" aria-hidden="true"></i>'
-    return f'{swatch}<span class="codec">{escape(look.label)}</span> '
+    named = f"<small>{IN_THE_DEMO[codec]} in the first tab</small> " if codec in IN_THE_DEMO else ""
+    return f'{swatch}<span class="codec">{escape(look.label)}</span> {named}'
 
 
 def _badge(kind: str, title: str, text: str | None = None) -> str:
