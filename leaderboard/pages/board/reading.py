@@ -62,7 +62,7 @@ def lead_html(board: Board, metric: str, anchor: str) -> str:
     placed = table[table["rank"].notna()]
     if len(placed) < 2:
         return ""
-    first, second = list(placed.itertuples())[:2]
+    first, *others = list(placed.itertuples())
     name, than = _label(first), escape(look_of(anchor).label)
     told = f"By {METRIC_NAMES.get(metric, metric)}, <b>{name}</b> leads what was scored picture by "
     told += "picture here"
@@ -71,20 +71,16 @@ def lead_html(board: Board, metric: str, anchor: str) -> str:
         ends = sorted((abs(first.bd_low), abs(first.bd_high)))
         told += f": {abs(first.bd_rate):.0f}% {word} bytes than {than} for the same score"
         told += f" ({ends[0]:.0f} to {ends[1]:.0f})" if first.bd_low * first.bd_high > 0 else ""
-    sure = first.rank_high <= 1
-    told += (
-        ". Its place is sure for pictures like these"
-        if sure
-        else (
-            f". It could also be {_label(second)}: with other pictures its place would be "
-            f"{first.rank_low:.0f} to {first.rank_high:.0f}"
-        )
-    )
+    rivals = [_label(row) for row in others if row.rank_low <= 1]
+    if first.rank_high <= 1:
+        told += ". Its place is sure for pictures like these"
+    else:
+        told += f", but with other pictures it could be {' or '.join(rivals[:3]) or 'another'}"
     told += f".{_at_rates(board, metric)}"
-    published = table[(table["kind"] == PUBLISHED) & (table["bd_rate"] < first.bd_rate)]
+    published = table[(table["kind"] == PUBLISHED) & (table["bd_rate"] < min(first.bd_rate, 0))]
     if len(published):
         best = next(published.itertuples())
-        told += f" Published and not measured here: {_label(best)} states {best.bd_rate:+.0f}%."
+        told += f" Published, not measured here: {_label(best)} states {-best.bd_rate:.0f}% fewer."
     return f'<p class="lead" role="status">{told}</p>' + _pictures(board, metric, anchor)
 
 
@@ -183,7 +179,11 @@ def exported(board: Board, view: View) -> tuple[str | None, str]:
 
 def studies(folder: Path = ASSETS / "studies") -> list[tuple[str, str]]:
     """The committed studies: (what it shows, name)."""
-    return [(told, name) for name, told in STUDIES.items() if (folder / f"{name}.md").is_file()]
+    return [
+        (f"{told[:1].upper()}{told[1:]}".replace("`", ""), name)
+        for name, told in STUDIES.items()
+        if (folder / f"{name}.md").is_file()
+    ]
 
 
 def study(name: object, folder: Path = ASSETS / "studies") -> tuple[str, str | None]:

@@ -93,13 +93,8 @@ def build_tab(
     opened = page.load(events.open, said, [browser, *outputs], js=browser_js, **QUICK)
     opened.success(events.drawn, inputs, drawn, **QUICK)
     switched = dataset.input(events.switch, [link, *inputs], [*outputs, *drawn], **QUICK)
-    gr.on(
-        [opened.success, switched.success, metric.input, anchor.input],
-        events.lead,
-        inputs,
-        [lead, *exports],
-        **QUICK,
-    )
+    for read in (opened.success, switched.success, metric.input, anchor.input):
+        read(events.lead, inputs, [lead, *exports], **QUICK)
     choosing = Choosing(folder, store)
     for each, find in ((submitted, choosing.curves), (method, choosing.method)):
         typed = static("typed.js", "leaderboard.pages").replace("@LIST@", str(each.elem_id))

@@ -10,9 +10,10 @@
   name();
   // A link to a place on the page leaves no trace in the address, which holds the settings.
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.(".skip")) return;
-    event.preventDefault();
-    document.querySelector("#viewer .divider")?.focus();
+    const jump = event.target.closest?.(".jump a"), skip = event.target.closest?.(".skip");
+    if (jump || skip) event.preventDefault();
+    if (jump) document.querySelector(jump.getAttribute("href"))?.scrollIntoView();
+    if (skip) document.querySelector("#viewer .divider")?.focus();
   });
   // A picture pasted anywhere on the first tab is taken as if it had been uploaded.
   document.addEventListener("paste", (event) => {

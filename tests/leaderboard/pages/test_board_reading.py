@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +30,12 @@ def test_the_leader_is_the_tables_first(board: Board) -> None:
     assert first.codec == "bpg" and first.rank_high == 1
     assert "By MS-SSIM, <b>BPG 4:2:0</b> leads" in told
     assert f"{abs(first.bd_rate):.0f}% fewer bytes than JPEG for the same score" in told
-    assert "Its place is sure" in told and "It could also be" not in told
+    assert "Its place is sure" in told and "it could be" not in told
     assert "Highest mean score: BPG 4:2:0 at 0.25 to 1 bits per pixel" in told
     assert "Fewest bytes per picture: BPG 4:2:0 in 24 of 24" in told
-    assert "Published and not measured here: HPCM 2025 (MS-SSIM) states -" in told
+    assert re.search(
+        r"Published, not measured here: HPCM 2025 \(MS-SSIM\) states \d\d% fewer", told
+    )
 
 
 def test_a_leader_that_is_not_sure_says_so(tmp_path: Path) -> None:
@@ -46,7 +49,7 @@ def test_a_leader_that_is_not_sure_says_so(tmp_path: Path) -> None:
     for results in (a, replace(b, rows=tuple(rows)), spread("jpeg")):
         write_results(results, tmp_path / f"{results.name}.json")
     told = lead_html(load_boards(tmp_path).boards["kodak"], "ms_ssim", "jpeg")
-    assert "It could also be" in told and "its place would be 1 to 2" in told
+    assert "but with other pictures it could be " in told and "is sure" not in told
     assert "in 12, " in told and "in 12 of 24" in told
 
 

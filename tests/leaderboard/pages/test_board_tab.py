@@ -149,6 +149,25 @@ def test_pictures_are_decoded_on_demand(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.browser
+def test_readers_are_told_who_leads(browser: Browser, url: str) -> None:
+    """A sentence that follows the score, exports, and a study on the page."""
+    page = open_tab(browser, f"{url}?tab=leaderboard&anchor=jpeg")
+    page.locator("#board-lead").get_by_text("By MS-SSIM, BPG 4:2:0 leads").wait_for()
+    assert not page.locator("#board nav.jump").is_visible()
+    page.get_by_label("Score", exact=True).click()
+    page.get_by_role("option", name="PSNR").click()
+    page.locator("#board-lead").get_by_text("By PSNR,").wait_for()
+    with page.expect_download() as download:
+        page.locator("#board-bib").click()
+    assert "@misc{coolchic5" in Path(download.value.path()).read_text(encoding="utf-8")
+    page.get_by_text("The paper, and the studies").click()
+    page.get_by_label("Study").click()
+    page.get_by_role("option", name="Whether the ranking holds").click()
+    page.locator("#board-study-text").get_by_text("The audit of the maps").wait_for()
+    page.context.close()
+
+
+@pytest.mark.browser
 def test_a_phone_scrolls_down_only(browser: Browser, url: str) -> None:
     page = open_tab(browser, f"{url}?tab=leaderboard", 360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -156,6 +175,10 @@ def test_a_phone_scrolls_down_only(browser: Browser, url: str) -> None:
     assert inner <= 360
     box = page.locator("#board-plot .main-svg").first.bounding_box()
     assert box and box["width"] <= 360
+    page.locator("#board nav.jump").get_by_text("One picture").click()
+    page.wait_for_function(
+        "document.querySelector('#board-points').getBoundingClientRect().y < 400"
+    )
     for tab in ("Compress", "Open a file", "Score", "Leaderboard"):
         assert page.get_by_role("tab", name=tab, exact=True).is_visible()
     page.context.close()
