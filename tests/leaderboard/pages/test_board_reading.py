@@ -44,7 +44,7 @@ def test_a_leader_that_is_not_sure_says_so(tmp_path: Path) -> None:
     rows = [
         replace(row, bytes=size, bpp=8 * size / SIZE)
         for row in b.rows
-        for size in [round(row.bytes * (0.8 if int(row.image[-2:]) % 2 else 1.24))]
+        for size in [round((row.bytes or 0) * (0.8 if int(row.image[-2:]) % 2 else 1.24))]
     ]
     for results in (a, replace(b, rows=tuple(rows)), spread("jpeg")):
         write_results(results, tmp_path / f"{results.name}.json")
