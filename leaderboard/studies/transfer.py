@@ -44,6 +44,11 @@ MEASURES = {
     "inside": "PSNR, important fifth",
     "outside": "PSNR, all else",
 }
+CAUSES = {
+    "held": "the important fifth's share of the map",
+    "detail": "the share of the detail that lies outside",
+}
+"""What may say in which pictures a map is worth much; both 0..1."""
 _FINE = 16.0
 """A quantizer's step of medium quality, by which the detail of a block is counted."""
 
@@ -53,10 +58,17 @@ def run(context: Context) -> Study:
     import pandas
 
     writers = code_digest(Path(registry.__file__))
-    key = {"codec": "transfer", "writers": writers, "qualities": QUALITIES}
+    key = {
+        "codec": "transfer",
+        "writers": writers,
+        "qualities": {name: list(own) for name, own in QUALITIES.items()},
+        "scores": [*MEASURES, *CAUSES],
+    }
     measured = context.each(measure, key=key)
     points = pandas.DataFrame.from_records(list(chain(*(each["rows"] for each in measured))))
-    shares = {str(each["rows"][0]["image"]): each["detail outside"] for each in measured}
+    causes = pandas.DataFrame.from_records(
+        [{"image": each["rows"][0]["image"], **each["causes"]} for each in measured]
+    ).set_index("image")
     effects = pandas.DataFrame.from_records(
         [_effect(key, own) for key, own in points.groupby(["format", "image"], sort=False)]
     )
@@ -68,12 +80,12 @@ def run(context: Context) -> Study:
         ]
     )
     notes = [
-        f"Over {len(shares)} pictures, each writer with the paper's map against the same writer "
+        f"Over {len(causes)} pictures, each writer with the paper's map against the same writer "
         "without one; 95% intervals over the pictures. Gains are at equal bytes.",
         *(_verdict(name, table) for name in QUALITIES),
-        *_why(effects, shares),
+        *_why(effects, causes),
     ]
-    panels = [_gains_panel(effects), _detail_panel(effects, shares)]
+    panels = [_gains_panel(effects), _held_panel(effects, causes)]
     digits = {column: 1 if "BD" in column else 2 for column in table.columns[2:]}
     return Study.of_panels(
         "transfer", "The map in files that open everywhere", table, panels, notes, digits
@@ -81,8 +93,7 @@ def run(context: Context) -> Study:
 
 
 def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
-    """rows: one record per format, quality, and with and without the map. detail outside: what
-    share of the picture's detail lies outside its important fifth, 0..1."""
+    """rows: one record per format, quality, and with and without the map. causes: `CAUSES`."""
     original = reference(image)
     grey = analyse(image).grey
     inside = np.zeros(image.shape[0] * image.shape[1], bool)
@@ -96,7 +107,14 @@ def measure(name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
                 rate = 8 * len(data) / (image.shape[0] * image.shape[1])
                 key = {"format": format_, "image": name, "led": led, "bpp": rate}
                 rows.append(key | _scores(original, inside, read(data)))
-    return {"rows": rows, "detail outside": _detail_outside(image, inside)}
+    return {"rows": rows, "causes": _causes(original, inside)}
+
+
+def _causes(original: Reference, inside: NDArray[np.bool_]) -> dict[str, float]:
+    """`CAUSES` by name."""
+    weights = original.weights[0].astype(float)
+    held = float(weights[inside].sum() / max(weights.sum(), 1.0))
+    return {"held": held, "detail": _detail_outside(original.image, inside)}
 
 
 def _scores(
@@ -178,25 +196,21 @@ def _verdict(name: str, table: pandas.DataFrame) -> str:
     )
 
 
-def _why(effects: pandas.DataFrame, shares: dict[str, float]) -> list[str]:
-    """Where the map is worth nothing, and how that goes with where the detail is."""
-    from scipy.stats import spearmanr
-
-    means = effects.groupby("image")["si_ssim"].mean()
-    detail = np.array([shares[str(image)] for image in means.index])
+def _why(effects: pandas.DataFrame, causes: pandas.DataFrame) -> list[str]:
+    """Where the map is worth nothing, and what goes with it."""
+    means = effects.groupby("image")["si_ssim"].mean().sort_values()
+    causes = causes.loc[means.index]
     notes = []
     if len(means) > 2:
-        found = spearmanr(detail, means.to_numpy(float)).statistic
-        notes.append(
-            "What is saved is robbed outside. Rank correlation over the pictures of the share of "
-            f"their detail that lies there with the bytes at equal SI-SSIM: {found:+.2f}."
-        )
-    order = np.argsort(means.to_numpy(float))
-    named = [
-        f"{means.index[i]} ({means.iloc[i]:+.1f}%, {detail[i]:.0%} of the detail outside)"
-        for i in (*order[:3], *order[3:][-3:])
-    ]
-    notes.append(f"Mean over the formats, from most to least: {', '.join(named)}.")
+        ranks = means.rank()
+        found = [f"{ranks.corr(causes[key].rank()):+.2f} with {CAUSES[key]}" for key in CAUSES]
+        notes.append(f"Rank correlation of the bytes at equal SI-SSIM: {', '.join(found)}.")
+    ends = means if len(means) <= 6 else means.iloc[[0, 1, 2, -3, -2, -1]]
+    named = [f"{i} ({v:+.1f}%, map {causes['held'][i]:.0%})" for i, v in ends.items()]
+    notes.append(
+        f"Mean over the formats, from most saved to least, and {CAUSES['held']} (a flat one's is "
+        f"20%): {', '.join(named)}."
+    )
     worthless = effects[effects["si_ssim"] >= 0].groupby("format", sort=False)["image"].agg(list)
     for name, images in worthless.items():
         some = ", ".join(images[:6]) + (" and more" if len(images) > 6 else "")
@@ -213,14 +227,17 @@ def _gains_panel(effects: pandas.DataFrame) -> Panel:
     return Panel("At equal bytes", "all else [dB]", "important fifth [dB]", series)
 
 
-def _detail_panel(effects: pandas.DataFrame, shares: dict[str, float]) -> Panel:
-    """Bytes at equal SI-SSIM against the share of the detail that lies outside."""
-    series = [
-        _cloud(str(name), [100 * shares[image] for image in own["image"]], own["si_ssim"].tolist())
-        for name, own in effects.groupby("format", sort=False)
-    ]
+def _held_panel(effects: pandas.DataFrame, causes: pandas.DataFrame) -> Panel:
+    """Bytes at equal SI-SSIM against how much of the map its important fifth holds."""
+    series = []
+    for name, own in effects.groupby("format", sort=False):
+        held = 100 * causes["held"].loc[own["image"]]
+        series.append(_cloud(str(name), held.tolist(), own["si_ssim"].tolist()))
     return Panel(
-        "Where there is nothing to rob", "detail outside [%]", "bytes at equal SI-SSIM [%]", series
+        "A flat map is worth little",
+        "the important fifth's share of the map [%]",
+        "bytes at equal SI-SSIM [%]",
+        series,
     )
 
 

@@ -143,7 +143,7 @@ def test_maps(dataset, monkeypatch):
     assert any("out of reach" in note for note in found.notes)
 
 
-def test_transfer(dataset, monkeypatch):
+def test_transfer(dataset, monkeypatch, tmp_path):
     qualities = {"jpeg": (5, 20, 45, 70, 88), "avif": (20, 40, 60, 80)}
     monkeypatch.setattr(transfer, "QUALITIES", qualities)
     left = np.zeros((8, 8), np.uint8)
@@ -151,7 +151,8 @@ def test_transfer(dataset, monkeypatch):
     monkeypatch.setattr(transfer, "analyse", lambda image: SimpleNamespace(grey=left))
     original = replace(reference(picture()), weights=(upsample_grey(left, 176, 192),) * 2)
     monkeypatch.setattr(transfer, "reference", lambda image: original)
-    found, _ = run(transfer, dataset)
+    found, told = run(transfer, dataset, kept=tmp_path)
+    assert run(transfer, dataset, kept=tmp_path)[1] == [] != told  # what is done is kept
     table = found.table.set_index(["format", "measure"])
     for name in qualities:
         gain, rate = (table.loc[name, column] for column in ("gain [dB]", "BD-rate [%]"))
