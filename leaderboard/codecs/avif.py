@@ -35,6 +35,8 @@ class AvifCodec:
         step = whole_quality(self.name, quality, 0, 100)
         if not features.check("avif"):
             raise CodecError("this Pillow was built without AVIF: install one from PyPI's wheels")
+        # At 100, without loss, libavif takes this tune for none of aom's and refuses it.
+        tune = {} if step == 100 and self.tune == "iq" else {"tune": self.tune}
         # The number of tiles must not depend on the machine, and one tile is the smallest file.
         return write_pillow(
             image,
@@ -45,7 +47,7 @@ class AvifCodec:
             codec="aom",
             max_threads=1,
             autotiling=False,
-            advanced={"tune": self.tune},
+            advanced=tune,
         )
 
     def decode(self, data: bytes) -> Image.Image:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,14 @@ def test_names() -> None:
     assert CODECS["jpeg"] is CODECS["jpeg"]
     with pytest.raises(KeyError, match="no codec 'gif': use one of jpeg, jpegli"):
         _ = CODECS["gif"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(CODECS[name], "search_range")])
+def test_a_search_may_ask_for_both_ends(name: str) -> None:
+    codec: Any = CODECS[name]
+    small = PICTURE.crop((60, 40, 92, 72))
+    low, high = (len(codec.encode(small, end)) for end in codec.search_range[:2])
+    assert low < high
 
 
 def test_guide_to_add_a_codec_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
