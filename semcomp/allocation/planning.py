@@ -53,8 +53,8 @@ GAIN = {"proportional": (-0.06, 0.39), "rd": (0.02, 0.26)}
 not. Fitted by `python -m tests.allocation.fit_gain` to thirty held-out training pictures, each
 under the class's map and under that of people, between levels 5 and 7; rank correlation 0.50 and
 0.33: what else decides, such as how much detail there is to take from, is known after the work."""
-LITTLE_GAIN = 0.05
-"""Gain under which a picture has no clear subject."""
+LITTLE_GAIN = 0.03
+"""Gain under which a picture has no clear subject. Low, as the estimate is rough."""
 
 
 @dataclass(frozen=True, eq=False)
