@@ -47,7 +47,7 @@ _CEILINGS = (
     (2.0, 60.0, 38.0),
     (LOSSLESS_BPP, 75.0, 50.0),
 )
-_FALL = {"psnr": 0.5}
+_FALL = {"psnr": 0.5, "ssimulacra2": 1.0}
 _FALL_OTHER = 0.01
 """Falls of a score at a higher rate that are let pass: noise, or tuning for another metric."""
 _HIGHER = 1.02
@@ -233,26 +233,30 @@ def _falls(rows: Sequence[Row]) -> Iterator[Problem]:
         pictures[row.image].append(row)
     for image, own in pictures.items():
         for metric in METRICS:
-            known = [row for row in own if getattr(row, metric) is not None]
-            known.sort(key=lambda row: (row.bpp, getattr(row, metric)))
-            best: Row | None = None
+            sign = -1 if metric in DISTANCES else 1
+            known = [
+                (row.bpp, sign * getattr(row, metric), row)
+                for row in own
+                if getattr(row, metric) is not None
+            ]
+            known.sort(key=lambda point: point[:2])
+            best: tuple[float, float, Row] | None = None
             worst: tuple[float, Row, Row] | None = None
-            for row in known:
-                value = getattr(row, metric)
-                if best is not None and row.bpp >= _HIGHER * best.bpp:
-                    fall = getattr(best, metric) - value
+            for bpp, value, row in known:
+                if best is not None and bpp >= _HIGHER * best[0]:
+                    fall = best[1] - value
                     if fall > _FALL.get(metric, _FALL_OTHER) and fall > (worst or (0,))[0]:
-                        worst = fall, row, best
-                if best is None or value > getattr(best, metric):
-                    best = row
+                        worst = fall, row, best[2]
+                if best is None or value > best[1]:
+                    best = bpp, value, row
             if worst:
                 _, low, high = worst
                 yield Problem(
                     f"{metric} at quality {low.quality}",
                     image,
                     f"{describe(getattr(low, metric))} at {low.bpp:.4g} bpp",
-                    f"no less than the {getattr(high, metric):.6g} at {high.bpp:.4g} bpp: quality "
-                    "must not fall as the rate rises",
+                    f"no {'more' if sign < 0 else 'less'} than the {getattr(high, metric):.6g} at "
+                    f"{high.bpp:.4g} bpp: quality must not fall as the rate rises",
                 )
 
 

@@ -203,7 +203,7 @@ def test_a_batch_in_the_browser(browser: Browser, url: str, folder: Path, width:
         assert packed.namelist() == ["cat.semc", "coffee.semc", "summary.csv"]
         assert rows(packed.read("summary.csv").decode())[2]["level"] == "2"
     page.locator("#batch-format").get_by_text("JPEG", exact=True).click()
-    page.get_by_label("number input for Average level").fill("12")
+    page.get_by_label("number input for Average level").fill("20")
     page.get_by_label("number input for Average level").press("Tab")
     page.locator("#batch-go").click()
     page.locator("#batch-zip").wait_for(state="hidden")

@@ -171,7 +171,9 @@ def test_a_gpu_is_borrowed_for_the_model_s_work_only(with_spaces: Path) -> None:
         picture = sys.argv[1] + "/photo.png"
         Image.fromarray(skimage.data.chelsea()[40:104, 100:164]).save(picture)
         progress = lambda *a, **k: None
-        file, record = endpoints.compress({"path": picture}, 2, "uniform", "", 0, gr.Progress())
+        file, record = endpoints.compress(
+            {"path": picture}, 2, "uniform", "", 0, "classifier", 1, [], gr.Progress()
+        )
         decoded, facts = endpoints.decompress({"path": file}, 24, gr.Progress())
         assert decoded.size == (64, 64) and record["bytes"] == facts["bytes"]
         scores = endpoints.score({"path": picture}, {"path": picture})
@@ -231,7 +233,7 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
     read = set(Settings.variables())
     for folder in ("semcomp", "leaderboard"):
         for path in (ROOT / folder).rglob("*.py"):
-            read |= set(re.findall(r"\bSEMCOMP_[A-Z_]+\b", path.read_text(encoding="utf-8")))
+            read |= set(re.findall(r"\bSEMCOMP_[A-Z0-9_]+\b", path.read_text(encoding="utf-8")))
     assert set(documented()) == read
 
 
