@@ -74,9 +74,9 @@ def test_a_map_of_ones_own_has_nothing_to_leave_out(encoder: PictureEncoder) -> 
 def test_one_file_at_a_low_level_costs_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
-    def noted(codec: Any, image: torch.Tensor, levels: np.ndarray) -> np.ndarray:
+    def noted(codec: Any, image: torch.Tensor, levels: np.ndarray, *more: Any) -> np.ndarray:
         made.append(int(levels.max()))
-        return encode_codes(codec, image, levels)
+        return encode_codes(codec, image, levels, *more)
 
     monkeypatch.setattr("semcomp.encoder.encode_codes", noted)
     encoder = PictureEncoder(PICTURE, load_model("small", "cpu"))

@@ -24,7 +24,7 @@ def pictures(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--codecs", "gif"], 2, "no codec gif: use some of jpeg, webp"),
+        (["--codecs", "gif"], 2, "no codec gif: use some of jpeg, jpegli"),
         (["--dataset", "nowhere"], 1, "error: no folder nowhere: name a folder of pictures"),
         (["--images", "dog"], 1, "error: no picture dog in"),
         (["--out", "file"], 1, "choose another folder with --out"),
