@@ -98,6 +98,12 @@ def test_a_table_cut_is_the_table_measured(encoder: PictureEncoder) -> None:
     assert encoder.has_rd_table and not fresh.has_rd_table
 
 
+def test_a_callers_autocast_changes_no_table(encoder: PictureEncoder) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        table = PictureEncoder(PICTURE, encoder.model).rd_table(8)
+    np.testing.assert_array_equal(table.distortion, encoder.rd_table().cut(8).distortion)
+
+
 def test_files_grow_with_the_level(encoder: PictureEncoder) -> None:
     levels = np.arange(0.1, 24, 0.3)
     sizes = [len(encoder.file(encoder.plan(level, "proportional"))) for level in levels]

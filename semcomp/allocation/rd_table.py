@@ -100,7 +100,8 @@ def measure_table(
         measured = linear if step.linear else distortion
         measured[step.k][core] = reference[1].of(step.decoded)[inner]
         if progress is not None:
-            step.paste(picture)
+            if not step.linear:  # or the picture would flicker
+                step.paste(picture)
             progress(step.done, step.total, picture)
     for low, high in pairwise((0, *MEASURED[: MEASURED.index(iterations) + 1])):
         drop = linear[low] - linear[high]

@@ -97,19 +97,16 @@ class TileRun:
         bits[:, blocks[0], blocks[1]] = sent[0].to(torch.int8).cpu().numpy()
         return bits
 
-    def decode(self, k: int, bits: np.ndarray, wanted: bool = True) -> None:
+    def decode(self, k: int, bits: np.ndarray) -> None:
         """One iteration from bits int8 (P, Hb, Wb); moves `reconstruction`.
 
-        wanted: whether anybody looks at it. A codec in one pass saves itself the picture otherwise.
+        A codec in one pass makes the picture only when it is looked at, see `look`.
         """
         if self.codec.one_pass:
-            codec = cast(OnePass, self.codec)
             if np.any(bits):
                 sent = torch.from_numpy(bits.astype(np.float32))
-                codec.receive(k, sent.to(self.device)[None], self.decoder)
+                cast(OnePass, self.codec).receive(k, sent.to(self.device)[None], self.decoder)
                 self._unseen = True
-            if wanted:
-                self.look()
             return
         if not self.shrink(np.any(bits, 0)):
             return
@@ -230,9 +227,10 @@ def decode_steps(
             wanted = at is None or k in at
             done = index * iterations + k
             with plain():
-                run.decode(k - 1, bits[:, blocks[0], blocks[1]], wanted and not linear)
+                run.decode(k - 1, bits[:, blocks[0], blocks[1]])
             if linear:
-                seen = to_uint8(cast(OnePass, codec).linear_picture(run.decoder))
+                with plain():
+                    seen = to_uint8(cast(OnePass, codec).linear_picture(run.decoder))
                 yield Step(k, done, total, core, outer, seen, linear=True)
             if wanted:
                 with plain():
