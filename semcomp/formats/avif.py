@@ -21,7 +21,7 @@ _BLOCK = 16
 
 
 class AvifWriter:
-    """4:2:0, speed 6, one tile; quality is libavif's."""
+    """4:2:0, aom's tune `iq`, speed 6, one tile; quality is libavif's."""
 
     name = "avif"
     label = "AVIF"
@@ -42,7 +42,10 @@ class AvifWriter:
         """See `Writer.write`."""
         if not features.check("avif"):
             raise FormatError("this Pillow was built without AVIF: install one from PyPI's wheels")
-        advanced = {"deltaq-mode": "3"}
+        step = round(quality)
+        # The tune comes first, as it sets a deltaq-mode; at 100, without loss, aom has no `iq`.
+        advanced = {"tune": "iq"} if step < 100 else {}
+        advanced |= {"deltaq-mode": "3"}
         with tempfile.TemporaryDirectory() as folder:
             if grey is not None:
                 path = Path(folder) / "guide"
@@ -51,7 +54,7 @@ class AvifWriter:
             return to_file(
                 Image.fromarray(picture),
                 "AVIF",
-                quality=round(quality),
+                quality=step,
                 speed=6,
                 subsampling="4:2:0",
                 codec="aom",
