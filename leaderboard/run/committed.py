@@ -46,7 +46,7 @@ networks' sums round otherwise on another machine."""
 PAGES = tuple(path for name in ("README.md", "docs/results.md") if (path := ROOT / name).is_file())
 """What of the checkout shows tables; an installed package has none."""
 _PLACE = re.compile(
-    r"(<!-- (summary|ranking|rates) (\S+)(?: (\S+))? -->)\n.*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (summary|brief|ranking|rates) (\S+)(?: (\S+))? -->)\n.*?(<!-- end -->)", re.DOTALL
 )
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -92,6 +92,7 @@ def pages() -> Iterator[tuple[Path, bytes]]:
     """(path, content) of the pages with tables made from the results, each in its place::
 
         <!-- summary kodak -->            BD-rates by every score
+        <!-- brief kodak -->              those of the codecs that are measured here and drawn
         <!-- ranking kodak psnr -->       codecs by BD-rate
         <!-- rates kodak psnr,ms_ssim --> scores at equal rates
         ...
@@ -108,21 +109,25 @@ def _filled(mark: str, kind: str, dataset: str, metrics: str | None, end: str) -
     """A place of a page with its table and, above it, what that shows."""
     from leaderboard.analysis import tables
     from leaderboard.analysis.curves import NoCurve
-    from leaderboard.analysis.look import METRIC_NAMES, look_of
+    from leaderboard.analysis.look import FURTHER, METRIC_NAMES, look_of
     from leaderboard.cli.report import SUMMARY, read_frames
     from leaderboard.data.datasets import TOGETHER, title_of
 
     folders = [results_folder(name) for name in dataset.split(TOGETHER)]
     if not all(folder.is_dir() for folder in folders):
         return f"{mark}\n{end}"
-    frame = read_frames(folders, published=True)[dataset]
+    frame = read_frames(folders, published=kind != "brief")[dataset]
+    if kind == "brief":
+        frame = frame[~frame["codec"].isin(FURTHER)]
     names = [name for name in (metrics or SUMMARY).split(",") if frame[name].notna().any()]
     title = title_of(dataset)
     against = f"BD-rate against {look_of(tables.ANCHOR).label} on {title}"
     try:
-        if kind == "summary":
+        if kind in ("summary", "brief"):
             heading = f"{against}, 95% intervals"
             table = tables.summary_text(tables.summary(frame, names))
+            if kind == "brief":
+                table = table.drop(columns="kind")  # the same in every row
         elif kind == "ranking":
             heading = f"{against}, {METRIC_NAMES[names[0]]}"
             table = tables.as_text(tables.ranked(frame, names[0]))

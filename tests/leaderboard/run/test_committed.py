@@ -110,6 +110,17 @@ def test_everything_is_made(made: Path) -> None:
         assert Image.open(assets / path).width > 500
 
 
+def test_a_brief_table_has_what_is_measured_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.md").write_text("<!-- brief kodak psnr -->\n<!-- end -->\n")
+    monkeypatch.setattr(committed, "PAGES", (tmp_path / "page.md",))
+    ((_, page),) = committed.pages()
+    assert b"\n| codec | PSNR |\n" in page
+    assert b"| BPG 4:4:4 | -" in page
+    assert b"VVC" not in page  # published
+
+
 def test_what_was_made_is_confirmed(assets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()}
     assert main(["check", "--images", "cat"]) == 0
