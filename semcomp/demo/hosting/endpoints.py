@@ -12,16 +12,19 @@ any JSON are described as such; and no file stays behind.
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import gradio as gr
 import gradio.mcp
 from anyio.to_thread import run_sync
+from PIL import Image
 
 from semcomp.demo.shared import downloads, events, work
 from semcomp.demo.shared.components import ALLOCATIONS, AREA, upload
 from semcomp.demo.shared.events import MODEL
+from semcomp.formats.registry import writer_for
 from semcomp.semantics.subjects import MapKind
 
 from . import files, pictures
@@ -46,12 +49,14 @@ def build_endpoints() -> None:
             [], value=[], multiselect=True, allow_custom_value=True, label="What does not count"
         )
         iterations = gr.Number(24, label="Iterations", precision=0)
-        file, made = gr.File(label="File (.semc)"), gr.File(label="File (.semc)")
+        format = gr.Textbox("semc", label="Format")
+        max_bytes = gr.Number(0, label="Greatest size in bytes", precision=0)
+        file, made = gr.File(label="File (.semc)"), gr.File(label="File")
         first, other = (gr.Image(label=name, format="png") for name in ("Picture", "Levels"))
         record, trigger = gr.JSON(label="Record"), gr.Button()
     settings = [picture, level, allocation, class_name, area, kind, focus, without]
     endpoints: list[tuple[Callable[..., Any], list[Any], list[Any]]] = [
-        (compress, settings, [made, record]),
+        (compress, [*settings, format, max_bytes], [made, record]),
         (decompress, [file, iterations], [first, record]),
         (explain, settings, [first, other, record]),
         (score, [picture, second], [record]),
@@ -70,14 +75,17 @@ def compress(
     map_kind: str,
     focus: float,
     without: list[str],
+    format: str,
+    max_bytes: int,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
 ) -> tuple[str, Record]:
     """Compress a picture, giving the places that show its main object more bits than the rest.
 
     Args:
         picture: the picture, in any common format
-        level: average number of iterations per block, 1 to 24: more is sharper and larger
-        allocation: who gets the bits: uniform, proportional (by importance) or rd
+        level: average number of iterations per block, 1 to 24: more is sharper and larger; the
+            budget of a .semc without max_bytes
+        allocation: who gets the bits: uniform, proportional (by importance) or rd (.semc only)
         class_name: what should matter, one of ImageNet's classes; empty for the likeliest one
         max_area: larger pictures are reduced to this many pixels in all first; 0 for never
         map_kind: what the map sees: the class (classifier), or faces, people, animals, things and
@@ -85,20 +93,29 @@ def compress(
         focus: how strongly the bits follow the map: 0 everywhere alike, 1 as it says, 2 only there
         without: what does not count of a map of people: names of subjects in the record ("person
             2"), all of a label ("person") or of a kind ("face", "object", "text", "class")
+        format: semc, or one that opens everywhere and follows the same map: jpeg, webp, avif, heic
+            or bpg
+        max_bytes: make the largest file of at most this many bytes; 0 to go by the level, or by
+            the usual quality of a format that is not semc
     Returns:
-        The compressed file (.semc).
+        The compressed file.
         A record: bytes, bits per pixel, PSNR, SSIM, SI-SSIM, MS-SSIM (null where one is not
-        defined), sizes of the file's parts, the five likeliest classes and what the map of people
-        was made from (subjects).
+        defined), level or quality, sizes of the file's parts, the five likeliest classes and what
+        the map of people was made from (subjects).
     """
-    area = _number("max_area", max_area)
-    wish = _wish(level, allocation, class_name, map_kind, focus, without)
+    area, most = _number("max_area", max_area), _number("max_bytes", max_bytes)
+    wish = replace(
+        _wish(level, allocation, class_name, map_kind, focus, without),
+        format=_text("format", format) or "semc",
+        max_bytes=int(most) if most else None,
+    )
     with work.for_visitors(html=False):
+        suffix = ".semc" if wish.format == "semc" else writer_for(wish.format).suffixes[0]
         seen, done = work.read_picture(picture, area)
-        result = work.make_result(seen, wish, _step(progress))
-    facts = {**result.facts, "notes": done + result.facts["notes"]}
+        compressed, facts = work.make_result(seen, wish, _step(progress))
+    facts["notes"] = done + facts["notes"]
     given = picture.get("orig_name") if isinstance(picture, dict) else None
-    return downloads.save(result.compressed.data, Path(given or "picture").stem, ".semc"), facts
+    return downloads.save(compressed.data, Path(given or "picture").stem, suffix), facts
 
 
 @events.on_gpu
@@ -258,6 +275,10 @@ class Tools(gradio.mcp.GradioMCPServer):
                 path.unlink(missing_ok=True)
             raise gr.Error(said, title="No room", print_exception=False)
         uploads.keep(TOOLS, sent)
+
+    def get_image(self, file_path: str) -> Image.Image | None:  # type: ignore[override]
+        """A result that is a picture: the components' PNG. Gradio would encode other files anew."""
+        return super().get_image(file_path) if file_path.endswith(".png") else None
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         """All results of a finished job; `Job.result` gives a single one bare."""

@@ -46,8 +46,6 @@ from semcomp.semantics.subjects import MapKind, analyse
 
 REGION = 128
 """Grey value of the map, 0..255, from which a place belongs to the important region."""
-CACHED_RESULTS = 12
-"""Results on sample pictures that stay in memory. Uploads never do."""
 
 Picture = NDArray[np.uint8]
 Step = Callable[[int, int], None]
@@ -64,16 +62,6 @@ _FOR_VISITORS: dict[type[Exception], str] = {
     FormatError: "This format does not work",
     MemoryError: "Not enough memory",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A picture, what mattered in it, its file and the scores (None: not defined, see notes)."""
-
-    picture: Picture
-    semantic_map: SemanticMap
-    compressed: Compressed
-    facts: dict[str, Any]
 
 
 @contextmanager
@@ -143,7 +131,7 @@ class Wish:
     """Settings of a file, as `semcomp.compress` takes them.
 
     class_name: None for the most probable one. kind: of the map. without: what does not count of a
-    map of people.
+    map of people. format: of the file. max_bytes: the budget instead of the level, None for none.
     """
 
     level: float
@@ -152,20 +140,14 @@ class Wish:
     kind: str = "classifier"
     without: tuple[str, ...] = ()
     focus: float = 1.0
+    format: str = "semc"
+    max_bytes: int | None = None
 
 
-_cache: dict[tuple[str, Wish], Result] = {}
-
-
-def make_result(picture: Picture, wish: Wish, step: Step = lambda done, total: None) -> Result:
-    """Analyse and compress a picture and score the result under its map.
-
-    Results on samples are kept: they are what most visitors ask for.
-    """
-    name = sample_name(picture)
-    key = None if name is None else (name, wish)
-    if key is not None and key in _cache:
-        return _cache[key]
+def make_result(
+    picture: Picture, wish: Wish, step: Step = lambda done, total: None
+) -> tuple[Compressed, dict[str, Any]]:
+    """A picture's file, and everything about it that is a number or a name, in plain types."""
     semantic_map = analyse(
         picture, cast(MapKind, wish.kind), class_name=wish.class_name, without=wish.without
     )
@@ -175,38 +157,29 @@ def make_result(picture: Picture, wish: Wish, step: Step = lambda done, total: N
         cast(Allocation, wish.allocation),
         semantic_map=semantic_map,
         focus=wish.focus,
+        max_bytes=wish.max_bytes,
+        format=wish.format,
         progress=lambda done, total, _: step(done, total),
     )
-    facts = describe(picture, semantic_map, compressed, wish.allocation, wish.level)
-    result = Result(picture, semantic_map, compressed, facts | {"focus": wish.focus})
-    if key is not None:
-        while len(_cache) >= CACHED_RESULTS:
-            del _cache[next(iter(_cache))]
-        _cache[key] = result
-    return result
-
-
-def describe(
-    picture: Picture,
-    semantic_map: SemanticMap,
-    compressed: Compressed,
-    allocation: str,
-    level: float,
-) -> dict[str, Any]:
-    """Everything about a result that is a number or a name, in plain types."""
-    return {
+    facts = {
+        "format": compressed.format,
         "bytes": len(compressed.data),
         "bpp": compressed.bpp,
         "ratio": picture.nbytes / len(compressed.data),
         **score(picture, np.asarray(compressed.reconstruction), semantic_map),
         "width": compressed.width,
         "height": compressed.height,
-        "level": level,
-        "allocation": allocation,
-        "mean_level": float(compressed.levels.mean()),
+        "allocation": wish.allocation,
+        "focus": wish.focus,
         "sizes": compressed.sizes,
-        "model": compressed.model,
         **classes(semantic_map),
+    }
+    if compressed.format != "semc":
+        return compressed, facts | {"quality": compressed.quality}
+    return compressed, facts | {
+        "level": compressed.quality,
+        "mean_level": float(compressed.levels.mean()),
+        "model": compressed.model,
     }
 
 

@@ -15,8 +15,18 @@ from PIL import Image
 import semcomp
 from semcomp.demo.compress import result_card
 from semcomp.demo.shared import work
+from semcomp.formats.registry import WRITERS, write
 from tests.support.browsing import DESKTOP, PHONE, WIDTHS, answering_late, visiting
-from tests.support.compress_page import EXACT, changed, choose, numbers, opened, pixels, served
+from tests.support.compress_page import (
+    EXACT,
+    changed,
+    choose,
+    numbers,
+    opened,
+    pixels,
+    served,
+    small,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -240,6 +250,33 @@ def test_the_same_map_in_a_file_that_opens_everywhere(
         page.locator("#allocation label").first.click()  # another file: this one is gone
         page.locator("#ordinary").wait_for(state="hidden")
         page.locator("#ordinary").wait_for()  # and found anew
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
+def test_a_browser_opens_what_the_writers_make(browser: Browser, name: str) -> None:
+    writer, picture = WRITERS[name], small("coffee")[:150, :171]
+    grey = np.zeros((10, 10), np.uint8)
+    grey[:, :5] = 255
+    data = base64.b64encode(write(writer, picture, grey=grey)).decode()
+    page = browser.new_page()
+    page.set_content(f"<picture><img src='data:{writer.media_type};base64,{data}'></picture>")
+    shown = page.locator("img").evaluate(
+        """async image => {
+            await image.decode();
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            return { size: [image.naturalHeight, image.naturalWidth],
+                pixels: [...context.getImageData(20, 30, 60, 50).data] }; }"""
+    )
+    page.close()
+    assert shown["size"] == list(picture.shape[:2])
+    seen = np.reshape(shown["pixels"], (50, 60, 4))[..., :3]
+    original = picture[30:80, 20:80].astype(float)
+    assert np.abs(seen.mean((0, 1)) - original.mean((0, 1))).max() < 3
+    assert np.abs(seen - original).mean() < 10
 
 
 @pytest.mark.browser

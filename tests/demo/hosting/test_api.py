@@ -41,6 +41,7 @@ from semcomp.demo.hosting.limits import Limits
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.hosting.turns import TurnQueue
 from semcomp.demo.shared import work
+from semcomp.formats.registry import WRITERS
 from tests import ROOT
 from tests.support.board_submissions import method, open_board, self_reported
 
@@ -165,6 +166,18 @@ def test_the_map_is_a_choice(client: Client, photo: Path) -> None:
     assert record["chosen"][0]["name"] == "Persian cat" and record["subjects"] == []
 
 
+@pytest.mark.parametrize("name", ["semc", *WRITERS])
+def test_the_largest_file_of_a_format_within_a_size(client: Client, photo: Path, name: str) -> None:
+    asked: dict[str, Any] = {"format": name, "max_bytes": 3000}
+    file, record = client.predict(handle_file(photo), **asked, api_name="/compress")
+    with Image.open(photo) as picture:
+        wanted = semcomp.compress(np.asarray(picture), **asked)
+    suffix = ".semc" if name == "semc" else WRITERS[name].suffixes[0]
+    assert Path(file).read_bytes() == wanted.data and Path(file).name == f"photo{suffix}"
+    assert record["format"] == name and record["bytes"] == len(wanted.data) <= 3000
+    assert record["level" if name == "semc" else "quality"] == wanted.quality
+
+
 def test_every_endpoint_says_what_it_takes(client: Client) -> None:
     described: Any = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert {f"/{name}" for name in TOOLS} <= set(described)
@@ -184,6 +197,7 @@ async def _ask_tools(url: str, picture: str) -> dict[str, Any]:
         told = (await session.list_tools()).tools
         packed = await session.call_tool("compress", {"picture": picture, "level": 2})
         file = packed.content[0].text  # type: ignore[union-attr]
+        ordinary = {"picture": picture, "format": "avif", "max_bytes": 2000}
         return {
             "tools": {tool.name: tool for tool in told},
             "compress": packed,
@@ -192,6 +206,7 @@ async def _ask_tools(url: str, picture: str) -> dict[str, Any]:
             "score": await session.call_tool(
                 "score", {"picture": picture, "second_picture": picture}
             ),
+            "ordinary": await session.call_tool("compress", ordinary),
             "wrong": await session.call_tool("compress", {"picture": picture, "level": 99}),
             "private": await session.call_tool(
                 "score", {"picture": picture, "second_picture": "http://127.0.0.1:1/x.png"}
@@ -213,6 +228,9 @@ def test_the_tools_of_an_mcp_client(url: str, photo: Path) -> None:
     record = json.loads(answers["compress"].content[1].text)
     packed = urllib.request.urlopen(answers["compress"].content[0].text).read()
     assert record["bytes"] == len(packed) and len(record["classes"]) == 5
+    avif = urllib.request.urlopen(answers["ordinary"].content[0].text).read()
+    with Image.open(BytesIO(avif)) as opened:
+        assert opened.format == "AVIF" and len(avif) <= 2000
     shown, _, facts = answers["decompress"].content
     with Image.open(BytesIO(base64.b64decode(shown.data))) as picture:
         assert (np.asarray(picture) == np.asarray(semcomp.decompress(packed))).all()
@@ -440,6 +458,12 @@ def test_a_file_may_not_declare_more_pixels_than_a_picture_may_have(
         ("/compress", {"max_area": [1]}, "max_area has to be a number"),
         ("/compress", {"map_kind": "cats"}, "No map of kind 'cats': use people or classifier"),
         ("/compress", {"focus": 3}, "Focus 3"),
+        ("/compress", {"format": "xyz"}, "No format here is called 'xyz': take one of jpeg"),
+        ("/compress", {"format": ["jpeg"]}, "format has to be text"),
+        ("/compress", {"format": "jpeg", "allocation": "rd"}, "`rd` is for .semc files"),
+        ("/compress", {"format": "jpeg", "max_bytes": 9}, "The smallest JPEG of this picture has"),
+        ("/compress", {"max_bytes": -1}, "The smallest .semc of this picture has"),
+        ("/compress", {"max_bytes": "30kB"}, "max_bytes has to be a number"),
         ("/compress", {"without": ["cat"]}, "Only a map of people has subjects"),
         ("/explain", {"without": "face"}, "without has to be a list of names"),
         ("/explain", {"without": ["dog"], "map_kind": "people"}, "There is no 'dog' in this"),
