@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import struct
 import sys
 import tarfile
 import tempfile
@@ -132,11 +131,6 @@ _ARRAYS = {
     "dtype": np.dtype,
 }
 """What arrays are pickled by, whatever this version of NumPy calls the modules."""
-# What the opcodes of a damaged pickle trip over.
-_UNPICKLING_ERRORS = (
-    *(pickle.UnpicklingError, ValueError, TypeError, LookupError, AttributeError, EOFError),
-    *(ImportError, OverflowError, RecursionError, struct.error),
-)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -148,24 +142,10 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
 
-def read_pickle(path: Path) -> dict[str, Any]:
-    """A pickled dictionary of lists, numbers, strings and arrays, as CIFAR's files are.
+def read_pickle(path: Path) -> Any:
+    """What a pickle holds: plain values and arrays; strings of Python 2 come as bytes.
 
-    Keys are text, strings of Python 2 stay bytes. Raises DatasetError if the file asks for any
-    other type, or is damaged.
+    Raises UnpicklingError if the file asks for any other type, and whatever damage leads to.
     """
-    try:
-        with path.open("rb") as file:
-            content = _Unpickler(file, encoding="bytes").load()
-        if not isinstance(content, dict):
-            raise ValueError("no dictionary")
-        return {
-            key.decode("ascii") if isinstance(key, bytes) else str(key): value
-            for key, value in content.items()
-        }
-    except (OSError, MemoryError) as error:
-        raise DatasetError(f"cannot read {path}: {error}") from error
-    except _UNPICKLING_ERRORS as error:
-        raise DatasetError(
-            f"{path} is not what it should be ({error}): remove its folder, fetch it again"
-        ) from error
+    with path.open("rb") as file:
+        return _Unpickler(file, encoding="bytes").load()

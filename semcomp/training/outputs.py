@@ -76,14 +76,8 @@ def peak_memory(device: torch.device) -> int:
 
 def append_row(path: Path, row: Mapping[str, float]) -> None:
     """Add a row to a CSV file; columns that it does not have yet are added to all its rows."""
-    before = read_rows(path)
-    columns = list(before[0]) if before else list(row)
-    new = [name for name in row if name not in columns]
-    if before and not new:
-        with path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, columns, restval="").writerow(row)
-        return
-    _write_rows(path, [*columns, *new], [*before, row])
+    rows = [*read_rows(path), row]
+    _write_rows(path, list(dict.fromkeys(name for each in rows for name in each)), rows)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -114,16 +108,6 @@ def _write_rows(path: Path, columns: list[str], rows: Sequence[Mapping[str, Any]
     writer.writeheader()
     writer.writerows(rows)
     write_file(path, text.getvalue().encode())
-
-
-def duration(seconds: float) -> str:
-    """42 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(max(seconds, 0))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def progress_bar(visible: bool = True) -> tqdm[Any]:

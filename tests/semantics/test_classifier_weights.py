@@ -29,9 +29,11 @@ from tests.support.shapes import SHAPES, SIDE, scene, shapes
 def trained(tmp_path_factory) -> Path:
     """Folder of a network that tells the shapes apart, trained and exported."""
     out = tmp_path_factory.mktemp("vgg16-gap")
-    options = ClassifierOptions(data="shapes", width=1 / 8, batch=16, epochs=8, jitter=1.2, seed=0)
+    options = ClassifierOptions(data="shapes", width=1 / 8, batch=16, epochs=8, seed=0)
     trainer = ClassifierTrainer(options, shapes(96), shapes(24, seed=1))
-    train_classifier(trainer, out, lambda line: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("semcomp.training.classifier.data.JITTER", 1.2)
+        train_classifier(trainer, out, lambda line: None)
     export_classifier(trainer, out)
     return out
 

@@ -1,4 +1,4 @@
-"""What a run leaves: log, curve, durations, the bar of progress."""
+"""What a run leaves: log, curve, the bar of progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from PIL import Image
 from semcomp.training.outputs import (
     append_row,
     draw_curves,
-    duration,
     progress_bar,
     read_rows,
     series,
@@ -46,10 +45,6 @@ def test_curve_is_drawn_from_the_log(tmp_path: Path) -> None:
     draw_curves(log, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as drawn:
         assert np.asarray(drawn.convert("L")).std() > 10
-
-
-def test_durations_are_short():
-    assert [duration(s) for s in (41.6, 61, 3725)] == ["42 s", "1 min 01 s", "1 h 02 min"]
 
 
 def test_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ import os
 import re
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -33,11 +34,13 @@ from semcomp.image import load_image
 from semcomp.semantics.classifiers import imagenet_classes
 from semcomp.training.archives import ARCHIVES, read_pickle
 
-Split = Literal["train", "test", "all"]
+Split = Literal["train", "test"]
 HOLD_OUT_EVERY = 10
 """Without an official division every tenth picture of a class, from its sixth on, is held out."""
 SPLIT_FOLDERS: dict[str, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
 """Sub-folders that divide a data set rather than name classes."""
+JITTER = 1.5
+"""Largest zoom of a crop."""
 AHEAD = 3
 """Batches prepared before they are asked for."""
 _SYNSET = re.compile(r"imagenet-(n\d{8})_(.+)")
@@ -67,7 +70,8 @@ class LabelledPictures:
 
     def pictures(self, limit: int | None = None) -> list[NDArray[np.uint8]]:
         """Pictures without labels, uint8 (H, W, 3) each: all, or `limit` spread over the set."""
-        return [self.picture(index) for index in _spread(len(self), limit)]
+        count = len(self) if limit is None else min(limit, len(self))
+        return [self.picture(index * len(self) // count) for index in range(count)]
 
     def fingerprint(self) -> str:
         """SHA-256 in hex over labels and either file names and sizes, or pixels."""
@@ -89,20 +93,24 @@ def load_dataset(
 ) -> LabelledPictures:
     """A data set by name (`ARCHIVES`) or the labelled pictures of a folder.
 
-    split: "train", "test" (held out) or "all". CIFAR-100 has an official division; a folder may
-    have sub-folders train and test (or val); else see HOLD_OUT_EVERY. Classes with fewer than
-    six pictures have none in "test", which may therefore be empty.
+    split: "train" or "test" (held out). CIFAR-100 has an official division; a folder may have
+    sub-folders train and test (or val); else see HOLD_OUT_EVERY. Classes with fewer than six
+    pictures have none in "test", which may therefore be empty.
 
     Named sets are fetched once, to `SEMCOMP_CACHE_DIR`. Raises DatasetError without a network,
     for a damaged file, and for a folder that is missing or has no labels.
     """
-    if split not in ("train", "test", "all"):
-        raise DatasetError(f"no split {split!r}: use train, test or all")
     if source == "cifar-100":
         return _cifar_100(split, report)
     if source == "caltech-256":
         return _caltech_256(split, report)
-    return _folder(_existing(source), split)
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(
+            f"no data set {str(source)!r}: name {', '.join(sorted(ARCHIVES))} or a folder of "
+            "pictures"
+        )
+    return _folder(folder, split)
 
 
 def _load(item: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -116,53 +124,32 @@ def _load(item: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
         raise DatasetError(f"{name}{error}; repair or remove the picture") from error
 
 
-def _existing(source: str | Path) -> Path:
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        raise DatasetError(
-            f"no data set {str(source)!r}: name {', '.join(sorted(ARCHIVES))} or a folder of "
-            "pictures"
-        )
-    return folder
-
-
-def _spread(count: int, limit: int | None) -> Sequence[int]:
-    """Indices of `limit` of `count` items, evenly spread; of all without a limit."""
-    if limit is None or limit >= count:
-        return range(count)
-    return [index * count // limit for index in range(limit)]
-
-
-def _divided(count: int, split: Split) -> list[int]:
-    """Indices of a class's sorted pictures that belong to a split."""
-    held_out = range(HOLD_OUT_EVERY // 2, count, HOLD_OUT_EVERY)
-    return [i for i in range(count) if split == "all" or (i in held_out) == (split == "test")]
+def _divided(groups: Mapping[str, list[Path]], split: Split) -> dict[str, list[Path]]:
+    """Of each class's sorted pictures those of a split."""
+    at = HOLD_OUT_EVERY // 2
+    return {
+        name: [p for i, p in enumerate(paths) if (i % HOLD_OUT_EVERY == at) == (split == "test")]
+        for name, paths in groups.items()
+    }
 
 
 def _cifar_100(split: Split, report: Callable[[str], None]) -> LabelledPictures:
     """CIFAR-100 with its 100 fine labels."""
     folder = ARCHIVES["cifar-100"].folder("cifar-100", report) / "cifar-100-python"
-    pixels, labels = [], []
     try:
-        names = [name.decode("ascii") for name in read_pickle(folder / "meta")["fine_label_names"]]
-        for part in ("train", "test") if split == "all" else (split,):
-            content = read_pickle(folder / part)
-            pixels.append(content["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-            labels.append(np.array(content["fine_labels"], np.int64))
-            fit = len(pixels[-1]) == len(labels[-1]) > 0
-            if not fit or labels[-1].min() < 0 or labels[-1].max() >= len(names):
-                raise ValueError("labels do not fit the pictures")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        names, content = (read_pickle(folder / part) for part in ("meta", split))
+        pixels = content[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        return LabelledPictures(
+            name="cifar-100",
+            items=np.ascontiguousarray(pixels),
+            labels=np.array(content[b"fine_labels"], np.int64),
+            class_names=tuple(name.decode("ascii") for name in names[b"fine_label_names"]),
+            note=ARCHIVES["cifar-100"].note,
+        )
+    except Exception as error:  # what a damaged pickle trips over
         raise DatasetError(
             f"{folder} is not CIFAR-100 ({error}): remove it, fetch it again"
         ) from error
-    return LabelledPictures(
-        name="cifar-100",
-        items=np.ascontiguousarray(np.concatenate(pixels)),
-        labels=np.concatenate(labels),
-        class_names=tuple(names),
-        note=ARCHIVES["cifar-100"].note,
-    )
 
 
 def _caltech_256(split: Split, report: Callable[[str], None]) -> LabelledPictures:
@@ -174,7 +161,7 @@ def _caltech_256(split: Split, report: Callable[[str], None]) -> LabelledPicture
         for name, paths in groups.items()
         if not name.endswith(".clutter")
     }
-    pictures = _grouped("caltech-256", groups, split)
+    pictures = _grouped("caltech-256", _divided(groups, split))
     return replace(pictures, note=ARCHIVES["caltech-256"].note)
 
 
@@ -190,10 +177,9 @@ def _folder(folder: Path, split: Split) -> LabelledPictures:
             part: _class_folders(place) for part, place in divided.items() if place is not None
         }
         names = sorted({*parts["train"], *parts["test"]})
-        chosen = ("train", "test") if split == "all" else (split,)
-        groups = {n: [p for part in chosen for p in parts[part].get(n, [])] for n in names}
-        return _grouped(name, groups, "all")
-    return _grouped(name, _class_folders(folder) or _named_groups(folder), split)
+        return _grouped(name, {each: parts[split].get(each, []) for each in names})
+    groups = _class_folders(folder) or _named_groups(folder)
+    return _grouped(name, _divided(groups, split))
 
 
 def _class_folders(folder: Path) -> dict[str, list[Path]]:
@@ -229,22 +215,17 @@ def _named_groups(folder: Path) -> dict[str, list[Path]]:
     return {name: groups[synset] for name, synset in zip(names, synsets, strict=True)}
 
 
-def _grouped(name: str, groups: dict[str, list[Path]], split: Split) -> LabelledPictures:
-    """Pictures of a split, class after class. Raises DatasetError for fewer than two classes."""
+def _grouped(name: str, groups: Mapping[str, list[Path]]) -> LabelledPictures:
+    """Pictures class after class. Raises DatasetError for fewer than two classes."""
     if len(groups) < 2:
         raise DatasetError(
             f"{name} has {len(groups)} classes of pictures, two are the least: give each class a "
             "sub-folder, or name the files imagenet-SYNSET_NAME.*"
         )
-    chosen = [
-        (path, label)
-        for label, paths in enumerate(groups.values())
-        for path in (paths[i] for i in _divided(len(paths), split))
-    ]
     return LabelledPictures(
         name=name,
-        items=tuple(path for path, _ in chosen),
-        labels=np.array([label for _, label in chosen], np.int64),
+        items=tuple(chain(*groups.values())),
+        labels=np.repeat(np.arange(len(groups)), [len(paths) for paths in groups.values()]),
         class_names=tuple(groups),
         note=f"labelled pictures of a folder named {name}",
     )
@@ -272,7 +253,7 @@ def square_crop(
 class Batches:
     """Random crops of every picture once an epoch, in an order of the epoch's own.
 
-    With `augment` a crop's place is random, its zoom even in 1..`jitter`, and half are mirrored:
+    With `augment` a crop's place is random, its zoom even in 1..`JITTER`, and half are mirrored:
     the scale jittering of VGG's training (Simonyan & Zisserman 2014, §3.1); else it is the
     centre. Decoded pictures are kept, reduced to what the crops need, up to `memory` bytes.
     """
@@ -285,7 +266,6 @@ class Batches:
         crop: int,
         seed: int = 0,
         augment: bool = True,
-        jitter: float = 1.5,
         memory: int = 2 << 30,
         threads: int = 0,
     ) -> None:
@@ -294,7 +274,6 @@ class Batches:
         self._crop = crop
         self._seed = seed
         self._augment = augment
-        self._jitter = jitter
         self._decoded: dict[int, NDArray[np.uint8]] = {}
         self._room = memory
         self._lock = threading.Lock()
@@ -341,7 +320,7 @@ class Batches:
         if not self._augment:
             return square_crop(picture, self._crop)
         rng = np.random.default_rng([self._seed, epoch, index])
-        zoom, y, x, mirror = rng.uniform(1, self._jitter), *rng.random(3)
+        zoom, y, x, mirror = rng.uniform(1, JITTER), *rng.random(3)
         crop = square_crop(picture, self._crop, zoom, y, x)
         return crop[:, ::-1] if mirror < 0.5 else crop
 
@@ -353,7 +332,7 @@ class Batches:
         picture = self._pictures.picture(index)
         if isinstance(self._pictures.items, np.ndarray):  # in memory already
             return picture
-        factor = self._crop * self._jitter / min(picture.shape[:2])
+        factor = self._crop * JITTER / min(picture.shape[:2])
         if factor < 1:
             height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
             reduced = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)

@@ -41,9 +41,8 @@ class ClassifierOptions:
 
     data: name or folder of the pictures (`load_dataset`). minutes: time box; the run stops there
     and can be continued. width: share of VGG16's channels. crop: side in pixels; 0 takes the
-    pictures' own if they are arrays, else 224. jitter: largest zoom. lr, final_lr: first and last
-    learning rate. warmup: epochs. clip: largest norm of the gradients. memory_gib: decoded
-    pictures kept in memory.
+    pictures' own if they are arrays, else 224. lr, final_lr: first and last learning rate. warmup:
+    epochs. clip: largest norm of the gradients. memory_gib: decoded pictures kept in memory.
     """
 
     data: str = "caltech-256"
@@ -52,7 +51,6 @@ class ClassifierOptions:
     width: float = 1.0
     batch: int = 64
     crop: int = 0
-    jitter: float = 1.5
     augment: bool = True
     lr: float = 0.01
     final_lr: float = 0.0002
@@ -66,7 +64,7 @@ class ClassifierOptions:
 
     def __post_init__(self) -> None:
         """Raises TrainingError for values without sense."""
-        least = {"epochs": 1, "batch": 1, "jitter": 1, "crop": 0, "warmup": 0, "clip": 0, "seed": 0}
+        least = {"epochs": 1, "batch": 1, "crop": 0, "warmup": 0, "clip": 0, "seed": 0}
         for name, value in asdict(self).items():
             if isinstance(value, float) and math.isnan(value):
                 raise TrainingError(f"{name} is not a number")

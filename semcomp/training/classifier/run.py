@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from semcomp.errors import TrainingError
-from semcomp.semantics.activation import Accuracy
 from semcomp.training.outputs import (
     Report,
     append_row,
     curves_available,
     cut_rows,
     draw_accuracy,
-    duration,
     peak_memory,
 )
 
@@ -96,7 +96,7 @@ def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = pri
 
     def left() -> str:
         per_step = (time.monotonic() - start) / max(1, trainer.step - first_step)
-        return duration((trainer.total_steps - trainer.step) * per_step) + " left"
+        return f"{tqdm.format_interval((trainer.total_steps - trainer.step) * per_step)} left"
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         while trainer.step < trainer.total_steps and time.monotonic() < end:
@@ -120,7 +120,7 @@ def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = pri
                 last_save = last_report = time.monotonic()
                 report(
                     f"epoch {epoch + 1}/{options.epochs}: loss {row['loss']:.3f}, training top-1 "
-                    f"{row['train_top1']:.1%}, {_accuracy(trainer.accuracy)}, {left()}"
+                    f"{row['train_top1']:.1%}, {_accuracy(row)}, {left()}"
                 )
     trainer.save(out / CHECKPOINT)
 
@@ -131,7 +131,6 @@ def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
     Of the row, loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures.
     """
     score = trainer.evaluate()
-    trainer.accuracy = Accuracy(score.top1, score.top5, score.total)
     loss, top1 = (trainer.running / len(trainer.batches)).tolist()
     if not math.isfinite(loss):
         raise TrainingError(
@@ -154,11 +153,10 @@ def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
     return row
 
 
-def _accuracy(accuracy: Accuracy | None) -> str:
-    if accuracy is None or not accuracy.total:
+def _accuracy(row: Mapping[str, float]) -> str:
+    if math.isnan(row["top1"]):
         return "nothing held out"
-    top1, top5 = (hits / accuracy.total for hits in accuracy[:2])
-    return f"held-out top-1 {top1:.1%}, top-5 {top5:.1%}"
+    return f"held-out top-1 {row['top1']:.1%}, top-5 {row['top5']:.1%}"
 
 
 def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from semcomp.errors import TrainingError
-from semcomp.semantics.activation import Accuracy
 from semcomp.semantics.classifiers import Vgg16Gap
 from semcomp.training.outputs import write_state
 
@@ -49,8 +48,7 @@ class ClassifierTrainer:
     """Network, optimiser and position of one run.
 
     step: updates done. seconds: of training. pictures: how many it trains with. running: loss
-    and top-1, summed over the steps of the present epoch. accuracy: of the held-out pictures,
-    when last measured.
+    and top-1, summed over the steps of the present epoch.
     """
 
     def __init__(
@@ -86,7 +84,6 @@ class ClassifierTrainer:
         self.step = 0
         self.seconds = 0.0
         self.running = torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.accuracy: Accuracy | None = None
 
     def _batches(self, pictures: LabelledPictures, augment: bool) -> Batches:
         options = self.options
@@ -97,7 +94,6 @@ class ClassifierTrainer:
             crop=self.crop,
             seed=options.seed,
             augment=augment,
-            jitter=options.jitter,
             memory=int(options.memory_gib * share * 2**30),
         )
 
@@ -169,7 +165,6 @@ class ClassifierTrainer:
         state = {
             "kind": "classifier",
             "options": asdict(self.options),
-            "classes": list(self.network.class_names),
             "fingerprint": self.fingerprint,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -201,7 +196,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(f"no checkpoint {path}: it is the run's checkpoint.pt") from error
     except Exception as error:  # torch raises what its reader trips over
         raise TrainingError(f"{path} is damaged or no checkpoint: {error}") from error
-    parts = {"options", "classes", "fingerprint", "network", "optimizer", "step", "running"}
+    parts = {"options", "fingerprint", "network", "optimizer", "step", "running"}
     if not isinstance(state, dict) or state.get("kind") != "classifier" or not parts <= set(state):
         raise TrainingError(f"{path} is no checkpoint of `train classifier`")
     return state

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from semcomp.errors import TrainingError
-from semcomp.networks.codec import PRESETS, CodecConfig
+from semcomp.networks.codec import CodecConfig
 from semcomp.networks.one_pass import OnePassCodec
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
@@ -54,9 +54,8 @@ def restore(trainer: Trainer, state: dict[str, Any]) -> None:
     trainer.rng.bit_generator.state = state["rng"]
     torch.set_rng_state(state["torch_rng"].cpu())  # map_location may have moved it
     trainer.step, trainer.seconds = state["step"], state["seconds"]
-    trainer.scheduled = state.get("scheduled", 0.0)
-    trainer.origin = state.get("origin", {})
-    trainer.validation = state.get("validation", {})
+    trainer.scheduled, trainer.origin = state["scheduled"], state["origin"]
+    trainer.validation = state["validation"]
 
 
 def ship(trainer: Trainer, folder: Path) -> str:
@@ -95,16 +94,13 @@ def read(source: Path) -> dict[str, Any]:
     try:
         # Written by `save`, so by whoever trains here: it holds more than tensors.
         state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=False)
-        missing = {"options", "tables", "codec", "average", "step"} - set(state)
+        missing = {"options", "config", "tables", "codec", "average", "step"} - set(state)
     except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
         raise TrainingError(f"{source} is not a checkpoint, or damaged: {error}") from error
     if missing:
         raise TrainingError(
             f"{source} is not a checkpoint of the codec: it lacks {sorted(missing)}"
         )
-    # Older checkpoints name the preset alone.
-    state.setdefault("config", PRESETS[state["options"]["preset"]].to_dict())
-    state.setdefault("origin", {})
     return state
 
 
@@ -138,8 +134,8 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         "average": weights,
         "step": int(about["step"]),
         "seconds": float(about["seconds"]),
-        "origin": about.get("origin", {}),
-        "validation": about.get("validation", {}),
+        "origin": about["origin"],
+        "validation": about["validation"],
     }
 
 

@@ -30,6 +30,11 @@ CANDIDATES = 40
 """Thresholds tried in every leaf."""
 MIN_LEAF = 50
 """A leaf with fewer samples is cut in the middle without looking at its distribution."""
+SLOT_COST = 0.3, 1.5
+"""c at the first slot and from the 192nd on, in bits per block: of nine pairs the one of least
+error at 0.2 to 1 bpp on held-out training pictures."""
+TRACKED = 96
+"""Leading coefficients that compete for slots."""
 
 
 def sample_blocks(
@@ -134,23 +139,13 @@ class _Tree:
         return np.array(means)
 
 
-def design_quantizer(
-    blocks: np.ndarray,
-    slot_cost: tuple[float, float] = (0.3, 1.5),
-    tracked: int = 96,
-    overlap: np.ndarray | None = None,
-    rounds: Sequence[int] = GROWING,
-) -> QuantizerTables:
+def design_quantizer(blocks: np.ndarray, overlap: np.ndarray | None = None) -> QuantizerTables:
     """Greedy design of all tables from training blocks.
 
     blocks: float32 (n, 192) in -128..127, a hundred thousand or so.
-    slot_cost: c at the first slot and from the 192nd on, in bits per block; the default gave the
-        least error at 0.2 to 1 bpp on held-out training pictures, of nine pairs.
-    tracked: only this many leading coefficients compete for slots.
     overlap: float32 (8, 8), the filter the blocks' pictures have gone through; None for none.
-    rounds: of each iteration, see `QuantizerTables`.
     """
-    ends = [0, *(BITS * np.cumsum(rounds)).tolist()]
+    ends = [0, *(BITS * np.cumsum(GROWING)).tolist()]
     slots = ends[-1]
     basis = karhunen_loeve(blocks)
     samples = blocks @ basis
@@ -158,22 +153,22 @@ def design_quantizer(
     quantiles = np.quantile(activity, np.arange(1, CLASSES) / CLASSES)
     classes = np.digitize(activity, quantiles)
 
-    trees = [_Tree(samples[:, c], classes) for c in range(tracked)]
+    trees = [_Tree(samples[:, c], classes) for c in range(TRACKED)]
     start = np.round(samples.mean(0) * UNIT).astype(np.int16)
     schedule = np.zeros(slots, np.int16)
     thresholds = np.zeros((slots, 2 ** (MAX_DEPTH - 1)), np.int16)
     values = np.zeros((slots, 2**MAX_DEPTH), np.int16)
     reached = np.repeat(start[None].astype(np.float32) / UNIT, len(samples), 0)
     nodes = np.zeros(samples.shape, np.int64)
-    rms = np.zeros((len(rounds) + 1, COEFFICIENTS), np.float32)
+    rms = np.zeros((len(GROWING) + 1, COEFFICIENTS), np.float32)
     rms[0] = np.sqrt(((samples - reached) ** 2).mean(0))
 
-    plans: list[tuple[float, list[tuple[float, int]]] | None] = [None] * tracked
+    plans: list[tuple[float, list[tuple[float, int]]] | None] = [None] * TRACKED
     for slot in range(slots):
         grown = min(slot / (BITS * sum(EVEN) - 1), 1.0)
-        cost = slot_cost[0] + (slot_cost[1] - slot_cost[0]) * grown
+        cost = SLOT_COST[0] + (SLOT_COST[1] - SLOT_COST[0]) * grown
         if slot % BITS == 0:  # the cost drifts slowly: refresh old plans once a round
-            plans = [None] * tracked
+            plans = [None] * TRACKED
         plans = [plan or tree.plan(cost) for plan, tree in zip(plans, trees, strict=True)]
         gains = [plan[0] for plan in plans if plan is not None]
         best = int(np.argmax(gains))
@@ -191,5 +186,5 @@ def design_quantizer(
         if slot + 1 in ends:
             rms[ends.index(slot + 1)] = np.sqrt(((samples - reached) ** 2).mean(0))
     through = no_overlap() if overlap is None else overlap
-    dealt = np.array(rounds, np.int16)
+    dealt = np.array(GROWING, np.int16)
     return QuantizerTables(basis, schedule, start, thresholds, values, rms, through, dealt)

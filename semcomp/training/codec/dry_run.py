@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from tqdm import tqdm
 
-from semcomp.training.outputs import duration, peak_memory
+from semcomp.training.outputs import peak_memory
 
 from .data import PicturePool
 from .options import CURRICULA, differences
@@ -73,7 +74,9 @@ def describe(trainer: Trainer, pool: PicturePool, cost: Cost, steps: int) -> lis
         f"{cost.steps_per_second * cost.blocks:,.0f} blocks times iterations",
     ]
     if steps:
-        lines.append(f"{steps:,} steps: about {duration(steps / cost.steps_per_second)}")
+        lines.append(
+            f"{steps:,} steps: about {tqdm.format_interval(steps / cost.steps_per_second)}"
+        )
     else:
         whole = max(options.total_minutes, options.minutes)
         for minutes, name in ((options.minutes, "this call"), (whole, "the schedule")):

@@ -70,7 +70,7 @@ def export_model(
         "hours": round(state["seconds"] / 3600, 2),
         "origin": state["origin"],
         "options": {k: v for k, v in state["options"].items() if k not in ("data", "minutes")},
-        "validation": state.get("validation", {}),
+        "validation": state["validation"],
         "commit": current_commit(),
     }
     return save_model(out, codec, tables, contexts, card)

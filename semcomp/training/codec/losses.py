@@ -21,6 +21,8 @@ WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Published weights of the five scales."""
+STRIDE = 2
+"""Of the SSIM term's windows; a quarter of them says as much at a quarter of the cost."""
 FLOOR = 1e-3
 """Added inside the logarithms, so that a perfect iteration has a finite loss."""
 
@@ -108,8 +110,6 @@ def loss_of(
     plain_l1: bool = False,
     ssim_weight: float = 0.0,
     ms_ssim_weight: float = 0.0,
-    plain_similarity: bool = False,
-    stride: int = 2,
     mean: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> Tensor:
     """The loss above, a scalar.
@@ -117,8 +117,7 @@ def loss_of(
     reconstructions: (K, B, 3, H, W) and image: (B, 3, H, W), or (K, B, 3, H, W) where each has an
     image of its own; in -128..127.
     weight: (B, 1, H, W) or (K, B, 1, H, W), of mean 1, each pixel's importance in the L1 term.
-    plain_l1, plain_similarity: without the logarithms.
-    stride: of the SSIM term's windows; a quarter of them says as much at a quarter of the cost.
+    plain_l1: without its logarithm.
     mean: over all processes.
     """
     y = reconstructions.float()
@@ -134,12 +133,9 @@ def loss_of(
     reference, decoded = reference.contiguous(), decoded.contiguous()
     terms = []
     if ssim_weight:
-        terms.append((ssim_weight, ssim_terms(reference, decoded, stride)[0]))
+        terms.append((ssim_weight, ssim_terms(reference, decoded, STRIDE)[0]))
     if ms_ssim_weight:
         terms.append((ms_ssim_weight, ms_ssim_terms(reference, decoded)))
     for factor, similarity in terms:
-        missing = (1 - similarity).mean((1, 2))
-        loss = loss + factor * (
-            missing.mean() if plain_similarity else _log_of_mean(missing, mean).mean()
-        )
+        loss = loss + factor * _log_of_mean((1 - similarity).mean((1, 2)), mean).mean()
     return loss

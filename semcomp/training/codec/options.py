@@ -48,11 +48,6 @@ CURRICULA: Mapping[str, tuple[tuple[int, Shares], ...]] = {
     "late": ((-1, {4: 0.25, 8: 0.3, 12: 0.25, ITERATIONS: 0.2}),),
     "low": ((-1, {2: 0.2, 4: 0.3, 8: 0.3, 12: 0.2}),),
     "high": ((-1, {8: 0.2, 12: 0.3, ITERATIONS: 0.5}),),
-    "growing": (
-        (300, {4: 1.0}),
-        (800, {4: 0.4, 8: 0.6}),
-        (-1, {8: 0.3, 12: 0.4, ITERATIONS: 0.3}),
-    ),
     "full": ((-1, {ITERATIONS: 1.0}),),
     "paper": ((-1, {16: 1.0}),),
 }
@@ -75,8 +70,8 @@ class TrainOptions:
         the share of it at the end. warmup: steps in which it rises. clip: bound of the gradient's
         norm. ema: decay of the averaged weights that are exported.
     plain_l1: the paper's L1 (equation 7) instead of its logarithm.
-    ssim_weight, ms_ssim_weight: weights of the terms log(1 - SSIM) and log(1 - MS-SSIM), or of
-        1 - SSIM where `plain_similarity`. importance: "none", "smooth" (random weights) or "cam".
+    ssim_weight, ms_ssim_weight: weights of the terms log(1 - SSIM) and log(1 - MS-SSIM).
+        importance: "none", "smooth" (random weights) or "cam".
     scales: also train on the pictures reduced by these factors. transposes: all eight flips and
         rotations instead of left-right. detail: share of the crops chosen for their detail.
     precision: "fp32" or "bf16" for the networks. compile: fuse the units' element-wise part.
@@ -105,7 +100,6 @@ class TrainOptions:
     plain_l1: bool = False
     ssim_weight: float = 0.0
     ms_ssim_weight: float = 0.0
-    plain_similarity: bool = False
     importance: str = "none"
     scales: tuple[float, ...] = ()
     transposes: bool = False
@@ -116,12 +110,6 @@ class TrainOptions:
     compile: bool = False
     validate_minutes: float = 4.0
     ship: bool = False
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> TrainOptions:
-        """Options of a checkpoint; fields that another version wrote are left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in plain.items() if name in known})
 
     def check(self) -> None:
         """Raise TrainingError for a combination that cannot be trained."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from semcomp.errors import TrainingError
 from semcomp.networks.quantizer import QuantizerTables
@@ -22,7 +23,6 @@ from semcomp.training.outputs import (
     append_row,
     curves_available,
     draw_curves,
-    duration,
     progress_bar,
 )
 
@@ -205,4 +205,5 @@ def write_progress(trainer: Trainer, out: Path, loss: float, report: Report, lef
 
 
 def _left(seconds: float) -> str:
-    return f", {duration(seconds)} left" if seconds > 0 else ""  # nan before the first step
+    known = seconds > 0  # nan before the first step
+    return f", {tqdm.format_interval(seconds)} left" if known else ""

@@ -117,7 +117,6 @@ class Trainer:
             plain_l1=options.plain_l1,
             ssim_weight=options.ssim_weight,
             ms_ssim_weight=options.ms_ssim_weight,
-            plain_similarity=options.plain_similarity,
             mean=mean,
         )
         self.optimizer.zero_grad(set_to_none=True)

@@ -64,7 +64,6 @@ def test_the_rate_falls_as_the_paper_says():
         ({"width": math.nan}, "width is not a number"),
         ({"crop": 8}, "crops of 8 pixels"),
         ({"lr": 1e-4}, "cannot fall"),
-        ({"jitter": 0.5}, "jitter is 0.5"),
         ({"clip": -1.0}, "clip is -1"),
     ],
 )

@@ -106,8 +106,3 @@ def test_differences_say_what_was_chosen():
     assert differences(TrainOptions()) == {}
     assert differences(chosen)["ssim_weight"] == 0.5
     assert "data" not in differences(chosen)
-
-
-def test_old_options_can_be_read():
-    old = {"preset": "small", "lr": 1e-3, "work": 48, "no longer": 1}
-    assert TrainOptions.from_dict(old) == TrainOptions(preset="small", lr=1e-3, work=48)
