@@ -309,46 +309,34 @@ def _opened(
     without: list[str] | None,
     quiet: bool,
 ) -> tuple[np.ndarray, SemanticMap | None, list[str]]:
-    """A picture, what matters in it, and how its file was read where that may surprise.
+    """A picture, what matters in it (None for `uniform`), and how its file was read where that may
+    surprise.
 
     Both are said on stderr too, unless quiet.
     """
-    from semcomp.image import load_image
-
-    notes: list[str] = []
-    picture = load_image(source, told=notes.append)
-    semantic_map = _map(allocation, map_name, classifier, class_name, without, picture)
-    if not quiet:
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        _say_what_matters(semantic_map, allocation)
-    return picture, semantic_map, notes
-
-
-def _map(
-    allocation: Allocation,
-    map_name: str | None,
-    classifier: str | None,
-    class_name: str | None,
-    without: list[str] | None,
-    picture: np.ndarray,
-) -> SemanticMap | None:
-    """What matters in a picture; None for `uniform`."""
     from semcomp.geometry import BLOCK
+    from semcomp.image import load_image
     from semcomp.semantics.activation import analyse as analyse_class
     from semcomp.semantics.activation import load_classifier
     from semcomp.semantics.maps import user_map
     from semcomp.semantics.subjects import analyse
 
-    if allocation is Allocation.uniform:
-        return None
+    notes: list[str] = []
+    picture = load_image(source, told=notes.append)
+    semantic_map: SemanticMap | None = None
     if (map_file := _map_file(map_name)) is not None:
-        return user_map(_given(map_file), *picture.shape[:2], cell=BLOCK)
-    if classifier is not None:
+        semantic_map = user_map(_given(map_file), *picture.shape[:2], cell=BLOCK)
+    elif classifier is not None:
         named = load_classifier(classifier)
-        return analyse_class(picture, classifier=named, class_name=class_name)
-    kind: MapKind = "people" if map_name == "people" else "classifier"
-    return analyse(picture, kind, class_name=class_name, without=without or ())
+        semantic_map = analyse_class(picture, classifier=named, class_name=class_name)
+    elif allocation is not Allocation.uniform:
+        kind: MapKind = "people" if map_name == "people" else "classifier"
+        semantic_map = analyse(picture, kind, class_name=class_name, without=without or ())
+    if not quiet:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        _say_what_matters(semantic_map, allocation)
+    return picture, semantic_map, notes
 
 
 def _say_what_matters(semantic_map: SemanticMap | None, allocation: Allocation) -> None:

@@ -6,10 +6,7 @@ Like those of `__main__.py` they import what they need themselves.
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +64,7 @@ def decompress(
     check_target(target, source)
     started = time.perf_counter()
     data = _read(source)
-    with _warnings_as_lines(), progress_bar("decoding") as progress:
+    with progress_bar("decoding") as progress:
         picture = pipeline.decompress(data, iterations=iterations, device=device, progress=progress)
     seconds = time.perf_counter() - started
     stream = BytesIO()
@@ -125,13 +122,3 @@ def _read(source: Path) -> bytes:
     if len(data) > LARGEST:
         raise OSError(f"{source} has more than {LARGEST:,} bytes: choose a file made by semcomp")
     return data
-
-
-@contextlib.contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print the warnings raised inside as one line each on stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        print(f"warning: {warning.message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the commands share: options, standard streams as files, JSON, how many threads."""
+"""What the commands share: options, standard streams as files, JSON, and how a program runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from semcomp.errors import SemcompError
 from semcomp.files import check_writable, write_file
 
 Device = Annotated[
@@ -47,17 +49,6 @@ def write_result(target: Path, data: bytes) -> None:
 def say(text: str, target: Path) -> None:
     """Print a line about an output: on stderr where stdout carries the output itself."""
     print(text, file=sys.stderr if is_standard_output(target) else sys.stdout)
-
-
-def print_anything() -> None:
-    """Have stdout and stderr write what their encoding lacks as `\\u` and a number.
-
-    A terminal or a pipe of a code page like cp1252 would end a command in a traceback otherwise,
-    after its work, at the first name in another script.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -99,8 +90,53 @@ def print_json(record: dict[str, Any], target: Path | None = None) -> None:
     print(text) if target is None else say(text, target)
 
 
-def use_one_blas_thread() -> None:
-    """One, unless the environment says otherwise; to be called before numpy is imported.
+def run_program(app: typer.Typer, package: str, argv: Sequence[str] | None = None) -> int:
+    """Run a command line (None: this process's own) of `python -m PACKAGE`; returns its exit code.
+
+    What is wrong with a file or an option is one line on stderr and exit code 1, with a line more
+    for each of the error's `failures`; a wrong command line has exit code 2.
+    """
+    _use_one_blas_thread()
+    _print_anything()
+    command = typer.main.get_command(app)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            command.main(None if argv is None else list(argv), prog_name=f"python -m {package}")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except (SemcompError, OSError) as error:
+        print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
+        for failure in getattr(error, "failures", ()):
+            print(f"  {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """A warning as one line."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _print_anything() -> None:
+    """Have stdout and stderr write what their encoding lacks as `\\u` and a number.
+
+    A terminal or a pipe of a code page like cp1252 would end a command in a traceback otherwise,
+    after its work, at the first name in another script.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _use_one_blas_thread() -> None:
+    """One, unless the environment says otherwise; numpy, which reads it, is not imported yet.
 
     The entropy coder's products are small. With more threads OpenBLAS, which waits for them by
     spinning, takes two to three times the processor time, and longer still beside other programs.
