@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +45,14 @@ def submit(
             show_default=False,
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="kodak, cid22, or a folder of pictures")] = "kodak",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="kodak, cid22, or a folder of pictures [default: as the method's description "
+            "says, else kodak]",
+            show_default=False,
+        ),
+    ] = None,
     replaces: Annotated[
         str | None,
         typer.Option(help="receipt of an entry of yours that this one replaces"),
@@ -58,18 +65,18 @@ def submit(
     limits of files and entries in an hour hold for the page and the API, not here.
     """
     from leaderboard.data.problems import Rejected
+    from leaderboard.submissions.shape import KODAK
     from leaderboard.submissions.template import write_template
 
     if (file is None) == (template is None):
         raise typer.BadParameter("name a FILE to submit, or --template FORMAT DIR")
     try:
-        shape = _shape(dataset)
         if template is not None:
-            for path in write_template(*template, shape):
+            for path in write_template(*template, _shape(dataset or KODAK)):
                 print(f"{path}: fill it in, then run: python -m leaderboard submit FILE --check")
             return
         assert file is not None
-        inspected = _inspect(file, method, shape)
+        inspected = _inspect(file, method, dataset)
     except Rejected as rejected:
         _tell(rejected, as_json)
         raise typer.Exit(1) from rejected
@@ -117,21 +124,31 @@ def _shape(dataset: str) -> DatasetShape:
     return DatasetShape.of(load_dataset(dataset))
 
 
-def _inspect(file: Path, method: Path | None, shape: DatasetShape) -> Inspected:
+def _inspect(file: Path, method: Path | None, dataset: str | None) -> Inspected:
     """Check a file with the description at hand. Raises Rejected with the problems of both."""
     from leaderboard.data.problems import Problem, Rejected
-    from leaderboard.submissions.inspection import Method, carried_method, inspect, read_method
+    from leaderboard.submissions import inspection
+    from leaderboard.submissions.inspection import Method, inspect
+    from leaderboard.submissions.method import dataset_of
+    from leaderboard.submissions.shape import KODAK, DatasetShape
 
     problems: list[Problem] = []
+    described: Any = None
     description: Method | None = None
     try:
-        description = carried_method(file) if method is None else read_method(method)
-        if description is None:
+        if method is None:
+            described = inspection.carried_description(file)
+        else:
+            described = inspection.read_description(method)
+        if method is described is None:
             problems.append(
                 Problem("method", None, "nothing", "--method FILE.json (see --template csv DIR)")
             )
+        else:
+            description = Method.from_json(described)
     except Rejected as rejected:
         problems += rejected.problems
+    shape = _shape(dataset or dataset_of(described, DatasetShape.official()) or KODAK)
     try:
         # Without a description the results are checked all the same, under no name.
         inspected = inspect(file, description or Method("unnamed", dataset=shape.name), shape)

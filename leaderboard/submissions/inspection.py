@@ -34,7 +34,7 @@ __all__ = [
     "Method",
     "Point",
     "UploadLimits",
-    "carried_method",
+    "carried_description",
     "inspect",
 ]
 
@@ -154,14 +154,14 @@ def inspect(
     )
 
 
-def carried_method(
+def carried_description(
     path: Path,
     limits: UploadLimits = UploadLimits(),  # noqa: B008
-) -> Method | None:
-    """The description that a submission brings along, if it does.
+) -> Any:
+    """What a submission brings along for `Method.from_json`; None if it brings nothing.
 
     It is `method.json` in an archive, or the entry `method` of a JSON file. Raises Rejected for
-    one that cannot be used, and for a file that cannot be read at all.
+    one that is no JSON, and for a file that cannot be read at all.
     """
     if _is_archive(path):
         with archives.open_archive(path, limits) as archive:
@@ -169,17 +169,16 @@ def carried_method(
                 folder, _, name = member.name.rpartition("/")
                 if name.casefold() == "method.json" and "/" not in folder:
                     data = archives.read_member(archive, member.name, _METHOD_BYTES)
-                    return Method.from_json(_parsed(data))
+                    return _parsed(data)
         return None
     text = read_text(path, limits)
     if text.lstrip()[:1] != "{":
         return None
-    data = parse_json(text)
-    return Method.from_json(data["method"]) if "method" in data else None
+    return parse_json(text).get("method")
 
 
-def read_method(path: Path) -> Method:
-    """A method's description from a JSON file. Raises Rejected."""
+def read_description(path: Path) -> Any:
+    """What a JSON file says, for `Method.from_json`. Raises Rejected for one that is no JSON."""
     try:
         if path.exists() and not path.is_file():  # a pipe that nobody writes never ends
             raise OSError(f"{path} is no file")
@@ -195,10 +194,10 @@ def read_method(path: Path) -> Method:
         ) from error
     if len(data) > _METHOD_BYTES:
         raise Rejected([Problem("method", None, "more than 64 KiB", "a short JSON file")])
-    return Method.from_json(_parsed(data))
+    return _parsed(data)
 
 
-def _parsed(data: bytes) -> object:
+def _parsed(data: bytes) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

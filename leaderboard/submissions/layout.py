@@ -80,7 +80,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     if not format and not problems:
         problems += _unpaired(reconstructions, bitstreams)
     if not bitstreams and not reconstructions and not problems:
-        problems.append(Problem("file", None, "no pictures", _expected(format)))
+        problems.append(Problem("file", None, "no pictures", _expected(format, shape)))
     if beside > _MOST_BESIDE:
         value = f"{megabytes(beside)} in files beside pictures and bitstreams"
         value += " (__MACOSX, README and the like)"
@@ -133,7 +133,7 @@ def _place(
     elif not format:
         parts = []
     if len(parts) != 2:
-        return Problem("file", None, describe(member.name), _expected(format))
+        return Problem("file", None, describe(member.name), _expected(format, shape))
     folder, file = parts
     stem, dot, suffix = file.partition(".")
     if format and format_of(file) != format:
@@ -178,10 +178,10 @@ def _unpaired(
     return sorted(problems, key=str)
 
 
-def _expected(format: str) -> str:
+def _expected(format: str, shape: DatasetShape) -> str:
     if format:
         suffix = FORMATS[format].suffixes[0]
-        return f"QUALITY/PICTURE.{suffix}, such as 6/kodim01.{suffix}"
+        return f"QUALITY/PICTURE.{suffix}, such as 6/{shape.images[0]}.{suffix}"
     return (
         "reconstructions/QUALITY/PICTURE.png with bitstreams/QUALITY/PICTURE.*, or "
         "QUALITY/PICTURE.semc (.jpg, .webp, .avif, .jxl, .heic, .bpg)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
@@ -142,6 +142,12 @@ class Method:
         if not contact:
             del data["contact"]
         return data
+
+
+def dataset_of(described: object, known: Collection[str]) -> str | None:
+    """The data set that a description names, whatever else is wrong there; None if not known."""
+    named = described.get("dataset") if isinstance(described, Mapping) else None
+    return named if isinstance(named, str) and named in known else None
 
 
 def _tidy(text: str) -> str:

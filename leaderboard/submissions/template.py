@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from leaderboard.data.datasets import title_of
 from leaderboard.data.problems import Problem, Rejected, describe
 from semcomp.files import write_file
 
@@ -22,6 +23,8 @@ COLUMNS = ("image", "quality", "bytes", "psnr", "ms_ssim", "ssim", "encode_s", "
 
 _HOW_TO = """How to submit pictures that are scored by the board
 ====================================================
+
+The pictures are those of {dataset}.
 
 1. Fill in method.json. The contact is never shown.
 2. Choose one of two ways, and delete the folders of the other.
@@ -97,7 +100,10 @@ def _json(data: Any) -> bytes:
 
 def _zip(shape: DatasetShape, method: dict[str, Any]) -> bytes:
     how_to = _HOW_TO.format(
-        reconstructions=RECONSTRUCTIONS, bitstreams=BITSTREAMS, pictures=", ".join(shape.images)
+        dataset=title_of(shape.name),
+        reconstructions=RECONSTRUCTIONS,
+        bitstreams=BITSTREAMS,
+        pictures=", ".join(shape.images),
     )
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:

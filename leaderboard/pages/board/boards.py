@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.analysis import tables
 from leaderboard.analysis.curves import pictures
 from leaderboard.analysis.look import FURTHER, OURS
-from leaderboard.data.datasets import OFFICIAL
+from leaderboard.data.datasets import OFFICIAL, title_of
 from leaderboard.data.published import FOLDER as PUBLISHED_FOLDER
 from leaderboard.data.published import PUBLISHED, read_published
 from leaderboard.data.results import (
@@ -171,20 +171,30 @@ def load_boards(
 
 @lru_cache(maxsize=4)
 def _read_entries(boards: Boards, store: Store, revision: int) -> Boards:
-    everything = dict(boards.boards)
-    for dataset, board in boards.boards.items():
-        entries = _listed(store, dataset, set(board.codecs))
-        everything[dataset] = replace(board, entries=entries, store=store, own=board)
-    return replace(boards, boards=everything)
+    approved: dict[str, list[Entry]] = {dataset: [] for dataset in boards.boards}
+    for entry in store.entries(["approved"]):
+        approved.setdefault(entry.dataset, []).append(entry)
+    everything, problems = dict(boards.boards), list(boards.problems)
+    for dataset, entries in approved.items():
+        board = boards.boards.get(dataset)
+        if board is not None:
+            named = _named(entries, set(board.codecs))
+            everything[dataset] = replace(board, entries=named, store=store, own=board)
+        else:
+            problems.append(
+                f"There are submissions of {title_of(dataset)}, and no results to compare them "
+                f"with. Make some with: python -m leaderboard run --dataset {dataset}"
+            )
+    return Boards(everything, tuple(problems))
 
 
-def _listed(store: Store, dataset: str, taken: Collection[str]) -> dict[str, BoardEntry]:
-    """The approved entries of a data set by their names on the board, oldest first.
+def _named(entries: Sequence[Entry], taken: Collection[str]) -> dict[str, BoardEntry]:
+    """Entries by their names on a board, in their order.
 
-    taken: names of codecs that are on the board already. Raises StoreError.
+    taken: names of codecs that are on the board already.
     """
     named: dict[str, BoardEntry] = {}
-    for entry in store.entries(["approved"], dataset):
+    for entry in entries:
         name = entry.method.name
         if name in taken or name in named:
             name = f"{name} (#{entry.id})"

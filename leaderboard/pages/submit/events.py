@@ -11,8 +11,8 @@ import gradio as gr
 from leaderboard.data.problems import Rejected
 from leaderboard.store.errors import StoreError
 from leaderboard.store.records import Entry
-from leaderboard.submissions.inspection import carried_method
-from leaderboard.submissions.method import BYTES, COUNTS
+from leaderboard.submissions.inspection import carried_description
+from leaderboard.submissions.method import BYTES, COUNTS, Method, dataset_of
 from semcomp.errors import SemcompError
 
 from . import words
@@ -58,18 +58,24 @@ class SubmitEvents(Submitting):
     def arrived(
         self, request: gr.Request, profile: gr.OAuthProfile | None, upload: Any, *form: Any
     ) -> Outputs:
-        """`check` of a file that has just come, after filling the form's empty fields from it."""
+        """`check` of a file that has just come, after filling the form's empty fields from it.
+
+        The data set is the file's own, whatever was chosen before.
+        """
         told = dict(zip(FIELDS, form, strict=True))
         try:
             self.count(upload, request, profile)
         except SemcompError as error:
             return words.says(str(error), "bad"), *(gr.skip() for _ in FIELDS)
+        dataset, stated = None, {}
         try:
-            carried = carried_method(path_of(upload))
+            carried = carried_description(path_of(upload))
+            dataset = dataset_of(carried, self.context.shapes)
+            stated = {} if carried is None else Method.from_json(carried).to_json(contact=True)
         except SemcompError:  # the checker says what is wrong
-            carried = None
-        stated = {} if carried is None else carried.to_json(contact=True)
-        filled = [told[name] or _field(stated.get(name, told[name])) for name in FIELDS]
+            pass
+        known = {**told, "dataset": dataset or told["dataset"]}
+        filled = [known[name] or _field(stated.get(name, known[name])) for name in FIELDS]
         # Only what changes is sent back: the visitor may have typed on in the meantime.
         changes = [
             gr.skip() if value == told[name] else value

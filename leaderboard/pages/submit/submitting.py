@@ -19,8 +19,8 @@ from leaderboard.pages.context import BoardContext
 from leaderboard.store.database import Store
 from leaderboard.store.errors import NotFound
 from leaderboard.store.records import Receipt
-from leaderboard.submissions.inspection import Inspected, carried_method, inspect
-from leaderboard.submissions.method import Method
+from leaderboard.submissions.inspection import Inspected, carried_description, inspect
+from leaderboard.submissions.method import Method, dataset_of
 from semcomp.errors import SemcompError
 
 from .words import ASK
@@ -58,13 +58,13 @@ class Submitting:
 
         If anything is, the method is a stand-in, with which the file's own problems are found too.
         """
+        described = method
         try:
-            stated = Method.from_json(method) if method else carried_method(path)
-            return stated or Method.from_json({}), ()
+            described = method or carried_description(path) or {}
+            return Method.from_json(described), ()
         except Rejected as error:
-            named = method.get("dataset") if isinstance(method, dict) else None
             shapes = self.context.shapes
-            dataset = named if isinstance(named, str) and named in shapes else next(iter(shapes))
+            dataset = dataset_of(described, shapes) or next(iter(shapes))
             return Method("unnamed", dataset=dataset), error.problems
 
     def add(

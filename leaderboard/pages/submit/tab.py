@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from leaderboard.data.datasets import title_of
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.review import tab as review_page
+from leaderboard.submissions.shape import DatasetShape
 from leaderboard.submissions.template import template_files
 from semcomp.demo.hosting.settings import Settings
 from semcomp.demo.shared.static import static
@@ -61,20 +64,34 @@ def build_tab(page: gr.Blocks, context: BoardContext) -> None:
 def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
     """The form's fields, and the fold with the receipt of the entry that is replaced."""
     gr.HTML(words.KINDS)
+    shapes = events.context.shapes
+    dataset = gr.Dropdown(
+        [(f"{title_of(name)}, {len(each.images)} pictures", name) for name, each in shapes.items()],
+        value=next(iter(shapes)),
+        label="Pictures",
+        info=words.PICTURES,
+        elem_id="submit-dataset",
+    )
     with gr.Row(elem_classes="files"):
         templates = [
             gr.DownloadButton(label, size="md", min_width=190, elem_id=f"template-{form}")
             for form, label in TEMPLATES.items()
         ]
     # Made anew for every visitor, because files handed out are swept by their age.
-    page.load(partial(_templates, events.context), None, templates, **QUICK)
+    gr.on(
+        [page.load, dataset.change],
+        partial(_templates, shapes),
+        dataset,
+        templates,
+        **QUICK,
+    )
     upload = gr.File(
         label=f"File: JSON, CSV or ZIP, at most {Settings.read().submission_mb} MB",
         file_types=[".json", ".csv", ".zip"],
         height=140,
         elem_id="submit-file",
     )
-    form = _form(list(events.context.shapes))
+    form = _form(dataset)
     with gr.Accordion("This replaces an earlier entry of mine", open=False) as fold:
         replaces = gr.Textbox(
             label="Its receipt", max_length=200, elem_id="submit-replaces", autofocus=False
@@ -106,9 +123,9 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
     return form, [fold, replaces]
 
 
-def _templates(context: BoardContext) -> list[str]:
-    """Paths of the files to fill in, for the first data set."""
-    shape = next(iter(context.shapes.values()))
+def _templates(shapes: Mapping[str, DatasetShape], dataset: Any) -> list[str]:
+    """Paths of the files to fill in, for a data set."""
+    shape = shapes[dataset if dataset in shapes else next(iter(shapes))]
     paths = []
     for form in TEMPLATES:
         # The first file: the page's form takes the place of method.json.
@@ -121,8 +138,8 @@ def _templates(context: BoardContext) -> list[str]:
     return paths
 
 
-def _form(datasets: list[str]) -> list[Any]:
-    """The method's description, in the order of `FIELDS`. datasets: their names."""
+def _form(dataset: gr.Dropdown) -> list[Any]:
+    """The method's description, in the order of `FIELDS`."""
 
     def text(name: str, label: str, most: int, **kwargs: Any) -> gr.Textbox:
         return gr.Textbox(
@@ -144,11 +161,7 @@ def _form(datasets: list[str]) -> list[Any]:
             "side", "Side information a decoder needs, bytes per picture", 20, info=words.SIZE
         )
         model = text("model", "Weights of the decoder, bytes", 20, info=words.SIZE)
-    with gr.Row():
-        dataset = gr.Dropdown(
-            datasets, value=datasets[0], label="Pictures", elem_id="submit-dataset"
-        )
-        notes = text("notes", "Notes (optional)", 2000, lines=2)
+    notes = text("notes", "Notes (optional)", 2000, lines=2)
     with gr.Row():
         training = text("training", "Trained on (optional)", 300)
         overlap = gr.Dropdown(

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from leaderboard.data.datasets import title_of
 from leaderboard.submissions.flags import flags_of
 from semcomp.demo.shared.static import static
 
@@ -24,6 +25,7 @@ files that we decode are then scored here, which takes some minutes. A maintaine
 entry before the board shows it. Until then only you, by the receipt, and the maintainers can see
 it.</p>
 """
+PICTURES = "Templates, checks and scoring follow it. Send one file for each set of pictures."
 OVERLAP = "An overlap is shown beside the entry; it hides nothing."
 OVERLAPS = [("not stated", ""), ("none", "none"), ("some of them", "some")]
 """What a submitter may say of `Method.test_overlap`."""
@@ -101,7 +103,8 @@ def entry_html(entry: Entry, *, contact: str | None = None, heading: str = "") -
         lines += f"<p>Reason: {escape(entry.reason)}</p>"
     if entry.incomplete:
         lines += f"<p>Incomplete: {escape('; '.join(entry.incomplete[:8]))}.</p>"
-    lines += f"<p>{badge(entry.kind)} <span>entry {entry.id}, {escape(entry.dataset)}</span></p>"
+    place = f"entry {entry.id}, {escape(title_of(entry.dataset))}"
+    lines += f"<p>{badge(entry.kind)} <span>{place}</span></p>"
     parts = {
         "Method": escape(entry.method.name),
         **method_parts(entry.method),

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import gradio as gr
 import pytest
 
 from leaderboard.analysis.tables import ranked
-from leaderboard.data.results import Results, to_frame
+from leaderboard.data.results import Results, to_frame, write_results
 from leaderboard.pages.board import words as page_words
 from leaderboard.pages.board.api import Api
 from leaderboard.pages.board.boards import Boards, load_boards
@@ -85,6 +86,27 @@ def test_it_is_ranked_among_the_codecs_once_it_is_approved(
     assert table.loc["mine", "kind"] == "self-reported"
     store.withdraw_by_maintainer(number, "maintainer", "a test")
     assert not boards(folder, store).boards["kodak"].entries
+
+
+def test_it_is_shown_among_the_results_of_its_data_set(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    mine = replace(spread("jpeg", 0.9), name="mine")
+    submit(store, tmp_path, mine)
+    submit(store, tmp_path, replace(mine, dataset="cid22"), dataset="cid22")
+    assert "There are submissions of CID22, and no results" in boards(folder, store).problems[0]
+    shutil.copytree(folder, tmp_path / "both")
+    (tmp_path / "both" / "cid22").mkdir()
+    for name in ("bpg", "jpeg"):
+        theirs = spread(name)
+        rows = tuple(replace(row, image=f"other {row.image}") for row in theirs.rows)
+        theirs = replace(theirs, dataset="cid22", rows=rows)
+        write_results(theirs, tmp_path / "both" / "cid22" / f"{name}.json")
+    both = boards(tmp_path / "both", store)
+    assert not both.problems
+    names = {name: list(board.entries) for name, board in both.boards.items()}
+    assert names == {"kodak": ["mine"], "cid22": ["mine"], "kodak+cid22": []}
+    assert both.boards["kodak"].token("mine") != both.boards["cid22"].token("mine")
 
 
 def test_incomplete_submissions_have_no_place(folder: Path, store: Store, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
 from leaderboard.pages.submit.events import FIELDS, SubmitEvents
 from leaderboard.pages.submit.submitting import SubmitApi
-from leaderboard.store.database import Rates, open_store
+from leaderboard.store.database import Rates, Store, open_store
 from leaderboard.store.errors import StoreError
 from leaderboard.submissions.shape import DatasetShape
 from tests.leaderboard.submissions.test_hostile_archives import ARCHIVES
@@ -54,6 +54,14 @@ VISITOR: Any = SimpleNamespace(client=SimpleNamespace(host="1.2.3.4"), headers={
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     folder = tmp_path_factory.mktemp("board")
     yield from open_board(folder, f"sqlite:///{folder / 'board.sqlite3'}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty board of the usual data sets."""
+    opened = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +166,25 @@ def test_what_the_file_says_of_its_method_fills_the_empty_fields(
     assert told["name"] == "From the file"
     assert told["model_bytes"] == "7" and told["contact"] == CONTACT
     assert told["authors"] == gr.skip() and told["dataset"] == gr.skip()
+
+
+def test_the_data_set_that_a_file_names_is_chosen(tmp_path: Path, store: Store) -> None:
+    context = BoardContext(lambda: store)
+    file = tmp_path / "results.json"
+    rows = [
+        {"image": image, "quality": 1, "bytes": 900 + place, "psnr": 30.0}
+        for place, image in enumerate(context.shapes["cid22"].images)
+    ]
+    blank = form(**{**dict.fromkeys(FIELDS, ""), "dataset": "kodak"})
+    for named, chosen, said in (
+        (method("CID22's", dataset="cid22"), "cid22", "No problem found"),
+        ({"dataset": "cid22"}, "cid22", "method name"),  # whatever else is wrong
+        (method("Nobody's", dataset="nobody's"), gr.skip(), "a picture of kodak"),
+    ):
+        file.write_text(json.dumps({"method": named, "images": rows}))
+        told, *filled = SubmitEvents(context).arrived(VISITOR, None, {"path": str(file)}, *blank)
+        assert dict(zip(FIELDS, filled, strict=True))["dataset"] == chosen
+        assert said in told
 
 
 def test_corpus_is_large_and_told_apart() -> None:

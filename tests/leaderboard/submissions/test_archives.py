@@ -19,7 +19,7 @@ from leaderboard.submissions.inspection import (
     RECOMPUTED,
     Method,
     UploadLimits,
-    carried_method,
+    carried_description,
     inspect,
 )
 from tests.support.submitted import (
@@ -156,13 +156,13 @@ def test_names_and_numbers_are_qualities(tmp_path):
     assert [p.quality for p in found.points] == [2.5, 7, 10, "q=high"]
 
 
-def test_carried_method(tmp_path):
+def test_carried_description(tmp_path):
     for name in ("method.json", "mine/method.json"):
         path = written(tmp_path, {name: json.dumps(METHOD).encode(), "mine/1/kodim01.semc": b"x"})
-        assert carried_method(path) == Method.from_json(METHOD)
-    assert carried_method(written(tmp_path, semcs())) is None
-    with pytest.raises(Rejected, match="method model_bytes"):
-        carried_method(written(tmp_path, {"method.json": b"{}"}))
+        assert carried_description(path) == METHOD
+    assert carried_description(written(tmp_path, semcs())) is None
+    with pytest.raises(Rejected, match="no JSON"):
+        carried_description(written(tmp_path, {"method.json": b"{"}))
 
 
 def test_limits_are_those_given(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from leaderboard.__main__ import main
 from leaderboard.store.database import open_store
 from leaderboard.submissions.inspection import Method
+from leaderboard.submissions.shape import DatasetShape
 from tests.support.submitted import (
     KODAK,
     METHOD,
@@ -19,6 +20,7 @@ from tests.support.submitted import (
     json_of,
     pairs,
     rows,
+    semc,
     write_method,
     zip_of,
 )
@@ -126,23 +128,24 @@ def test_a_board_that_cannot_be_opened_is_told(honest, tmp_path, monkeypatch, ca
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def filled_in(folder, format):
+def filled_in(folder, format, shape):
     """Fill in a template as its reader would; gives the command's arguments."""
+    images = shape.images
     if format == "zip":
         path = folder / "submission.zip"
         with zipfile.ZipFile(path) as archive:
             members = {i.filename: archive.read(i) for i in archive.infolist()}
         members = {name: data for name, data in members.items() if not name.endswith("/")}
-        members["method.json"] = json.dumps(
-            json.loads(members["method.json"]) | METHOD | {"dataset": "kodak"}
-        ).encode()
-        path.write_bytes(zip_of(members | pairs()))
+        described = METHOD | {"dataset": json.loads(members["method.json"])["dataset"]}
+        members["method.json"] = json.dumps(described).encode()
+        members |= {f"4/{name}.semc": semc(name, shape.sizes[name]) for name in images}
+        path.write_bytes(zip_of(members))
         return [str(path)]
     path = folder / f"results.{format}"
     if format == "json":
         data = json.loads(path.read_text(encoding="utf-8"))
-        data["method"] |= METHOD
-        for row, (index, image) in zip(data["images"], enumerate(KODAK.images), strict=True):
+        data["method"] = METHOD | {"dataset": data["method"]["dataset"]}
+        for row, (index, image) in zip(data["images"], enumerate(images), strict=True):
             assert row["image"] == image
             row |= {"bytes": 5000 + index, "psnr": 28.5}
         path.write_text(json.dumps(data), encoding="utf-8")
@@ -152,16 +155,17 @@ def filled_in(folder, format):
         image, quality, *_ = line.split(",")
         lines[index] = f"{image},{quality},{5000 + index},28.5,0.95,0.9,,"
     path.write_text("\n".join(lines), encoding="utf-8")
-    return [str(path), "--method", str(write_method(folder))]
+    return [str(path), "--method", str(write_method(folder, dataset=shape.name))]
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "zip"])
-def test_templates_lead_to_a_submission(format, tmp_path, capsys):
-    folder = tmp_path / "new" / "folder"
-    assert main(["submit", "--template", format, str(folder)]) == 0
+@pytest.mark.parametrize("dataset", ["kodak", "cid22"])
+def test_templates_lead_to_a_submission(dataset, format, tmp_path, capsys):
+    folder, shape = tmp_path / "new" / "folder", DatasetShape.official()[dataset]
+    template = ["submit", "--template", format, str(folder), "--dataset", dataset]
+    assert main(template) == 0
     assert "fill it in" in capsys.readouterr().out
-    again = ["submit", "--template", format, str(folder)]
-    assert main(again) == 1
+    assert main(template) == 1
     assert "is there already" in capsys.readouterr().err
     # As it is, it is refused with what is to be filled in.
     file = next(path for path in folder.iterdir() if path.name != "method.json")
@@ -170,8 +174,11 @@ def test_templates_lead_to_a_submission(format, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "method name: found ''; expected the method's name" in said
     if format != "zip":
-        assert "kodim24, bytes at quality 1: found nothing; expected the size of the" in said
-    assert main(["submit", *filled_in(folder, format), "--check"]) == 0
+        last = shape.images[-1]
+        assert f"{last}, bytes at quality 1: found nothing; expected the size of the" in said
+    # The data set is the one that the description names.
+    assert main(["submit", *filled_in(folder, format, shape), "--check"]) == 0
+    assert f", {len(shape.images)} points" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

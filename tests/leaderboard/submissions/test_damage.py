@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from leaderboard.data.problems import Rejected
-from leaderboard.submissions.inspection import KINDS, Method, carried_method, inspect
+from leaderboard.submissions.inspection import KINDS, Method, carried_description, inspect
 from tests.support.submitted import KODAK, METHOD, csv_of, json_of, pairs, rows, semcs, zip_of
 
 ROUNDS = 150
@@ -70,7 +70,7 @@ def test_damage_is_never_a_crash(name, tmp_path):
     refused = 0
     for _ in range(ROUNDS):
         path.write_bytes(damaged(data, dice))
-        for look in (carried_method, lambda path: inspect(path, Method("spoilt"), KODAK)):
+        for look in (carried_description, lambda path: inspect(path, Method("spoilt"), KODAK)):
             try:
                 look(path)
             except Rejected as error:

@@ -12,7 +12,7 @@ from leaderboard.data.datasets import KODAK as KODAK_NAME
 from leaderboard.data.problems import MOST, Problem, Rejected, describe
 from leaderboard.data.results import MEAN, METRICS, read_folder, write_results
 from leaderboard.submissions import checks, shape
-from leaderboard.submissions.inspection import SELF_REPORTED, Method, carried_method, inspect
+from leaderboard.submissions.inspection import SELF_REPORTED, Method, carried_description, inspect
 from tests import ROOT
 from tests.support.submitted import (
     IMAGES,
@@ -176,14 +176,14 @@ def test_shown(value, text):
     assert len(describe(value)) <= 80
 
 
-def test_carried_method(tmp_path):
+def test_carried_description(tmp_path):
     path = tmp_path / "results.json"
     path.write_text(json_of(rows(), method=METHOD), encoding="utf-8")
-    assert carried_method(path) == Method.from_json(METHOD)
+    assert carried_description(path) == METHOD
     path.write_text(json_of(rows()), encoding="utf-8")
-    assert carried_method(path) is None
+    assert carried_description(path) is None
     path.write_text(csv_of(rows()), encoding="utf-8")
-    assert carried_method(path) is None
+    assert carried_description(path) is None
 
 
 def test_method_keeps_its_contact_to_itself():
