@@ -1,8 +1,9 @@
 """Sets of pictures that everybody knows, by name: found, downloaded and checked.
 
-Kodak's 24 (Kodak Lossless True Color Image Suite) and 40 of CID22's validation pictures (Cloudinary
-Image Dataset '22, Sneyers et al. 2023; CC BY-SA 4.0). CID22 has a 41st, 844297, whose published
-pixels could not be ascertained, so it is left out for everybody.
+Kodak's 24 (Kodak Lossless True Color Image Suite) and 40 of CID22's 49 validation pictures
+(Cloudinary Image Dataset '22, Sneyers et al. 2023; CC BY-SA 4.0). Cloudinary has all 49 in one
+archive with thousands of compressed ones; codec-corpus has 41 as single files. Of these the
+published pixels of 844297 could not be ascertained, so it is left out for everybody.
 """
 
 from __future__ import annotations
@@ -67,12 +68,18 @@ class OfficialSet:
                 f"no {path}: set {self.variable} to the folder of {self.title}'s pictures "
                 f"{self._ends}, or unset it to have them downloaded"
             )
-        digest = pixel_hash(read_picture(path))
+        remedy = (
+            f"remove it and get it from {self.sources[0]}, set {self.variable} to another folder, "
+            "or measure on this one with --dataset FOLDER"
+        )
+        try:
+            digest = pixel_hash(read_picture(path))
+        except DatasetError as error:
+            raise DatasetError(f"{error}; {remedy}") from error
         if digest != self.pixels[name]:
             raise DatasetError(
                 f"{path} is not {self.title}'s {name}: its pixels have SHA-256 {digest[:16]}..., "
-                f"the published ones {self.pixels[name][:16]}...; remove it and get it from "
-                f"{self.sources[0]}, or measure on its folder with --dataset FOLDER"
+                f"the published ones {self.pixels[name][:16]}...; {remedy}"
             )
         return Picture(name, path, digest)
 
@@ -103,8 +110,7 @@ class OfficialSet:
                 pooch.retrieve(url, None, f"{name}.png", self.folder, downloader=fetch)
                 return
             except (requests.RequestException, ValueError) as error:
-                answer = getattr(error, "response", None)
-                problems.append(f"{url}: {error if answer is None else answer.reason}")
+                problems.append(f"{url}: {_reason(error)}")
             except OSError as error:
                 raise DatasetError(
                     f"cannot keep downloads in {self.folder}: {error.strerror or error}; set "
@@ -114,6 +120,16 @@ class OfficialSet:
             f"cannot download {self.title}'s {name} ({'; '.join(problems)}): check the network, "
             f"or set {self.variable} to a folder with {self._ends}{self.elsewhere}"
         )
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed: the server's answer, or the innermost cause in words."""
+    answer = getattr(error, "response", None)
+    if answer is not None:
+        return f"{answer.status_code} {answer.reason}"
+    cause = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", cause)  # of urllib3's MaxRetryError
+    return str(cause).rpartition("): ")[2]
 
 
 class _Bound:
