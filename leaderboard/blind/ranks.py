@@ -162,10 +162,10 @@ class Ranks:
 _ENDS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
-def ranks_of(votes: Iterable[Vote], seed: int = 0) -> Ranks:
+def ranks_of(votes: Iterable[Vote]) -> Ranks:
     """Ranks from votes in the order of visits; those that do not count are left out.
 
-    seed: of the bootstrap, so that the same votes give the same intervals.
+    The same votes give the same intervals.
     """
     kept = counting(votes)
     codecs = tuple(sorted({name for vote in kept for name in (vote.left, vote.right)}))
@@ -175,7 +175,7 @@ def ranks_of(votes: Iterable[Vote], seed: int = 0) -> Ranks:
         return Ranks((), 0, 0, np.zeros((0, 0)), np.zeros(0), np.zeros((RESAMPLES, 0)))
     each = np.array(visits).reshape(len(visits), -1)
     table = each.sum(axis=0).reshape(count, count)
-    often = np.random.default_rng(seed).multinomial(
+    often = np.random.default_rng(0).multinomial(
         len(visits), np.full(len(visits), 1 / len(visits)), RESAMPLES
     )
     resampled = np.array([strengths(own.reshape(count, count)) for own in often @ each])

@@ -128,8 +128,8 @@ def _inspect(file: Path, method: Path | None, dataset: str | None) -> Inspected:
     """Check a file with the description at hand. Raises Rejected with the problems of both."""
     from leaderboard.data.problems import Problem, Rejected
     from leaderboard.submissions import inspection
-    from leaderboard.submissions.inspection import Method, inspect
-    from leaderboard.submissions.method import dataset_of
+    from leaderboard.submissions.inspection import inspect
+    from leaderboard.submissions.method import Method, dataset_of
     from leaderboard.submissions.shape import KODAK, DatasetShape
 
     problems: list[Problem] = []

@@ -75,7 +75,7 @@ class BoardContext:
         submission tries again.
         """
         from leaderboard.data.datasets import load_dataset
-        from leaderboard.scoring.worker import start_worker_thread
+        from leaderboard.scoring.worker import run_worker
         from leaderboard.store.errors import StoreError
 
         try:
@@ -87,7 +87,12 @@ class BoardContext:
         with self._lock:
             if self._stop is not None:
                 return
-            self._stop = start_worker_thread(store, datasets=originals, report=_LOG.info)
+            self._stop = threading.Event()
+            options = {"stop": self._stop, "datasets": originals, "report": _LOG.info}
+            work = threading.Thread(
+                target=run_worker, args=[store], kwargs=options, name="scoring", daemon=True
+            )
+            work.start()
             if results is not None:
                 self._keep_ranked(results, self._stop)
 

@@ -30,8 +30,6 @@ from semcomp.isolated import Child, Limits
 
 from .formats import FORMATS, SEMC, open_sent, prepared
 
-__all__ = ["PICTURE", "SEMC", "Decoded", "IsolatedDecoder", "IsolatedError", "Limits"]
-
 PICTURE = "picture"
 """Reconstructions, PNG files; the other kinds that a process can be asked to open are `FORMATS`."""
 FEW_FILES = 16

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,11 @@ from leaderboard.data.results import Quality, Results, ResultsError, Row
 from leaderboard.run.cache import PointCache
 from leaderboard.run.provenance import identity, joined, made_by
 from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
-from leaderboard.submissions.inspection import RE_DECODED, RECOMPUTED
+from leaderboard.submissions.inspection import RE_DECODED, RECOMPUTED, Point
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, IsolatedError
-from .submitted import SentFile, SentPoint, Submitted, Upload, close_decoders
+from .submitted import Read, Submitted, Upload, close_decoders
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
@@ -64,11 +62,10 @@ def rescore(
     ScoringError where a worker failed (finished points are kept); WorkerError, CacheError,
     DatasetError.
     """
-    if ray is not None:  # the upload's file is on this machine alone
-        upload = _carried(upload)
     wanted = _wanted(upload, dataset)
     cache = PointCache(_own_folder(folder, upload.digest))
-    work = identity(Submitted(upload.digest, upload.kind, []))
+    codec = Submitted(upload.digest, upload.kind, [], upload.read)
+    work = identity(codec)
     measured: dict[tuple[str, Quality], dict[str, Any]] = {}
     tasks, points = [], {}
     for picture, own in wanted:
@@ -81,11 +78,13 @@ def rescore(
             else:
                 measured[point.image, point.quality] = stored
         if left:
-            codec = Submitted(upload.digest, upload.kind, own)
-            tasks.append(Task(codec, picture, tuple(left), work))
+            # The upload's file is on this machine alone.
+            read = upload.read if ray is None else _carried(own, upload.read)
+            own_codec = Submitted(upload.digest, upload.kind, own, read)
+            tasks.append(Task(own_codec, picture, tuple(left), work))
     if report is not None:
         report(len(measured), len(points))
-    made = made_by(Submitted(upload.digest, upload.kind, []))
+    made = made_by(codec)
     problems: list[str] = []
     outcomes = _workers(jobs, ray).run(tasks)
     try:
@@ -114,7 +113,7 @@ def rescore(
 def _results(
     upload: Upload,
     dataset: str,
-    wanted: list[tuple[Picture, list[SentPoint]]],
+    wanted: list[tuple[Picture, list[Point]]],
     measured: Mapping[tuple[str, Quality], dict[str, Any]],
     work: Mapping[str, Any],
 ) -> Results:
@@ -146,9 +145,9 @@ def _own_folder(folder: Path, digest: str) -> Path:
     return folder / digest[:32]
 
 
-def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[SentPoint]]]:
+def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[Point]]]:
     """Every picture of the data set that the upload has points of, with them."""
-    own: dict[str, list[SentPoint]] = {}
+    own: dict[str, list[Point]] = {}
     for point in upload.points:
         own.setdefault(point.image, []).append(point)
     strange = sorted(set(own) - {picture.name for picture in dataset.pictures})
@@ -157,49 +156,34 @@ def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[SentPo
     return [(each, own[each.name]) for each in dataset.pictures if each.name in own]
 
 
-def _carried(upload: Upload) -> Upload:
-    """The upload with its files' bytes in it."""
-
-    def carried(file: SentFile) -> SentFile:
-        return SentFile(file.name, partial(bytes, file.read()))
-
-    points = (
-        replace(
-            point,
-            bitstream=carried(point.bitstream),
-            reconstruction=point.reconstruction and carried(point.reconstruction),
-        )
-        for point in upload.points
-    )
-    return replace(upload, points=tuple(points))
+def _carried(points: Sequence[Point], read: Read) -> Read:
+    """Gives the points' files, with their bytes in it."""
+    names = [name for point in points for name in (point.bitstream, point.reconstruction) if name]
+    return {name: read(name) for name in names}.__getitem__
 
 
-def _key(
-    work: Mapping[str, Any], upload: Upload, picture: Picture, point: SentPoint
-) -> dict[str, Any]:
+def _key(work: Mapping[str, Any], upload: Upload, picture: Picture, point: Point) -> dict[str, Any]:
     """What decides the numbers of a point; the upload's hash stands for the bytes of its files."""
-    picture_file = point.reconstruction
     return {
         **work,
         "upload": upload.digest,
-        "bitstream": point.bitstream.name,
-        "reconstruction": picture_file and picture_file.name,
+        "bitstream": point.bitstream,
+        "reconstruction": point.reconstruction,
         "quality": point.quality,
         "picture": picture.sha256,
     }
 
 
-def _problem(outcome: Outcome, point: SentPoint) -> str:
+def _problem(outcome: Outcome, point: Point) -> str:
     """Why a file cannot be scored. Raises ScoringError where that is not the file's fault."""
     reason = outcome.problem or "no reason given"
     label = f"{IsolatedError.__name__}: "
     if not reason.startswith(label):
         raise ScoringError(f"{point.image} at quality {point.quality}: {reason}")
-    file = point.reconstruction or point.bitstream
-    return f"{file.name}: {reason.removeprefix(label)}"
+    return f"{point.reconstruction or point.bitstream}: {reason.removeprefix(label)}"
 
 
-def _row(point: SentPoint, measured: dict[str, Any], side_bytes: int, pixels: int) -> Row:
+def _row(point: Point, measured: dict[str, Any], side_bytes: int, pixels: int) -> Row:
     """A point's row; times are left out, since nothing was coded here by the method itself."""
     size = measured["bytes"] + side_bytes
     times = dict.fromkeys(("encode_s", "decode_s", "encode_wall_s", "decode_wall_s"))

@@ -16,12 +16,12 @@ from PIL import Image
 
 import semcomp
 from leaderboard.codecs.base import CodecError, Seconds, read_pillow, write_pillow
-from leaderboard.data.results import Quality
 from leaderboard.submissions.archives import open_archive, read_member
-from leaderboard.submissions.inspection import Inspected
+from leaderboard.submissions.inspection import Inspected, Point
+from semcomp.isolated import Limits
 
-from .formats import FORMATS, decoder_version
-from .isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
+from .formats import FORMATS, SEMC, decoder_version
+from .isolated import PICTURE, IsolatedDecoder, IsolatedError
 
 LIMITS = {
     **dict.fromkeys((PICTURE, *FORMATS), Limits(memory=512 << 20, cpu_s=20.0, wall_s=90.0)),
@@ -36,27 +36,8 @@ _decoders: dict[str, IsolatedDecoder] = {}
 """The decoder of the upload at hand: no two submissions share a process."""
 
 
-@dataclass(frozen=True)
-class SentFile:
-    """A file of an upload, read when it is wanted. read: gives its bytes, or raises OSError or
-    ValueError; it must be picklable."""
-
-    name: str
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
-class SentPoint:
-    """A point of an upload: which picture, at which quality, and its files.
-
-    bitstream: whose length is the rate. reconstruction: a PNG; None where the bitstream is
-    decoded here.
-    """
-
-    image: str
-    quality: Quality
-    bitstream: SentFile
-    reconstruction: SentFile | None
+Read = Callable[[str], bytes]
+"""Gives a file of an upload by its name, or raises OSError or ValueError; it is picklable."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +45,15 @@ class Upload:
     """What is to be scored.
 
     name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE`, or the format that
-    is decoded here. side_bytes: what a decoder needs for each picture beside its bitstream.
+    is decoded here. read: gives the points' files. side_bytes: what a decoder needs for each
+    picture beside its bitstream.
     """
 
     name: str
     digest: str
     kind: str
-    points: tuple[SentPoint, ...]
+    points: tuple[Point, ...]
+    read: Read
     side_bytes: int = 0
 
 
@@ -80,22 +63,10 @@ def upload_of(path: Path, inspected: Inspected) -> Upload:
     The side information that the submitter states belongs to every picture's rate; what is not
     stated counts as none, and the board shows that.
     """
-
-    def sent(name: str) -> SentFile:
-        return SentFile(name, partial(_member, path, name))
-
-    points = [
-        SentPoint(
-            each.image,
-            each.quality,
-            sent(each.bitstream),
-            None if each.reconstruction is None else sent(each.reconstruction),
-        )
-        for each in inspected.points
-    ]
     kind = inspected.format or PICTURE
     side_bytes = inspected.method.side_information_bytes or 0
-    return Upload(inspected.method.name, inspected.digest, kind, tuple(points), side_bytes)
+    read = partial(_member, path)
+    return Upload(inspected.method.name, inspected.digest, kind, inspected.points, read, side_bytes)
 
 
 def _member(path: Path, name: str) -> bytes:
@@ -107,20 +78,13 @@ def _member(path: Path, name: str) -> bytes:
 class Submitted:
     """The points of one picture; quality i is the i-th of them.
 
-    digest: of the upload. kind: see `Upload`. limits: of one file, default `LIMITS`.
+    digest, kind, read: see `Upload`.
     """
 
     name = "submitted"
 
-    def __init__(
-        self,
-        digest: str,
-        kind: str,
-        points: Sequence[SentPoint],
-        limits: Limits | None = None,
-    ) -> None:
-        self.digest, self.kind, self.points = digest, kind, tuple(points)
-        self.limits = limits or LIMITS[kind]
+    def __init__(self, digest: str, kind: str, points: Sequence[Point], read: Read) -> None:
+        self.digest, self.kind, self.points, self.read = digest, kind, tuple(points), read
         self._sizes: dict[str, int] = {}
         self._wanted: tuple[bytes, tuple[int, int]] | None = None
 
@@ -182,8 +146,9 @@ class _Lookup:
         """The bitstream of a point. Raises CodecError, IsolatedError if it cannot be read."""
         point = self._codec.points[int(quality)]
         try:
-            bitstream = point.bitstream.read()
-            payload = bitstream if point.reconstruction is None else point.reconstruction.read()
+            bitstream = self._codec.read(point.bitstream)
+            picture = point.reconstruction
+            payload = bitstream if picture is None else self._codec.read(picture)
         except OSError as error:
             raise CodecError(f"cannot read the upload: {error}") from error
         except ValueError as error:  # the archive is damaged there
@@ -194,10 +159,10 @@ class _Lookup:
 
 def decoder_of(codec: Submitted) -> IsolatedDecoder:
     """The decoder of a codec's upload in this process; those of other uploads are closed."""
-    key = f"{codec.digest} {codec.kind} {codec.limits}"
+    key = f"{codec.digest} {codec.kind}"
     if key not in _decoders:
         close_decoders()
-        _decoders[key] = IsolatedDecoder(codec.kind, codec.limits)
+        _decoders[key] = IsolatedDecoder(codec.kind, LIMITS[codec.kind])
     return _decoders[key]
 
 

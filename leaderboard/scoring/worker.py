@@ -100,27 +100,6 @@ def run_worker(
     return decided
 
 
-def start_worker_thread(
-    store: Store,
-    *,
-    ray: str | None = None,
-    report: Callable[[str], object] = print,
-    datasets: Callable[[str], Dataset] = load_dataset,
-    folder: Path | None = None,
-) -> threading.Event:
-    """Score in the background of a page, in processes of their own, until the event is set.
-
-    What is being scored then goes back to the queue.
-    """
-    stop = threading.Event()
-
-    def work() -> None:
-        run_worker(store, stop=stop, ray=ray, report=report, datasets=datasets, folder=folder)
-
-    threading.Thread(target=work, name="scoring", daemon=True).start()
-    return stop
-
-
 def _purge(work: _Work) -> None:
     """Let go of files of entries that were decided against. Raises StoreError."""
     days = keep_days()

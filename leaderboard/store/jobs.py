@@ -85,17 +85,12 @@ class Jobs(Database):
             row.token = row.worker = None
             row.lease_until, row.done, row.total = self._seconds(session) + wait_s, 0, 0
 
-    def finish(self, job: Job, results: Results, incomplete: Sequence[str] | None = None) -> None:
-        """Store a job's results; the entry waits for review. Raises JobLost.
-
-        incomplete: what is missing in words, in place of what the inspection said.
-        """
+    def finish(self, job: Job, results: Results) -> None:
+        """Store a job's results; the entry waits for review. Raises JobLost."""
         with self._writing() as session:
             (row,) = locked(session, job.entry.id)
             _held(session, job)
             put_results(session, row.id, results)
-            if incomplete is not None:
-                row.incomplete = list(incomplete)
             now = self._now(session)
             change(session, row, "pending", at=now, by=job.worker, action="score")
 

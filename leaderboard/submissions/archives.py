@@ -23,8 +23,6 @@ from leaderboard.data.problems import Problem, Rejected, describe
 
 from .shape import UploadLimits, megabytes
 
-__all__ = ["Archive", "Member", "open_archive", "read_member", "stream_member"]
-
 MAGIC = b"PK\x03\x04"
 _EMPTY = b"PK\x05\x06"
 _CHUNK = 1 << 18

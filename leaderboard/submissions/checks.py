@@ -22,15 +22,6 @@ from leaderboard.data.rows import DISTANCES, SIMILARITIES
 
 from .shape import DatasetShape
 
-__all__ = [
-    "LOSSLESS_BPP",
-    "check_results",
-    "missing_points",
-    "missing_scores",
-    "row_problems",
-    "score_ceiling",
-]
-
 LOSSLESS_BPP = 4.0
 """Rate below which no photograph is stored without loss; Kodak's need 6 to 12 bpp."""
 RAW_BPP = 24.0

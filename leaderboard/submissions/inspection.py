@@ -27,17 +27,6 @@ from .payloads import Payloads, check_payloads
 from .reading import read_records, read_text, to_results
 from .shape import DatasetShape, UploadLimits
 
-__all__ = [
-    "KINDS",
-    "DatasetShape",
-    "Inspected",
-    "Method",
-    "Point",
-    "UploadLimits",
-    "carried_description",
-    "inspect",
-]
-
 SELF_REPORTED, RECOMPUTED, RE_DECODED = "self-reported", "recomputed", "re-decoded"
 KINDS = (SELF_REPORTED, RECOMPUTED, RE_DECODED)
 """A results file; a ZIP of pictures with their bitstreams; a ZIP of files that are decoded here."""
@@ -154,24 +143,21 @@ def inspect(
     )
 
 
-def carried_description(
-    path: Path,
-    limits: UploadLimits = UploadLimits(),  # noqa: B008
-) -> Any:
+def carried_description(path: Path) -> Any:
     """What a submission brings along for `Method.from_json`; None if it brings nothing.
 
     It is `method.json` in an archive, or the entry `method` of a JSON file. Raises Rejected for
     one that is no JSON, and for a file that cannot be read at all.
     """
     if _is_archive(path):
-        with archives.open_archive(path, limits) as archive:
+        with archives.open_archive(path) as archive:
             for member in archive.members:
                 folder, _, name = member.name.rpartition("/")
                 if name.casefold() == "method.json" and "/" not in folder:
                     data = archives.read_member(archive, member.name, _METHOD_BYTES)
                     return _parsed(data)
         return None
-    text = read_text(path, limits)
+    text = read_text(path, UploadLimits())
     if text.lstrip()[:1] != "{":
         return None
     return parse_json(text).get("method")

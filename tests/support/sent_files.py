@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from skimage import data
 
 from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset, load_dataset
-from leaderboard.scoring.formats import FORMATS
-from leaderboard.scoring.isolated import PICTURE, SEMC
-from leaderboard.scoring.submitted import SentFile, SentPoint, Upload
+from leaderboard.scoring.formats import FORMATS, SEMC
+from leaderboard.scoring.isolated import PICTURE
+from leaderboard.scoring.submitted import Upload
+from leaderboard.submissions.inspection import Point
 from semcomp.pipeline import compress
 
 Pixels = NDArray[np.uint8]
@@ -52,42 +53,39 @@ def coarse(pixels: Pixels, step: int) -> Pixels:
     return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
-def sent(name: str, data: bytes) -> SentFile:
-    """A file of an upload that is in memory."""
-    return SentFile(name, partial(bytes, data))
-
-
 def pictures_sent(steps: tuple[int, ...] = (48, 16, 4), side_bytes: int = 0) -> Upload:
     """Reconstructions of both pictures; the rate of step s is 40000 // s bytes."""
-    points = []
+    points, files = [], {}
     for name, pixels in originals().items():
         for step in steps:
-            stream = name.encode() * (40000 // step // len(name))
-            picture = sent(f"reconstructions/{step}/{name}.png", png(coarse(pixels, step)))
-            file = sent(f"bitstreams/{step}/{name}.bin", stream)
-            points.append(SentPoint(name, float(step), file, picture))
-    return _upload(PICTURE, points, side_bytes)
+            picture, file = f"reconstructions/{step}/{name}.png", f"bitstreams/{step}/{name}.bin"
+            files[picture] = png(coarse(pixels, step))
+            files[file] = name.encode() * (40000 // step // len(name))
+            points.append(Point(name, float(step), picture, file))
+    return upload_of_files(PICTURE, points, files, side_bytes)
 
 
 def semc_sent(levels: tuple[int, ...] = (1, 3)) -> Upload:
     """`.semc` files of both pictures, every block at the same level."""
-    points = []
+    files, points = {}, []
     for name, pixels in originals().items():
         for level in levels:
-            file = sent(f"{level}/{name}.semc", compress(pixels, level, "uniform").data)
-            points.append(SentPoint(name, level, file, None))
-    return _upload(SEMC, points)
+            file = f"{level}/{name}.semc"
+            files[file] = compress(pixels, level, "uniform").data
+            points.append(Point(name, level, None, file))
+    return upload_of_files(SEMC, points, files)
 
 
 def format_sent(format: str, qualities: tuple[float, ...] = (30, 60)) -> Upload:
     """Files of both pictures in a format of other codecs, by its codec of the benchmark."""
     suffix = FORMATS[format].suffixes[0]
-    points = [
-        SentPoint(name, q, sent(f"{q}/{name}.{suffix}", encoded(format, pixels, q)), None)
-        for name, pixels in originals().items()
-        for q in qualities
-    ]
-    return _upload(format, points)
+    files, points = {}, []
+    for name, pixels in originals().items():
+        for quality in qualities:
+            file = f"{quality}/{name}.{suffix}"
+            files[file] = encoded(format, pixels, quality)
+            points.append(Point(name, quality, None, file))
+    return upload_of_files(format, points, files)
 
 
 def encoded(format: str, pixels: Pixels, quality: float = 30) -> bytes:
@@ -95,9 +93,15 @@ def encoded(format: str, pixels: Pixels, quality: float = 30) -> bytes:
     return CODECS[format].encode(Image.fromarray(pixels), quality)
 
 
-def _upload(kind: str, points: list[SentPoint], side_bytes: int = 0) -> Upload:
-    digest = hashlib.sha256()
-    for point in points:
-        for file in (point.bitstream, point.reconstruction):
-            digest.update(b"" if file is None else file.read())
-    return Upload("A method", digest.hexdigest(), kind, tuple(points), side_bytes)
+def files_of(upload: Upload) -> dict[str, bytes]:
+    """The files of an upload by their names."""
+    names = [name for p in upload.points for name in (p.reconstruction, p.bitstream) if name]
+    return {name: upload.read(name) for name in names}
+
+
+def upload_of_files(
+    kind: str, points: Sequence[Point], files: Mapping[str, bytes], side_bytes: int = 0
+) -> Upload:
+    """An upload of files that are in memory, by their names."""
+    digest = hashlib.sha256(b"".join(files.values())).hexdigest()
+    return Upload("A method", digest, kind, tuple(points), dict(files).__getitem__, side_bytes)

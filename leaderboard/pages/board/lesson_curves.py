@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -18,10 +17,10 @@ CODECS = ("avif", "bpg", "webp", "jpeg", "george", "semantic", "semantic-rd")
 
 
 @cache
-def lesson_curves(folder: Path = FOLDER / "kodak") -> tuple[Curve, ...]:
+def lesson_curves() -> tuple[Curve, ...]:
     """Curves of `CODECS`, as far as there are results; none where there is no folder of them."""
     try:
-        results = read_folder(folder)
+        results = read_folder(FOLDER / "kodak")
     except (ResultsError, OSError):
         return ()
     frame = to_frame(results)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +43,7 @@ ANOTHER = (
     "Another anchor can change the order: a BD-rate averages over the scores that both curves "
     "reach, and these differ from anchor to anchor."
 )
+_STUDIES = ASSETS / "studies"
 _TEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -177,19 +177,19 @@ def exported(board: Board, view: View) -> tuple[str | None, str]:
     return save(latex(table.drop(columns="text"), caption).encode(), stem, ".tex"), cited
 
 
-def studies(folder: Path = ASSETS / "studies") -> list[tuple[str, str]]:
+def studies() -> list[tuple[str, str]]:
     """The committed studies: (what it shows, name)."""
     return [
         (f"{told[:1].upper()}{told[1:]}".replace("`", ""), name)
         for name, told in STUDIES.items()
-        if (folder / f"{name}.md").is_file()
+        if (_STUDIES / f"{name}.md").is_file()
     ]
 
 
-def study(name: object, folder: Path = ASSETS / "studies") -> tuple[str, str | None]:
+def study(name: object) -> tuple[str, str | None]:
     """A study's text and table as Markdown, and its figure if it has one; nothing for no name."""
     if name not in STUDIES:
         return "", None
-    figure = folder / f"{name}.png"
-    text = (folder / f"{name}.md").read_text(encoding="utf-8")
+    figure = _STUDIES / f"{name}.png"
+    text = (_STUDIES / f"{name}.md").read_text(encoding="utf-8")
     return text, str(figure) if figure.is_file() else None

@@ -24,8 +24,6 @@ from . import words
 from .events import FIELDS, SubmitEvents
 from .submitting import SubmitApi
 
-__all__ = ["CSS", "TAB", "build_tab"]
-
 CSS = static("submit.css", "leaderboard.pages")
 TAB = "submit"
 """The tab's id."""

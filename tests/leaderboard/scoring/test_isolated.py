@@ -18,10 +18,11 @@ from PIL import Image
 
 from leaderboard.codecs import CODECS
 from leaderboard.scoring import isolated
-from leaderboard.scoring.formats import FORMATS
-from leaderboard.scoring.isolated import PICTURE, SEMC, IsolatedDecoder, IsolatedError, Limits
+from leaderboard.scoring.formats import FORMATS, SEMC
+from leaderboard.scoring.isolated import PICTURE, IsolatedDecoder, IsolatedError
 from semcomp import isolated as children
 from semcomp.image import load_image
+from semcomp.isolated import Limits
 from semcomp.pipeline import compress
 from tests import ROOT
 from tests.support.sent_files import encoded, originals, png

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from semcomp.pipeline import compress, info
 from tests.support.sent_files import (
     coarse,
     dataset_in,
+    files_of,
     format_sent,
     originals,
     pictures_sent,
     png,
     semc_sent,
-    sent,
+    upload_of_files,
 )
 
 
@@ -37,13 +37,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def with_reconstruction(upload: Upload, place: int, data: bytes) -> Upload:
     """The upload with other bytes for one picture, under another digest."""
-    points = list(upload.points)
-    point = points[place]
-    assert point.reconstruction is not None
-    file = sent(point.reconstruction.name, data)
-    points[place] = replace(point, reconstruction=file)
-    digest = hashlib.sha256(upload.digest.encode() + data).hexdigest()
-    return replace(upload, points=tuple(points), digest=digest)
+    name = str(upload.points[place].reconstruction)
+    return upload_of_files(upload.kind, upload.points, {**files_of(upload), name: data})
 
 
 def test_pictures_get_the_benchmarks_scores(dataset: Dataset, tmp_path: Path) -> None:
@@ -96,7 +91,7 @@ def test_files_of_other_formats_are_decoded_here(
     assert results.provenance["settings"] == f"{format.upper()} files, decoded here"
     assert "PyAV" in results.provenance["version"] or "Pillow" in results.provenance["version"]
     for row, point in zip(results.rows, upload.points, strict=True):
-        file = point.bitstream.read()
+        file = upload.read(point.bitstream)
         decoded = np.asarray(CODECS[format].decode(file))
         expected = score(reference(originals()[row.image]), decoded)
         assert {name: getattr(row, name) for name in expected} == expected
@@ -138,21 +133,15 @@ def test_a_picture_of_no_data_set_is_named(dataset: Dataset, tmp_path: Path) -> 
         rescore(strange, dataset, tmp_path, jobs=0)
 
 
-class Gone:
+def gone(name: str) -> bytes:
     """A file that cannot be read any more."""
-
-    def __call__(self) -> bytes:
-        """Raise OSError."""
-        raise OSError("gone")
+    raise OSError("gone")
 
 
 def test_what_is_this_machines_fault_is_not_the_submitters(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    upload = pictures_sent((16,))
-    point = upload.points[0]
-    broken = replace(point, bitstream=replace(point.bitstream, read=Gone()))
-    upload = replace(upload, points=(broken, *upload.points[1:]))
+    upload = replace(pictures_sent((16,)), read=gone)
     with pytest.raises(ScoringError, match="cannot read the upload: gone"):
         rescore(upload, dataset, tmp_path, jobs=0)
 

@@ -18,13 +18,21 @@ from leaderboard.data.datasets import Dataset
 from leaderboard.scoring import worker
 from leaderboard.scoring.process import PointsDone, ScoringOutcome, ScoringProcess
 from leaderboard.scoring.rescore import rescore
-from leaderboard.scoring.worker import run_worker, start_worker_thread
+from leaderboard.scoring.worker import run_worker
 from leaderboard.store.database import Entry, Job, Store, open_store
 from leaderboard.submissions.inspection import inspect
 from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.errors import DatasetError
-from tests.support.sent_files import coarse, dataset_in, originals, pictures_sent, png, semc_sent
+from tests.support.sent_files import (
+    coarse,
+    dataset_in,
+    files_of,
+    originals,
+    pictures_sent,
+    png,
+    semc_sent,
+)
 
 METHOD = Method("A method", contact="a@example.org", side_information_bytes=None, dataset="tiny")
 
@@ -52,13 +60,7 @@ def archive(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def pictures_zip(folder: Path, steps: tuple[int, ...] = (64, 32, 16, 8)) -> Path:
-    files = {}
-    for point in pictures_sent(steps).points:
-        assert point.reconstruction is not None
-        name = f"{point.quality:g}/{point.image}"
-        files[f"reconstructions/{name}.png"] = point.reconstruction.read()
-        files[f"bitstreams/{name}.bin"] = point.bitstream.read()
-    return archive(folder, files)
+    return archive(folder, files_of(pictures_sent(steps)))
 
 
 def with_spoilt_pixels(picture: bytes) -> bytes:
@@ -92,8 +94,7 @@ def test_pictures_and_semc_files_are_scored_and_wait_for_review(
     store: Store, dataset: Dataset, tmp_path: Path
 ) -> None:
     pictures = submit(store, dataset, pictures_zip(tmp_path))
-    semc = {p.bitstream.name: p.bitstream.read() for p in semc_sent((1, 2)).points}
-    files = submit(store, dataset, archive(tmp_path, semc))
+    files = submit(store, dataset, archive(tmp_path, files_of(semc_sent((1, 2)))))
     assert {pictures.state, files.state} == {"scoring"}
     told = run(store, dataset, tmp_path)
     assert told == [f"entry {pictures.id} is scored", f"entry {files.id} is scored"]
@@ -175,9 +176,10 @@ def test_a_stopped_worker_gives_its_job_back_and_the_next_goes_on(
     entry = submit(store, dataset, pictures_zip(tmp_path, (64, 48, 32, 24, 16, 8)))
     told: list[str] = []
     kept = tmp_path / "kept"
-    stop = start_worker_thread(
-        store, report=told.append, datasets=lambda name: dataset, folder=kept
-    )
+    stop = threading.Event()
+    options = {"stop": stop, "report": told.append, "folder": kept}
+    options["datasets"] = lambda name: dataset
+    threading.Thread(target=run_worker, args=[store], kwargs=options, daemon=True).start()
     until(lambda: len(list(kept.glob("*/points/*/*.json"))) >= 2)
     progress = store.entry(entry.id).progress
     stop.set()

@@ -35,10 +35,9 @@ def test_a_job_from_the_queue_to_the_review(store, tmp_path, clock):
     store.renew(first, 3, 192)
     assert store.entry(ids[0]).progress == (3, 192)
     assert store.entry(ids[1]).progress is None
-    store.finish(first, results("scored"), incomplete=["kodim07 is missing"])
+    store.finish(first, results("scored"))
     entry = store.entry(ids[0])
     assert (entry.state, entry.progress) == ("pending", None)
-    assert entry.incomplete == ("kodim07 is missing",)
     assert store.results(ids[0]) == results("scored")
     store.fail(second, ["kodim01: no picture", "kodim02: too large"])
     assert store.entry(ids[1]).state == "failed"

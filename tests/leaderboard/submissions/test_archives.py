@@ -17,11 +17,11 @@ from leaderboard.submissions.archives import open_archive, read_member
 from leaderboard.submissions.inspection import (
     RE_DECODED,
     RECOMPUTED,
-    Method,
-    UploadLimits,
     carried_description,
     inspect,
 )
+from leaderboard.submissions.method import Method
+from leaderboard.submissions.shape import UploadLimits
 from tests.support.submitted import (
     IMAGES,
     KODAK,

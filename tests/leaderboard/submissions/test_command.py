@@ -11,7 +11,7 @@ import pytest
 
 from leaderboard.__main__ import main
 from leaderboard.store.database import open_store
-from leaderboard.submissions.inspection import Method
+from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
 from tests.support.submitted import (
     KODAK,

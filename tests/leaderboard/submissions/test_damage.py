@@ -9,7 +9,8 @@ import zipfile
 import pytest
 
 from leaderboard.data.problems import Rejected
-from leaderboard.submissions.inspection import KINDS, Method, carried_description, inspect
+from leaderboard.submissions.inspection import KINDS, carried_description, inspect
+from leaderboard.submissions.method import Method
 from tests.support.submitted import KODAK, METHOD, csv_of, json_of, pairs, rows, semcs, zip_of
 
 ROUNDS = 150

@@ -12,7 +12,8 @@ from leaderboard.data.datasets import KODAK as KODAK_NAME
 from leaderboard.data.problems import MOST, Problem, Rejected, describe
 from leaderboard.data.results import MEAN, METRICS, read_folder, write_results
 from leaderboard.submissions import checks, shape
-from leaderboard.submissions.inspection import SELF_REPORTED, Method, carried_description, inspect
+from leaderboard.submissions.inspection import SELF_REPORTED, carried_description, inspect
+from leaderboard.submissions.method import Method
 from tests import ROOT
 from tests.support.submitted import (
     IMAGES,
