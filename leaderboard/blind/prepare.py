@@ -32,14 +32,11 @@ from .pairs import FORMAT, ORIGINAL, SUFFIX, Pair, PairedPicture, Side
 from .ranks import CLEAR, POOR
 
 Pixels = NDArray[np.uint8]
-RATES = (0.1, 0.2, 0.4)
-"""Bits per pixel."""
 CLOSE = 0.02
 """By how much the larger file of a pair may exceed the smaller."""
 BAND = 0.08
 """How far files may be from the rate they stand for: codecs with coarse steps need some room."""
 CHECK_CODEC, CHECK_QUALITIES = "jpeg", {CLEAR: 92.0, POOR: 4.0}
-MOST_MB = 1000
 SAMPLES = "samples"
 ALL = (SAMPLES, KODAK, CID22)
 _CREDITS = {
@@ -114,14 +111,14 @@ def prepare(
     codecs: Sequence[str],
     folder: Path,
     *,
-    rates: Sequence[float] = RATES,
-    most_bytes: int = MOST_MB * 1_000_000,
-    report: Callable[[str], None] = print,
+    rates: Sequence[float],
+    most_bytes: int,
+    report: Callable[[str], None],
 ) -> int:
     """Make what is missing of the pictures' pairs; returns how many pictures are there now.
 
-    most_bytes: on disk, all pictures together; those that no longer fit are left out. Raises
-    CodecError, DatasetError, OSError.
+    rates: bits per pixel. most_bytes: on disk, all pictures together; those that no longer fit are
+    left out. Raises CodecError, DatasetError, OSError.
     """
     unknown = [name for name in codecs if name not in CODECS]
     if unknown or len(codecs) < 2:

@@ -98,7 +98,7 @@ def answer(request: Request, pipe: Connection) -> ScoringOutcome:
     from leaderboard.data.problems import Rejected
     from leaderboard.run.cache import CacheError
     from leaderboard.run.workers import WorkerError, use_one_thread
-    from leaderboard.submissions.checks import check_results
+    from leaderboard.submissions.checks import row_problems
     from leaderboard.submissions.inspection import inspect
     from leaderboard.submissions.shape import DatasetShape
     from semcomp.errors import DatasetError
@@ -119,7 +119,7 @@ def answer(request: Request, pipe: Connection) -> ScoringOutcome:
             ray=request.ray,
             report=lambda done, total: pipe.send(PointsDone(done, total)),
         )
-        implausible = check_results(results, shape)
+        implausible = row_problems(results.rows, shape)
     except Rejected as error:
         return ScoringOutcome(problems=tuple(str(each) for each in error.problems))
     except FilesRejected as error:

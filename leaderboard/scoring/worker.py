@@ -18,7 +18,7 @@ from pathlib import Path
 
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.store.database import Job, JobLost, Store, StoreError
-from leaderboard.store.uploads import keep_days
+from semcomp.demo.hosting.settings import Settings
 from semcomp.errors import DatasetError
 from semcomp.files import cache_folder
 
@@ -102,7 +102,7 @@ def run_worker(
 
 def _purge(work: _Work) -> None:
     """Let go of files of entries that were decided against. Raises StoreError."""
-    days = keep_days()
+    days = Settings.read().upload_days
     gone = work.store.purge_uploads(days)
     if gone:
         files = "file" if gone == 1 else "files"

@@ -146,11 +146,6 @@ def make_engine(url: URL) -> Engine:
     return _sqlite(url) if url.drivername == "sqlite" else _postgres(url)
 
 
-def is_sqlite(connection: Connection) -> bool:
-    """Whether a connection leads to SQLite."""
-    return connection.dialect.name == "sqlite"
-
-
 def where(url: URL) -> str:
     """The database's place in words, without the password."""
     if url.drivername == "sqlite":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from .engine import is_sqlite, where
+from .engine import where
 from .errors import StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def upgrade(engine: Engine, revision: str = HEAD) -> None:
     config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with engine.execution_options(writing=True).begin() as connection:
-        if not is_sqlite(connection):
+        if connection.dialect.name != "sqlite":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         present = schema_version(connection)  # another replica may have been quicker
         if present is not None and present not in known:

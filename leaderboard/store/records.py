@@ -22,7 +22,6 @@ from .errors import NotFound
 from .models import EntryRow, JobRow
 
 PREFIX = "receipt-"  # never starts like an option of the command line
-MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -158,10 +157,8 @@ def row_of_receipt(session: Session, token: str, *, lock: bool = False) -> Entry
     The index finds the row by a hash, which tells a listener with a clock nothing about the
     receipt.
     """
-    known = None
-    if len(token) <= MAX_CHARACTERS:
-        query = select(EntryRow).where(EntryRow.receipt == receipt_hash(token))
-        known = session.scalar(query.with_for_update() if lock else query)
+    query = select(EntryRow).where(EntryRow.receipt == receipt_hash(token))
+    known = session.scalar(query.with_for_update() if lock else query)
     if known is None:
         raise NotFound(
             "no entry has this receipt: copy it whole, as it was given when the results were sent"

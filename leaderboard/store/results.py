@@ -10,7 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -81,21 +81,7 @@ class StoredResults(Database):
             .where(BdRateRow.basis == basis)
         )
         with self._reading() as session:
-            return {
-                row.entry_id: BdRate(
-                    anchor=row.anchor,
-                    metric=row.metric,
-                    basis=row.basis,
-                    pictures=row.pictures,
-                    percent=row.percent,
-                    low=row.low,
-                    high=row.high,
-                    overlap=row.overlap,
-                    images=tuple(row.images),
-                    note=row.note,
-                )
-                for row in session.scalars(query)
-            }
+            return {row.entry_id: _bd_rate(row) for row in session.scalars(query)}
 
     def without_bd_rates(self, dataset: str, count: int, bases: Collection[str]) -> list[int]:
         """Entries on the public board with fewer than `count` BD-rates of these bases."""
@@ -114,6 +100,11 @@ class StoredResults(Database):
         )
         with self._reading() as session:
             return list(session.scalars(query))
+
+
+def _bd_rate(row: BdRateRow) -> BdRate:
+    values = {field.name: getattr(row, field.name) for field in fields(BdRate)}
+    return BdRate(**values | {"images": tuple(row.images)})
 
 
 def put_results(session: Session, entry_id: int, results: Results) -> None:

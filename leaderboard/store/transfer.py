@@ -42,6 +42,8 @@ BOARD, TABLES = "board.json", "board.sqlite3"
 """Members of the file."""
 _LINKS = ("replaces", "superseded_by")
 """Columns of entries that name other entries, which may come after them."""
+_STAYING = ("board", "tries", "sign_ins", "wrong_tokens")
+"""Tables whose rows stay where they are."""
 _PUBLIC = {"contacts": {"contact": ""}, "entries": {"submitter": ""}}
 """What stands in a file for others in place of secrets."""
 _UNCLAIMED = {"token": None, "worker": None, "lease_until": 0.0, "done": 0, "total": 0}
@@ -155,28 +157,16 @@ def _engine(path: Path) -> Iterator[Engine]:
 
 
 def _copy(source: Connection, target: Connection, *, private: bool, salted: bool) -> None:
-    """Fill an empty board from another. Sign-ins and tries stay where they are."""
+    """Fill an empty board from another."""
     board = source.execute(select(BoardRow.revision, BoardRow.salt)).one()
     revision = BoardRow.revision + board.revision + 1
     salt = {"salt": board.salt} if salted else {}
     target.execute(update(BoardRow).values(revision=revision, **salt))
-    for name in [
-        "entries",
-        "contacts",
-        "results",
-        "uploads",
-        "upload_chunks",
-        "jobs",
-        "bd_rates",
-        "history",
-        "blind_classes",
-        "blind_visits",
-        "blind_votes",
-    ]:
-        instead = ({} if private else _PUBLIC.get(name, {})) | (
-            _UNCLAIMED if name == "jobs" else {}
-        )
-        _copy_table(source, target, Base.metadata.tables[name], instead)
+    for table in Base.metadata.sorted_tables:  # what others point to comes first
+        if table.name not in _STAYING:
+            instead: Mapping[str, Any] = {} if private else _PUBLIC.get(table.name, {})
+            instead = _UNCLAIMED if table.name == "jobs" else instead
+            _copy_table(source, target, table, instead)
     if target.dialect.name != "sqlite":  # which numbers new rows after these anyway
         for name in ("entries", "history", "blind_visits"):
             query = f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"

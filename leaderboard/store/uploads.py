@@ -15,8 +15,6 @@ from pathlib import Path
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from semcomp.demo.hosting.settings import Settings
-
 from .errors import NotFound, StoreError
 from .models import ChunkRow, EntryRow, UploadRow
 
@@ -89,14 +87,6 @@ def purge_old(session: Session, before: datetime, now: datetime) -> int:
     for entry_id in ids:
         purge(session, entry_id, now)
     return len(ids)
-
-
-def keep_days() -> float:
-    """For how many days the file of a rejected entry is kept: `SEMCOMP_UPLOAD_DAYS`.
-
-    Raises SettingsError for what is no number of days.
-    """
-    return Settings.read().upload_days
 
 
 @contextmanager

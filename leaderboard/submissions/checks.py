@@ -17,7 +17,7 @@ import numpy as np
 from leaderboard.analysis.bdrate import MIN_POINTS
 from leaderboard.analysis.curves import on_log_scale
 from leaderboard.data.problems import Problem, describe
-from leaderboard.data.results import MEAN, METRICS, Quality, Results, Row
+from leaderboard.data.results import MEAN, METRICS, Quality, Row
 from leaderboard.data.rows import DISTANCES, SIMILARITIES
 
 from .shape import DatasetShape
@@ -49,19 +49,12 @@ _NAMED = 6
 """Names told in full."""
 
 
-def check_results(results: Results, shape: DatasetShape) -> list[Problem]:
-    """Everything that is implausible in results; empty if they may be shown.
-
-    Missing pictures are no problem here, see `missing_points`.
-    """
-    problems = row_problems(results.rows, shape)
-    if results.dataset != shape.name:
-        problems.insert(0, Problem("dataset", None, describe(results.dataset), shape.name))
-    return problems
-
-
 def row_problems(rows: Sequence[Row], shape: DatasetShape) -> list[Problem]:
-    """`check_results` of rows, which need not be valid: their fields' types are taken as right."""
+    """Everything that is implausible in rows; empty if they may be shown.
+
+    They need not be valid: only their fields' types are taken as right. Missing pictures are no
+    problem here, see `missing_points`.
+    """
     known: list[Row] = []
     problems: list[Problem] = []
     for row in rows:

@@ -39,14 +39,12 @@ _NESTED = re.compile(r".*\.(zip|7z|rar|tar|tgz|gz|bz2|xz|zst|jar|iso)", re.I)
 @dataclass(frozen=True)
 class Layout:
     """format: of the files where they are decoded here, else empty. bitstreams, reconstructions:
-    members by picture and quality; of a format there are bitstreams alone. method: the member that
-    describes it.
+    members by picture and quality; of a format there are bitstreams alone.
     """
 
     format: str
     bitstreams: dict[tuple[str, Quality], Member]
     reconstructions: dict[tuple[str, Quality], Member]
-    method: Member | None
 
 
 def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) -> Layout:
@@ -59,11 +57,9 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
     problems: list[Problem] = []
     beside = sum(member.size for member in members if _NOISE.search(member.name))
     groups: dict[str, dict[tuple[str, Quality], Member]] = defaultdict(dict)
-    method: Member | None = None
     for member in files:
         inner = member.name.removeprefix(root)
         if _BESIDE.fullmatch(inner):
-            method = member if inner.casefold() == METHOD_FILE else method
             beside += member.size
             continue
         placed = _place(member, inner, format, shape)
@@ -90,7 +86,7 @@ def find_layout(members: Sequence[Member], shape: DatasetShape, qualities: int) 
         problems.append(Problem("quality", None, f"{len(counts)} of them", f"at most {qualities}"))
     if problems:
         raise Rejected(problems)
-    return Layout(format, bitstreams, reconstructions, method)
+    return Layout(format, bitstreams, reconstructions)
 
 
 def _kind(files: Sequence[Member]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaderboard.data.problems import Problem, Rejected, describe
 from leaderboard.data.rows import Quality
@@ -83,7 +83,7 @@ def _checked(
         try:
             data = _read_bitstream(archive, layout.bitstreams[key], image, quality, size)
         except Rejected as error:
-            problems += [_of(problem, image) for problem in error.problems]
+            problems += [replace(problem, image=image) for problem in error.problems]
         else:
             files[key] = hashlib.sha256(data).digest()
             if layout.format == SEMC:
@@ -103,7 +103,7 @@ def _checked(
         try:
             picture = _read_picture(archive, layout.reconstructions[key], image, size)
         except Rejected as error:
-            problems += [_of(problem, image) for problem in error.problems]
+            problems += [replace(problem, image=image) for problem in error.problems]
             continue
         field = f"reconstruction at quality {quality}"
         wrong = [Problem(field, image, *both) for both in _png_problems(picture, size)]
@@ -123,10 +123,6 @@ def _checked(
     if problems:
         raise Rejected(problems)
     return Payloads(files, pictures)
-
-
-def _of(problem: Problem, image: str) -> Problem:
-    return Problem(problem.field, image, problem.value, problem.expected)
 
 
 def _read_bitstream(

@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     made = sources([str(pictures)], CREDIT)
-    assert prepare(made, NAMES, folder, rates=RATES, report=lambda line: None) == 2
+    assert prepare(made, NAMES, folder, rates=RATES, most_bytes=10**9, report=print) == 2
     return folder
 
 
@@ -88,7 +88,7 @@ def test_it_goes_on_where_it_was_stopped(
     def again() -> int:
         said.clear()
         made = sources([str(pictures)], CREDIT)
-        return prepare(made, NAMES, prepared, rates=RATES, report=said.append)
+        return prepare(made, NAMES, prepared, rates=RATES, most_bytes=10**9, report=said.append)
 
     before = load_pairs(prepared)
     assert again() == 2 and said == [] and load_pairs(prepared) is before

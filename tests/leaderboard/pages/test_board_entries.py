@@ -248,8 +248,8 @@ def test_a_long_table_has_pages(folder: Path, store: Store, tmp_path: Path) -> N
 
 
 def test_made_up_results_are_what_the_checks_let_pass() -> None:
-    from leaderboard.submissions.checks import check_results
+    from leaderboard.submissions.checks import row_problems
 
     shape = DatasetShape.kodak()
-    assert check_results(synthetic_results(3, shape, 8), shape) == []
+    assert row_problems(synthetic_results(3, shape, 8).rows, shape) == []
     assert len(synthetic_results(49, shape, 4).images) == 12

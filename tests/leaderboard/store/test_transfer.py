@@ -265,7 +265,7 @@ def test_a_backup_has_the_state_of_one_moment(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr(transfer, "_copy_table", copy_and_disturb)
     assert store.backup(tmp_path / "board.zip") == 1
-    assert calls == ["entries"]
+    assert len(calls) == 1
     monkeypatch.undo()
     assert len(store.entries(STATES)) == 2
     other = open_store(f"sqlite:///{tmp_path / 'other.sqlite3'}")

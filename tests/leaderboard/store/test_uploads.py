@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from leaderboard.store import uploads
 from leaderboard.store.database import NotFound, Store
 from leaderboard.store.models import ChunkRow, UploadRow
-from semcomp.demo.hosting.settings import SettingsError
+from semcomp.demo.hosting.settings import Settings, SettingsError
 from tests.support.store_samples import CONTACT, results, send
 
 DAY = 86_400.0
@@ -105,14 +104,14 @@ def test_files_of_a_backup_that_are_gone_stay_gone(
 
 def test_the_setting_is_a_number_of_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DAYS, raising=False)
-    assert uploads.keep_days() == 30
+    assert Settings.read().upload_days == 30
     for text, days in (("0", 0.0), (" 7 ", 7.0), ("0.5", 0.5)):
         monkeypatch.setenv(DAYS, text)
-        assert uploads.keep_days() == days
+        assert Settings.read().upload_days == days
     for wrong in ("-1", "soon", "nan", "inf", "1e9"):
         monkeypatch.setenv(DAYS, wrong)
         with pytest.raises(SettingsError, match=r"SEMCOMP_UPLOAD_DAYS=.*from 0 to"):
-            uploads.keep_days()
+            Settings.read()
 
 
 def test_the_worker_lets_them_go(

@@ -50,11 +50,6 @@ def _count(members: int) -> bytes:
     return _patched(zip_of(semcs()), _END, 8, struct.pack("<2H", members, members))
 
 
-def _huge_directory() -> bytes:
-    """An archive whose end claims a directory of two gigabytes."""
-    return _patched(zip_of(semcs()), _END, 12, struct.pack("<L", 0x7FFFFFFF))
-
-
 def _absurd_directory() -> bytes:
     """An archive whose 64-bit end record claims more members than there are grains of sand."""
     data = zip_of(semcs())
@@ -62,17 +57,6 @@ def _absurd_directory() -> bytes:
     wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 10**18, 10**18, 100, 0)
     locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
     return data[:at] + wide + locator + data[at:]
-
-
-def _encrypted() -> bytes:
-    """An archive with a member marked as encrypted."""
-    data = zip_of(semcs())
-    return _patched(data, _ENTRY, 8, struct.pack("<H", 1))
-
-
-def _bomb() -> bytes:
-    """A member of 64 MiB in 64 kB."""
-    return zip_of({"1/kodim01.semc": bytes(64 << 20)})
 
 
 def _lying() -> bytes:
@@ -119,16 +103,6 @@ def _unlisted() -> bytes:
     data = zip_of(semcs())
     files = data[: data.index(_ENTRY)]
     return files + struct.pack("<4s4H2LH", _END, 0, 0, 0, 0, 0, len(files), 0)
-
-
-def _folders() -> bytes:
-    """Nothing but folders."""
-    return zip_of({"reconstructions/": b"", "bitstreams/": b""})
-
-
-def _split() -> bytes:
-    """The second part of an archive in parts."""
-    return _patched(zip_of(semcs()), _END, 4, struct.pack("<2H", 1, 1))
 
 
 def _many() -> bytes:
@@ -209,16 +183,6 @@ def _far_away(archive: zipfile.ZipFile) -> None:
     archive.getinfo("4/kodim02.semc").header_offset = (1 << 64) - 1
 
 
-def _stub() -> bytes:
-    """A program in front, under the start of an archive."""
-    return b"PK\x03\x04MZ" + bytes(994) + zip_of(semcs())
-
-
-def _encrypted_in_header() -> bytes:
-    """A member whose own header alone marks it as encrypted."""
-    return _patched(zip_of(semcs()), b"PK\x03\x04", 6, struct.pack("<H", 1))
-
-
 def _case(name: str, message: str, make: Callable[[], bytes]) -> Hostile:
     return Hostile(name, make, message)
 
@@ -280,7 +244,7 @@ ARCHIVES = [
     _case(
         "a password",
         "'4/kodim02.semc': found an encrypted file; expected an archive without a password",
-        _encrypted,
+        lambda: _patched(zip_of(semcs()), _ENTRY, 8, struct.pack("<H", 1)),
     ),
     _case(
         "a name twice",
@@ -296,7 +260,7 @@ ARCHIVES = [
         "a zip bomb",
         "'1/kodim01.semc': found 64.0 MiB when unpacked; expected at most 100 times its "
         "packed size",
-        _bomb,
+        lambda: zip_of({"1/kodim01.semc": bytes(64 << 20)}),
     ),
     _case(
         "a bomb of many files",
@@ -338,7 +302,7 @@ ARCHIVES = [
     _case(
         "a huge directory",
         "file: found a directory of 2,048.0 MiB; expected a usual ZIP",
-        _huge_directory,
+        lambda: _patched(zip_of(semcs()), _END, 12, struct.pack("<L", 0x7FFFFFFF)),
     ),
     _case(
         "an archive cut short",
@@ -383,7 +347,7 @@ ARCHIVES = [
     _case(
         "a split archive",
         "file: found a part of a split archive; expected one whole ZIP",
-        _split,
+        lambda: _patched(zip_of(semcs()), _END, 4, struct.pack("<2H", 1, 1)),
     ),
     _case(
         "an empty archive",
@@ -403,7 +367,7 @@ ARCHIVES = [
     _case(
         "folders alone",
         "file: found an archive without files; expected pictures or files to decode",
-        _folders,
+        lambda: zip_of({"reconstructions/": b"", "bitstreams/": b""}),
     ),
     _case(
         "a load of a Mac's files",
@@ -431,7 +395,7 @@ ARCHIVES = [
         "a program in front",
         "file: found 1,000 bytes before its first file; expected a plain ZIP, none that unpacks "
         "itself",
-        _stub,
+        lambda: b"PK\x03\x04MZ" + bytes(994) + zip_of(semcs()),
     ),
     _case(
         "a long comment",
@@ -467,7 +431,7 @@ ARCHIVES = [
     _case(
         "a password in a file's own header",
         "'4/kodim02.semc': found an encrypted file; expected an archive without a password",
-        _encrypted_in_header,
+        lambda: _patched(zip_of(semcs()), b"PK\x03\x04", 6, struct.pack("<H", 1)),
     ),
     *map(_quality, ("nan", "Infinity", "inf", "1e999", "99999999999")),
     _case(
