@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import gradio as gr
@@ -20,24 +21,8 @@ from .submitting import Submitting, path_of
 
 Outputs = tuple[Any, ...]
 
-FIELDS = (
-    "name",
-    "authors",
-    "link",
-    "code",
-    "licence",
-    "notes",
-    "contact",
-    "side_information_bytes",
-    "model_bytes",
-    "dataset",
-    "training_data",
-    "test_overlap",
-    "timing",
-    "earlier_versions",
-    "macs_per_pixel",
-)
-"""Fields of the form, in the order of the events' arguments; they are `Method`'s."""
+FIELDS = tuple(field.name for field in fields(Method))
+"""Fields of the form, in the order of the events' arguments."""
 
 
 class SubmitEvents(Submitting):
@@ -93,9 +78,9 @@ class SubmitEvents(Submitting):
         self, request: gr.Request, profile: gr.OAuthProfile | None, upload: Any, *form: Any
     ) -> Outputs:
         """Store a submission. Gives message, receipt, file (emptied if stored), "replaces"."""
-        *fields, replaces = form
+        *stated, replaces = form
         try:
-            receipt = self.add(upload, _method(fields), replaces, request, profile)
+            receipt = self.add(upload, _method(stated), replaces, request, profile)
         except Rejected as error:
             return words.problems_html(error.problems), gr.skip(), gr.skip(), gr.skip()
         except SemcompError as error:

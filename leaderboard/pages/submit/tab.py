@@ -14,6 +14,7 @@ from gradio.utils import get_upload_folder
 from leaderboard.data.datasets import title_of
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.review import tab as review_page
+from leaderboard.submissions.method import LENGTHS
 from leaderboard.submissions.shape import DatasetShape
 from leaderboard.submissions.template import template_files
 from semcomp.demo.hosting.settings import Settings
@@ -42,6 +43,7 @@ TEMPLATES = {
     "zip": "Template: ZIP, with a how-to",
 }
 """Formats of the files to fill in, and their buttons."""
+MOST_DIGITS = 20
 AGAIN = 2.0
 """Seconds between looks at an entry that is being scored."""
 
@@ -138,60 +140,48 @@ def _templates(shapes: Mapping[str, DatasetShape], dataset: Any) -> list[str]:
 
 def _form(dataset: gr.Dropdown) -> list[Any]:
     """The method's description, in the order of `FIELDS`."""
+    made: dict[str, Any] = {"dataset": dataset}
 
-    def text(name: str, label: str, most: int, **kwargs: Any) -> gr.Textbox:
-        return gr.Textbox(
-            "", label=label, max_length=most, min_width=240, elem_id=f"submit-{name}", **kwargs
+    def text(name: str, label: str, **kwargs: Any) -> None:
+        made[name] = gr.Textbox(
+            "",
+            label=label,
+            max_length=LENGTHS.get(name, MOST_DIGITS),
+            min_width=240,
+            elem_id=f"submit-{name}",
+            **kwargs,
         )
 
     with gr.Row():
-        name = text("name", "Name of the method", 80)
-        authors = text("authors", "Authors", 300)
+        text("name", "Name of the method")
+        text("authors", "Authors")
     with gr.Row():
-        link = text("link", "Paper or page (optional)", 300, placeholder="https://")
-        code = text("code", "Code (optional)", 300, placeholder="https://")
+        text("link", "Paper or page (optional)", placeholder="https://")
+        text("code", "Code (optional)", placeholder="https://")
     with gr.Row():
-        licence = text("licence", "Licence of the code (optional)", 100)
-        contact = text("contact", "Contact e-mail (only the maintainers see it)", 200)
+        text("licence", "Licence of the code (optional)")
+        text("contact", "Contact e-mail (only the maintainers see it)")
     with gr.Row():
         # Text, because a number field shows 0 where nothing was entered.
-        side = text(
-            "side", "Side information a decoder needs, bytes per picture", 20, info=words.SIZE
-        )
-        model = text("model", "Weights of the decoder, bytes", 20, info=words.SIZE)
-    notes = text("notes", "Notes (optional)", 2000, lines=2)
+        label = "Side information a decoder needs, bytes per picture"
+        text("side_information_bytes", label, info=words.SIZE)
+        text("model_bytes", "Weights of the decoder, bytes", info=words.SIZE)
+    text("notes", "Notes (optional)", lines=2)
     with gr.Row():
-        training = text("training", "Trained on (optional)", 300)
-        overlap = gr.Dropdown(
+        text("training_data", "Trained on (optional)")
+        made["test_overlap"] = gr.Dropdown(
             words.OVERLAPS,
             value="",
             label="Test pictures among the training data",
             info=words.OVERLAP,
             min_width=240,
-            elem_id="submit-overlap",
+            elem_id="submit-test_overlap",
         )
     with gr.Row():
-        timing = text("timing", "Time and machine (optional)", 200)
-        versions = text("versions", "Earlier versions tried on these pictures (optional)", 20)
-        macs = text("macs", "Multiplications per pixel to decode (optional)", 20)
-    fields = {
-        "name": name,
-        "authors": authors,
-        "link": link,
-        "code": code,
-        "licence": licence,
-        "notes": notes,
-        "contact": contact,
-        "side_information_bytes": side,
-        "model_bytes": model,
-        "dataset": dataset,
-        "training_data": training,
-        "test_overlap": overlap,
-        "timing": timing,
-        "earlier_versions": versions,
-        "macs_per_pixel": macs,
-    }
-    return [fields[field] for field in FIELDS]
+        text("timing", "Time and machine (optional)")
+        text("earlier_versions", "Earlier versions tried on these pictures (optional)")
+        text("macs_per_pixel", "Multiplications per pixel to decode (optional)")
+    return [made[field] for field in FIELDS]
 
 
 def _mine(events: SubmitEvents, tabs: gr.Tabs, form: list[Any], replacing: list[Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from leaderboard.store.database import Store, open_store
 from tests.support.board_results import write_folder
+from tests.support.large_board import LIMITLESS
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +18,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("results")
     write_folder(root / "kodak")
     return root
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A new board in a file, and a folder for downloads."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    opened = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}", rates=LIMITLESS)
+    yield opened
+    opened.close()

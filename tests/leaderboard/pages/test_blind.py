@@ -237,8 +237,7 @@ def test_nothing_prepared_says_how(unprepared: Served, browser: Browser) -> None
     assert not page.get_by_role("button", name="Can't tell").is_visible()
 
 
-def test_anything_may_come_from_a_browser(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
+def test_anything_may_come_from_a_browser(store: Store, tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "pairs", 2)
     board = Visits(lambda: pairs, lambda: store, Opinion(lambda: store))
     start, vote, picture = blind_page._functions(board)
@@ -261,7 +260,6 @@ def test_anything_may_come_from_a_browser(tmp_path: Path) -> None:
         assert "gone" in vote([begun["visit"], bad, "left", 1]) or bad is True
     assert "error" in start(["NOSUCH"], None)
     assert "captions" in vote([begun["visit"], 1, "left", float("nan")]) or store.count_votes() == 1
-    store.close()
 
 
 def answer(**changes: Any) -> dict[str, Any]:

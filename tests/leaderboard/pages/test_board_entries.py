@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,22 +22,14 @@ from leaderboard.pages.board.boards import Boards, load_boards
 from leaderboard.pages.board.events import Events
 from leaderboard.pages.board.ranking import matching, ranking
 from leaderboard.pages.board.view import MOST_SUBMITTED, PAGE, View, view_of
-from leaderboard.store.database import Store, StoreError, open_store
+from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 from leaderboard.submissions.shape import DatasetShape
 from tests.support.board_results import controls, spread, without
-from tests.support.large_board import LIMITLESS, fill_board, synthetic_results
+from tests.support.large_board import fill_board, synthetic_results
 
 EVIL = '<img src=x onerror=alert(1)> =1+1, "codec"'
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    opened = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}", rates=LIMITLESS)
-    yield opened
-    opened.close()
 
 
 def submit(

@@ -38,7 +38,6 @@ from tests.support.board_submissions import (
     upload,
 )
 from tests.support.browsing import answering_late
-from tests.support.databases import board_url, postgres, sqlite_template  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -66,7 +65,7 @@ def serve(folder: Path, url: str) -> Iterator[tuple[str, Board]]:
 
 
 @pytest.fixture
-def served(board_url: str, tmp_path: Path) -> Iterator[tuple[str, Board]]:  # noqa: F811
+def served(board_url: str, tmp_path: Path) -> Iterator[tuple[str, Board]]:
     """On SQLite and on PostgreSQL."""
     yield from serve(tmp_path, board_url)
 

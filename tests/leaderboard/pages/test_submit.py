@@ -56,14 +56,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     yield from open_board(folder, f"sqlite:///{folder / 'board.sqlite3'}")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty board of the usual data sets."""
-    opened = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(scope="module")
 def url(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The tab alone, as the demo serves it."""
@@ -107,11 +99,9 @@ def test_only_addresses_of_the_web_become_links(address: str, linked: bool) -> N
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_is_told_in_words(tmp_path: Path, state: str) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'board.sqlite3'}")
+def test_every_state_is_told_in_words(store: Store, tmp_path: Path, state: str) -> None:
     hostile = "<script>\"'&"
     entry = send(store, tmp_path, name=hostile, notes=hostile, link="javascript:x").entry
-    store.close()
     entry = replace(entry, state=state, reason=hostile, incomplete=(hostile,), progress=(3, 8))
     shown = submit_page_words.entry_html(entry)
     assert submit_page_words.STATES[state] in shown
