@@ -64,8 +64,8 @@ def submit(
     They go straight into the board's database on this machine or at SEMCOMP_DATABASE_URL. The
     limits of files and entries in an hour hold for the page and the API, not here.
     """
+    from leaderboard.data.datasets import KODAK
     from leaderboard.data.problems import Rejected
-    from leaderboard.submissions.shape import KODAK
     from leaderboard.submissions.template import write_template
 
     if (file is None) == (template is None):
@@ -126,11 +126,12 @@ def _shape(dataset: str) -> DatasetShape:
 
 def _inspect(file: Path, method: Path | None, dataset: str | None) -> Inspected:
     """Check a file with the description at hand. Raises Rejected with the problems of both."""
+    from leaderboard.data.datasets import KODAK
     from leaderboard.data.problems import Problem, Rejected
     from leaderboard.submissions import inspection
     from leaderboard.submissions.inspection import inspect
     from leaderboard.submissions.method import Method, dataset_of
-    from leaderboard.submissions.shape import KODAK, DatasetShape
+    from leaderboard.submissions.shape import DatasetShape
 
     problems: list[Problem] = []
     described: Any = None

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from confusable_homoglyphs.confusables import confusables_data
 
+from leaderboard.data.datasets import KODAK
 from leaderboard.data.problems import Problem, Rejected, describe
-
-from .shape import KODAK
 
 LENGTHS = {
     "name": 80,

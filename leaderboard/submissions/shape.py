@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from leaderboard.data.datasets import Dataset
-
-KODAK = "kodak"
-"""`leaderboard.data.datasets.KODAK`, without the time that module takes to load."""
+from leaderboard.data.datasets import CID22, KODAK, Dataset
 
 PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 _PORTRAIT = frozenset({4, 9, 10, 17, 18, 19})
@@ -37,7 +32,7 @@ class DatasetShape:
         """CID22's; the pictures themselves need not be there."""
         from leaderboard.data.official import SETS
 
-        return cls("cid22", dict.fromkeys(SETS["cid22"].pixels, (512, 512)))
+        return cls(CID22, dict.fromkeys(SETS[CID22].pixels, (512, 512)))
 
     @classmethod
     def official(cls) -> dict[str, DatasetShape]:

@@ -16,7 +16,7 @@ from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 import app
-from leaderboard.data.problems import Problem, Rejected
+from leaderboard.data.problems import Problem
 from leaderboard.pages.context import BoardContext
 from leaderboard.pages.submit import tab as submit_page
 from leaderboard.pages.submit import words as submit_page_words
@@ -430,8 +430,3 @@ def test_a_phone_scrolls_down_only(browser: Browser, url: str, tmp_path: Path) -
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
     page.context.close()
-
-
-def test_rejected_is_told_whole() -> None:
-    problems = [Problem("psnr", "cat", "NaN", "decibels"), Problem("image", None, "x", "cat")]
-    assert len(str(Rejected(problems)).splitlines()) == 2
