@@ -333,18 +333,6 @@ def test_other_decoders_take_the_same_bits(picture: NDArray[np.uint8], model: st
     assert scores[0] - 0.6 < scores[1] < scores[0] + 0.3
 
 
-def test_history_holds_every_iteration(packed: dict[str, Compressed]) -> None:
-    result = packed["proportional"]
-    model = load_model("small")
-    codes = model.coder.decode(list(bitstream.parse(result.data).chunks), result.levels)
-    history = runtime.decode_history(model.codec, codes, model.device)
-    assert history.shape == (len(codes), *padded_size(HEIGHT, WIDTH), 3)
-    for k in (1, len(codes)):
-        np.testing.assert_array_equal(
-            history[k - 1, :HEIGHT, :WIDTH], np.asarray(decompress(result.data, iterations=k))
-        )
-
-
 @pytest.mark.parametrize("tile", [64, 128])
 @pytest.mark.parametrize("name", ["uniform", "proportional"])
 def test_tiles_leave_no_seams(name: Allocation, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,17 +348,6 @@ def test_tiles_leave_no_seams(name: Allocation, tile: int, monkeypatch: pytest.M
     assert difference.mean() < (0.1 if name == "uniform" else 1)
     assert difference.max() <= (4 if name == "uniform" else 60)
     np.testing.assert_array_equal(pixels(decompress(tiled.data)), pixels(tiled.reconstruction))
-
-
-def test_tiles_cover_the_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(geometry, "TILE", 64)
-    height, width = 144, 272
-    covered = np.zeros((height // 16, width // 16), int)
-    for core, outer in geometry.tiles(height, width):
-        covered[core.scaled(1)] += 1
-        assert outer.top <= core.top < core.bottom <= outer.bottom
-        assert outer.left <= core.left < core.right <= outer.right
-    np.testing.assert_array_equal(covered, 1)
 
 
 def test_rd_in_tiles_decodes(monkeypatch: pytest.MonkeyPatch) -> None:

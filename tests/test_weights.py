@@ -169,7 +169,7 @@ def test_weights_of_another_version_are_refused(
         load_model("tiny", "cpu", tmp_path)
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize("device", ["toaster", "gpu", "meta", "cuda:99", "cpu:x"])
 def test_bad_devices_are_refused(device: str) -> None:
     with pytest.raises(WeightsError, match="use cpu"):
         resolve_device(device)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from leaderboard.data.rows import MEAN
 
 from .curves import (
+    Curve,
     Method,
     NoCurve,
     by_quality,
@@ -47,20 +48,16 @@ LEVEL = 0.95
 """Of the intervals."""
 
 
-@dataclass(frozen=True)
-class BDResult:
+class BDResult(NamedTuple):
     """One BD-rate.
 
-    percent: bytes against the anchor's at equal score, -20 is a fifth fewer. low, high: the scores
-    in dB between which it holds. overlap: their share of the shorter curve's scores, 0..1; points
-    that a curve has beyond the other's end do not change it.
+    percent: bytes against the anchor's at equal score, -20 is a fifth fewer. overlap: the share of
+    the shorter curve's scores that both have, 0..1; points that a curve has beyond the other's end
+    do not change it.
     """
 
     percent: float
     overlap: float
-    low: float
-    high: float
-    method: Method = "pchip"
 
 
 def bd_rate(
@@ -69,13 +66,12 @@ def bd_rate(
     rates: ArrayLike,
     scores: ArrayLike,
     method: Method = "pchip",
-    min_overlap: float = MIN_OVERLAP,
     unit: str = "dB",
 ) -> BDResult:
     """BD-rate of two curves, rates in any unit, scores as `curves.on_log_scale` gives them.
 
     Points that nobody would choose are dropped first (`curves.front`). Raises NoCurve where
-    either curve has fewer than four points, they share less than `min_overlap` of the shorter one
+    either curve has fewer than four points, they share less than `MIN_OVERLAP` of the shorter one
     or less than `MIN_SPAN`, one has fewer than two points there, or values are no curve.
     """
     anchor, test = front(anchor_rates, anchor_scores), front(rates, scores)
@@ -92,10 +88,10 @@ def bd_rate(
         f"the anchor spans {anchor[1][0]:.2f} to {anchor[1][-1]:.2f} {unit}, "
         f"the codec {test[1][0]:.2f} to {test[1][-1]:.2f}"
     )
-    if overlap < min_overlap or high - low < MIN_SPAN:
+    if overlap < MIN_OVERLAP or high - low < MIN_SPAN:
         raise NoCurve(
             f"{spans}: they share {max(0.0, high - low):.2f} {unit}, {overlap:.0%} of the shorter "
-            f"one; {min_overlap:.0%} and {MIN_SPAN:g} {unit} are needed"
+            f"one; {MIN_OVERLAP:.0%} and {MIN_SPAN:g} {unit} are needed"
         )
     for name, (_, y) in (("the anchor", anchor), ("the codec", test)):
         if ((y >= low) & (y <= high)).sum() < 2:
@@ -103,8 +99,7 @@ def bd_rate(
     areas = [
         float(interpolator(y, np.log(x), method).integrate(low, high)) for x, y in (anchor, test)
     ]
-    percent = 100 * float(np.expm1((areas[1] - areas[0]) / (high - low)))
-    return BDResult(percent, overlap, float(low), float(high), method)
+    return BDResult(100 * float(np.expm1((areas[1] - areas[0]) / (high - low))), overlap)
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,6 @@ def compare(
     anchor: str,
     metric: str,
     method: Method = "pchip",
-    min_overlap: float = MIN_OVERLAP,
 ) -> Comparison:
     """BD-rate picture by picture, and its mean.
 
@@ -142,35 +136,22 @@ def compare(
     compared, without an interval. Raises NoCurve with the reason: an incomplete result, or a
     picture with thin overlap, gives no number rather than one over fewer pictures.
     """
+
+    def between(theirs: Curve, ours: Curve) -> BDResult:
+        anchor_scores, scores = (on_log_scale(metric, each[1]) for each in (theirs, ours))
+        return bd_rate(theirs[0], anchor_scores, ours[0], scores, method, unit_of(metric))
+
     if any(set(rows_of(frame, name)["image"]) == {MEAN} for name in (codec, anchor)):
         ours, theirs = (by_quality(frame, name, metric) for name in (codec, anchor))
-        result = bd_rate(
-            theirs.bpp,
-            on_log_scale(metric, theirs.score),
-            ours.bpp,
-            on_log_scale(metric, ours.score),
-            method,
-            min_overlap,
-            unit_of(metric),
-        )
+        result = between((theirs.bpp, theirs.score), (ours.bpp, ours.score))
         return Comparison(
             codec, anchor, metric, method, result.percent, None, None, result.overlap, {}
         )
-    our_curves = image_curves(frame, codec, metric)
-    anchors = image_curves(frame, anchor, metric)
+    curves, anchors = (image_curves(frame, name, metric) for name in (codec, anchor))
     images, overlaps = {}, []
-    for image, (rates, scores) in our_curves.items():
-        anchor_rates, anchor_scores = anchors[image]
+    for image, curve in curves.items():
         try:
-            result = bd_rate(
-                anchor_rates,
-                on_log_scale(metric, anchor_scores),
-                rates,
-                on_log_scale(metric, scores),
-                method,
-                min_overlap,
-                unit_of(metric),
-            )
+            result = between(anchors[image], curve)
         except NoCurve as error:
             raise NoCurve(f"{codec} against {anchor} in {image}: {error}") from error
         images[image] = result.percent

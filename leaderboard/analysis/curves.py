@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Method = Literal["pchip", "akima"]
 METHODS: tuple[Method, ...] = ("pchip", "akima")
 """Interpolations between points: PCHIP is JCT-VC's, Akima that of Herglotz et al. 2022."""
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Rates and scores, each (n,)."""
 Average = Literal["rate", "quality"]
 AVERAGES: tuple[Average, ...] = ("rate", "quality")
 """What pictures are matched by before their mean is taken; `quality` is as most papers plot."""
@@ -92,7 +94,7 @@ def unit_of(metric: str, log_scale: bool = True) -> str:
     return "dB" if metric == "psnr" or (log_scale and has_log_scale(metric)) else ""
 
 
-def front(rates: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def front(rates: ArrayLike, scores: ArrayLike) -> Curve:
     """The points worth choosing, rates and scores strictly ascending.
 
     A point that costs no less than another and scores no more is dropped: nobody would use that
@@ -167,9 +169,7 @@ def rows_of(frame: pandas.DataFrame, codec: str) -> pandas.DataFrame:
     return own
 
 
-def image_curves(
-    frame: pandas.DataFrame, codec: str, metric: str
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def image_curves(frame: pandas.DataFrame, codec: str, metric: str) -> dict[str, Curve]:
     """Every picture's own rates and scores, unsorted. Raises NoCurve unless all pictures are there.
 
     An incomplete result has no curve: a mean over fewer pictures would be no match for the others.
@@ -190,11 +190,7 @@ def image_curves(
 
 
 def by_rate(
-    frame: pandas.DataFrame,
-    codec: str,
-    metric: str,
-    rates: Sequence[float] | None = None,
-    method: Method = "pchip",
+    frame: pandas.DataFrame, codec: str, metric: str, rates: Sequence[float] | None = None
 ) -> MeanCurve:
     """Mean over the pictures at matched rates.
 
@@ -224,7 +220,7 @@ def by_rate(
             raise NoCurve(
                 f"{codec} has {low:.3f} to {high:.3f} bpp for all pictures, not {rates_text}"
             )
-    scores = sign * np.mean([score_at(x, y, at, method) for x, y in curves.values()], axis=0)
+    scores = sign * np.mean([score_at(x, y, at) for x, y in curves.values()], axis=0)
     own = rows_of(frame, codec)
     kind = str(own["kind"].iloc[0])
     settings = _settings_at(codec, own, at)

@@ -311,10 +311,9 @@ def _draw(
             label=look.label,
         )
     panel.set_xlim(*rates)
-    limits = score_limits(curves, logs, *rates)
-    if limits is not None:
-        margin = 0.04 * (limits[1] - limits[0] or 1)
-        panel.set_ylim(*_upwards(metric, logs, limits[0] - margin, limits[1] + margin))
+    scores = _score_range(metric, curves, logs, *rates)
+    if scores is not None:
+        panel.set_ylim(*scores)
     if logs:
         places, texts = log_ticks(metric)
         bottom, top = panel.get_ylim()
@@ -336,10 +335,10 @@ def frame_panel(panel: Axes, title: str, x: str, y: str = "") -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def score_limits(
-    curves: Sequence[MeanCurve], logs: bool, low: float, high: float
+def _score_range(
+    metric: str, curves: Sequence[MeanCurve], logs: bool, low: float, high: float
 ) -> tuple[float, float] | None:
-    """Least and greatest score of curves between two rates, in dB if `logs`; None if none is."""
+    """Ends of an axis, better ones up, for what curves have between two rates; None for nothing."""
     inside: list[NDArray[np.float64]] = []
     for curve in curves:
         # What can be switched on later would only squeeze what is in view now.
@@ -349,22 +348,12 @@ def score_limits(
         inside.append(scores[(curve.bpp >= low) & (curve.bpp <= high)])
     values = np.concatenate(inside) if inside else np.empty(0)
     values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if values.size else None
-
-
-def _score_range(
-    metric: str, curves: Sequence[MeanCurve], logs: bool, low: float, high: float
-) -> list[float] | None:
-    limits = score_limits(curves, logs, low, high)
-    if limits is None:
+    if not values.size:
         return None
-    margin = 0.04 * (limits[1] - limits[0] or 1)
-    return _upwards(metric, logs, limits[0] - margin, limits[1] + margin)
-
-
-def _upwards(metric: str, logs: bool, low: float, high: float) -> list[float]:
-    """The range of an axis on which better is higher."""
-    return [high, low] if metric in DISTANCES and not logs else [low, high]
+    least, most = float(values.min()), float(values.max())
+    margin = 0.04 * (most - least or 1)
+    ends = least - margin, most + margin
+    return ends[::-1] if metric in DISTANCES and not logs else ends
 
 
 def log_ticks(metric: str) -> tuple[list[float], list[str]]:

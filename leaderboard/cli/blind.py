@@ -100,7 +100,6 @@ def prepare(
     from leaderboard.blind.prepare import ALL, sources
     from leaderboard.blind.prepare import prepare as make
     from leaderboard.codecs import CODECS
-    from semcomp.errors import SemcompError
     from semcomp.files import ASSETS
 
     folder = out or blind_folder()
@@ -111,15 +110,12 @@ def prepare(
         else sources(ALL, credit, lambda line: print(line, flush=True))
     )
     names = split_names(codecs) if codecs else [name for name in CODECS if name in board]
-    try:
-        count = make(
-            found,
-            names,
-            folder,
-            rates=split_numbers("--rates", rates),
-            most_bytes=most_mb * 1_000_000,
-            report=lambda line: print(line, flush=True),
-        )
-    except OSError as error:
-        raise SemcompError(f"cannot write pairs into {folder}: {error}") from error
+    count = make(
+        found,
+        names,
+        folder,
+        rates=split_numbers("--rates", rates),
+        most_bytes=most_mb * 1_000_000,
+        report=lambda line: print(line, flush=True),
+    )
     print(f"{folder}: {count} pictures are ready")

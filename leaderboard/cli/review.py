@@ -111,7 +111,8 @@ def show(
         if results is not None:
             write_results(store.results(id), results)
         if upload is not None:
-            _save_upload(store, id, upload)
+            with store.upload(id) as file:
+                shutil.copyfile(file, upload)
     print(json.dumps(data, indent=1) if as_json else "\n".join(_lines(data)))
 
 
@@ -217,14 +218,3 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
         elif value not in (None, "", []):
             text = value if not isinstance(value, list) else "; ".join(map(str, value))
             yield f"{name.replace('_', ' ')}: {printable(str(text))}"
-
-
-def _save_upload(store: Store, id: int, path: Path) -> None:
-    """Copy an upload. Raises StoreError."""
-    from leaderboard.store.database import StoreError
-
-    with store.upload(id) as file:
-        try:
-            shutil.copyfile(file, path)
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror or error}") from error

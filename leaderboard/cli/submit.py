@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import opened_board
+
 if TYPE_CHECKING:
     from leaderboard.data.problems import Rejected
     from leaderboard.store.records import Entry
@@ -99,16 +101,9 @@ def submission(
     as_json: Annotated[bool, typer.Option("--json", help="answer in JSON")] = False,
 ) -> None:
     """Look up an entry of yours by its receipt, or withdraw it."""
-    from leaderboard.store.database import open_store
-    from leaderboard.store.errors import StoreError
-
     token = sys.stdin.readline().strip() if receipt == "-" else receipt
-    try:
-        store = open_store()
+    with opened_board() as store:
         entry = store.withdraw(token) if withdraw else store.lookup(token)
-    except StoreError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     print(json.dumps(entry.to_json(), indent=1, ensure_ascii=False) if as_json else _lines(entry))
 
 
@@ -161,17 +156,16 @@ def _inspect(file: Path, method: Path | None, dataset: str | None) -> Inspected:
 
 
 def _store(inspected: Inspected, file: Path, replaces: str | None, as_json: bool) -> None:
-    from leaderboard.store.database import open_store
     from leaderboard.store.errors import StoreError
     from leaderboard.store.limits import OPERATOR
 
     try:
-        receipt = open_store().add(inspected, file, submitter=OPERATOR, replaces=replaces)
+        with opened_board() as store:
+            receipt = store.add(inspected, file, submitter=OPERATOR, replaces=replaces)
     except StoreError as error:
-        if as_json:
-            print(json.dumps({"problems": [], "error": str(error)}, indent=1))
-        else:
-            typer.echo(f"error: {error}", err=True)
+        if not as_json:
+            raise
+        print(json.dumps({"problems": [], "error": str(error)}, indent=1))
         raise typer.Exit(1) from error
     if as_json:
         answer = {"receipt": receipt.token, **receipt.entry.to_json()}

@@ -85,22 +85,12 @@ class Progress:
         seconds = self.seconds_left()
         text = f", {self._cached} known" if self._cached else ""
         text += f", {self._failed} failed" if self._failed else ""
-        text += "" if seconds is None else f", {clock(seconds)} left"
+        text += "" if seconds is None else f", {tqdm.format_interval(seconds)} left"
         self._bar.set_description_str(f"{text} | {what}", refresh=False)
         if self._live:
             self._bar.refresh()
         else:
             print(self._bar, file=self._stream, flush=True)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as 5 s, 3:20 min or 2:05 h."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02} h"
 
 
 def say(line: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.run.measuring import CLASSIFIERS, Reference, reference
+from leaderboard.run.measuring import CLASSIFIERS, TOP, Reference, reference
 from semcomp.metrics import ssim_map, weighted_mean
 
 from .base import Context, Panel, Study
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 RATES = (0.25, 0.5)
 """Bits per pixel at which the codecs are compared."""
-TOP = 0.2
-"""Share of the pixels that count as important."""
 _RANGE = f"{min(RATES):g} to {max(RATES):g} bpp"
 _COLUMNS = ("SI-SSIM, first map", "SI-SSIM, second map", "SSIM inside", "SSIM outside")
 

@@ -1,27 +1,82 @@
-"""train codec and train entropy, from the command line to their files."""
+"""The commands `train codec` and `train entropy`, from the command line to their files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 
 from semcomp.__main__ import main
+from semcomp.training.codec.trainer import Trainer
 from semcomp.weights import load_model
+from tests.support.small_runs import (
+    add_tiny_presets,
+    options,
+    picture_folder,
+)
+from tests.support.tables import quantizer_tables
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return picture_folder(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_tiny_presets(monkeypatch)
+
+
+def test_dry_run_says_what_it_would_cost(folder, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "codec", "--data", str(folder), "--preset", "tiny", "--device", "cpu"]
+    words += ["--set", "crop=32", "--set", "work=24", "--dry-run", "--minutes", "2"]
+    monkeypatch.setattr("semcomp.training.codec.run.measure", quick_measure)
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    parameters = sum(
+        p.numel() for p in Trainer(options(), quantizer_tables("x")).codec.parameters()
+    )
+    assert f"{parameters:,} parameters" in printed
+    for part in ("peak memory", "steps per second", "crop=32", "steps in 2 minutes"):
+        assert part in printed
+    assert not (tmp_path / "run").exists()
+
+
+def quick_measure(trainer, pool):
+    from semcomp.training.codec.dry_run import measure
+
+    cost = measure(trainer, pool, seconds=0.1)
+    assert cost.peak > 1 << 20 and cost.steps_per_second > 0
+    assert cost.blocks == 24 * 16
+    return cost
 
 
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (["train", "codec", "--data", "nowhere", "--out", "run"], 1, "nowhere"),
-        (["train", "codec", "--data", ".", "--out", "run", "--preset", "huge"], 2, "no preset"),
+        (["--data", "nowhere"], 1, "nowhere"),
+        (["--preset", "huge", "--data", "."], 2, "no preset"),
+        (["--recipe", "huge", "--data", "."], 2, "no recipe"),
+        (["--set", "speed=1", "--data", "."], 2, "speed=1"),
+        ([], 2, "--data"),
+        (["--precision", "fp8", "--data", "."], 2, "fp8"),
     ],
 )
-def test_wrong_arguments(words, code, text, tmp_path, monkeypatch, capsys):
+def test_wrong_words(words, code, text, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(words) == code
+    assert main(["train", "codec", *words]) == code
     assert text in capsys.readouterr().err
+
+
+def test_device_that_is_not_here(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["train", "codec", "--data", ".", "--device", "cuda"]) == 1
+    assert "--device cpu" in capsys.readouterr().err
 
 
 def test_train_then_fit_then_use(tmp_path, capsys):

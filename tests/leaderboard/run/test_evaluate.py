@@ -234,7 +234,7 @@ def test_progress_tells_the_time_left(monkeypatch):
     bar.point("slow", "cat 30", None)
     bar.close()
     text = "".join(stream)
-    assert "2/5 points, 4 known, 2:06 min left | fast cat 10" in text
+    assert "2/5 points, 4 known, 02:06 left | fast cat 10" in text
     assert "3/5 points, 4 known, 1 failed, " in text
     assert text.count("\n") == 1 and text.count("\r") == 4
 

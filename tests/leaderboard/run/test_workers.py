@@ -133,6 +133,23 @@ def test_no_cluster(pictures, tmp_path):
         evaluate([Noted(tmp_path)], pictures, tmp_path / "out", ray="ray://127.0.0.1:1")
 
 
+@pytest.mark.parametrize(("address", "tries"), [("local", 3), ("auto", 1)])
+def test_a_cluster_that_does_not_start(pictures, tmp_path, monkeypatch, address, tries):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'semcomp[cluster]'")
+    asked = []
+
+    def init(**options):
+        asked.append(options["address"])
+        raise Exception("The current node timed out during startup.")  # as Ray does
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(WorkerError, match=r"Ray.*timed out during startup.*use --"):
+        evaluate([Noted(tmp_path)], pictures, tmp_path / "out", ray=address)
+    assert asked == [address] * tries
+    monkeypatch.undo()
+    assert keys(evaluate([Noted(tmp_path)], pictures, tmp_path / "out")[0]) == ALL
+
+
 def test_ray_missing(pictures, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(WorkerError, match="Ray is not installed: pip install"):

@@ -91,7 +91,7 @@ def test_show_what_was_sent(board, tmp_path, capsys):
         (["review", "approve", "7"], "there is no entry 7 on this board"),
         (["review", "reject", "1", "--reason", " "], "a rejection needs a reason"),
         (["review", "supersede", "1", "--by-entry", "1"], "cannot take its own place"),
-        (["review", "show", "1", "--upload", "/dev/null/x"], "cannot write /dev/null/x"),
+        (["review", "show", "1", "--upload", "/dev/null/x"], "/dev/null/x: Not a directory"),
         (["export", "/dev/null/x.zip"], "cannot write /dev/null/x.zip: Not a directory"),
         (["import", "missing.zip"], "this board holds entries already"),
     ],
