@@ -37,13 +37,6 @@ class Score(NamedTuple):
         return hits / self.total if self.total else math.nan
 
 
-def crop_size(options: ClassifierOptions, pictures: LabelledPictures) -> int:
-    """Side of the crops in pixels."""
-    if options.crop:
-        return options.crop
-    return pictures.items.shape[1] if isinstance(pictures.items, np.ndarray) else 224
-
-
 class ClassifierTrainer:
     """Network, optimiser and position of one run.
 
@@ -77,7 +70,8 @@ class ClassifierTrainer:
         # torch's annotations leave memory_format out.
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=options.lr)
-        self.crop = crop_size(options, pictures)
+        own = pictures.items.shape[1] if isinstance(pictures.items, np.ndarray) else 224
+        self.crop = options.crop or own
         self.held_out = held_out
         self.batches = self._batches(pictures, options.augment)
         self._held_out_batches = self._batches(held_out, augment=False)

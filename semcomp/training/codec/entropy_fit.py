@@ -38,14 +38,10 @@ FEATURE_UNIT = 32.0
 
 
 def collect_codes(
-    codec: Codec,
-    pictures: Sequence[np.ndarray],
-    device: torch.device,
-    seed: int = 0,
-    report: Callable[[str], None] = print,
+    codec: Codec, pictures: Sequence[np.ndarray], report: Callable[[str], None] = print
 ) -> list[np.ndarray]:
     """Codes of pictures, every second one under a random smooth level map."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     result = []
     for index, picture in enumerate(pictures):
         padded = pad_image(picture)
@@ -55,7 +51,7 @@ def collect_codes(
             side = max(rows, columns)
             smooth = random_levels(2, side, ITERATIONS, rng)[0, 0].numpy()
             levels = smooth[:rows, :columns]
-        codes = encode_codes(codec, to_tensor(padded).to(device), levels)
+        codes = encode_codes(codec, to_tensor(padded), levels)
         full = np.zeros((ITERATIONS, *codes.shape[1:]), np.int8)
         full[: len(codes)] = codes
         result.append(full)
@@ -149,7 +145,6 @@ def fit_contexts(
     *,
     steps: int = 400,
     batch: int = 4096,
-    seed: int = 0,
     known: ContextTables | None = None,
     report: Callable[[str], None] = print,
 ) -> ContextTables:
@@ -181,7 +176,7 @@ def fit_contexts(
                     bits.float(),
                     steps,
                     batch,
-                    seed + BITS * number + i,
+                    BITS * number + i,
                 )
                 fitted.append(_to_integers(*network))
                 entropies.append(entropy)

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from semcomp.coding.entropy import ContextTables
-from semcomp.networks.codec import Codec, CodecConfig
+from semcomp.networks.codec import CodecConfig
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.training.outputs import current_commit
@@ -43,7 +41,8 @@ def export_model(
     checkpoint: of a run, or the folder of weights that its option `ship` wrote.
     With `reuse` the entropy tables are those in `out` or in a folder beside it, for the slots that
     they were fitted to with the same quantizer; the others, and all of a codec whose own network
-    finds the bits, are fitted to `pictures` training pictures of `data`. note: words for the card.
+    finds the bits, are fitted to so many `pictures`, spread over the training part of `data`.
+    note: words for the card.
     Returns the weights' SHA-256 in hex.
     """
     state = read(checkpoint)
@@ -59,8 +58,10 @@ def export_model(
     if known is not None and _slots(known) == len(tables.schedule):
         contexts = known
     else:
-        source = Path(data or state["options"]["data"])
-        contexts = fit_tables(codec, tables, source, pictures, steps, report, known)
+        training, _ = picture_paths(Path(data or state["options"]["data"]))
+        chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
+        codes = collect_codes(codec, chosen, report)
+        contexts = fit_contexts(codes, tables, steps=steps, known=known, report=report)
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
@@ -74,25 +75,6 @@ def export_model(
         "commit": current_commit(),
     }
     return save_model(out, codec, tables, contexts, card)
-
-
-def fit_tables(
-    codec: Codec,
-    tables: QuantizerTables,
-    data: Path,
-    pictures: int,
-    steps: int,
-    report: Callable[[str], None],
-    known: ContextTables | None = None,
-) -> ContextTables:
-    """Entropy tables fitted to pictures spread over the training part of a folder.
-
-    known: tables of the first slots, kept as they are.
-    """
-    training, _ = picture_paths(data)
-    chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
-    codes = collect_codes(codec, chosen, torch.device("cpu"), report=report)
-    return fit_contexts(codes, tables, steps=steps, known=known, report=report)
 
 
 def _slots(contexts: ContextTables) -> int:

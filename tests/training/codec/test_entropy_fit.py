@@ -6,7 +6,6 @@ from dataclasses import fields
 from functools import partial
 
 import numpy as np
-import torch
 
 from semcomp.coding.entropy import ContextTables, EntropyCoder
 from semcomp.geometry import BITS, ITERATIONS
@@ -76,7 +75,7 @@ def test_iterations_that_no_picture_reaches_stay_fair():
 def test_collected_codes_cover_full_and_mixed_levels(designed: QuantizerTables) -> None:
     trainer = Trainer(options(), designed)
     pictures = [picture[:40, :60] for picture in PICTURES[:2]]
-    full, mixed = collect_codes(trainer.codec, pictures, torch.device("cpu"))
+    full, mixed = collect_codes(trainer.codec, pictures)
     assert full.shape == mixed.shape == (ITERATIONS, designed.planes, 6, 8)
     needed = np.arange(designed.planes) < BITS * designed.rounds[:, None]
     assert ((full != 0) == needed[:, :, None, None]).all()
