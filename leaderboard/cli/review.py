@@ -90,7 +90,6 @@ def show(
     """Show an entry with its mean scores, its history, and what to look at before deciding."""
     from leaderboard.data.results import write_results
     from leaderboard.store.database import NotFound
-    from leaderboard.store.models import ACTIVE
     from leaderboard.submissions.doubts import doubts_of
 
     with opened_board() as store:
@@ -103,9 +102,7 @@ def show(
         with suppress(NotFound):  # still to be scored
             scores = store.results(id)
             data["means"] = _means(scores)
-        data["doubts"] = list(
-            doubts_of(entry, scores, store.upload, store.entries(ACTIVE, entry.dataset))
-        )
+        data["doubts"] = list(doubts_of(entry, scores, store))
         if contact:
             data["contact"] = store.contact(id)
         if results is not None:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -104,15 +105,15 @@ def answer(request: Request, pipe: Connection) -> ScoringOutcome:
     from semcomp.errors import DatasetError
 
     from .rescore import FilesRejected, ScoringError, rescore
-    from .submitted import upload_of
+    from .submitted import read_sent
 
     use_one_thread()
     try:
         shape = DatasetShape.of(request.dataset)
         inspected = inspect(request.path, request.method, shape)
-        upload = upload_of(request.path, inspected)
         results = rescore(
-            upload,
+            inspected,
+            partial(read_sent, request.path),
             request.dataset,
             request.folder,
             jobs=request.jobs,

@@ -17,11 +17,11 @@ from leaderboard.data.results import Quality, Results, ResultsError, Row
 from leaderboard.run.cache import PointCache
 from leaderboard.run.provenance import identity, joined, made_by
 from leaderboard.run.workers import InThisProcess, LocalWorkers, Outcome, Task, Workers
-from leaderboard.submissions.inspection import RE_DECODED, RECOMPUTED, Point
+from leaderboard.submissions.inspection import Inspected, Point
 from semcomp.errors import SemcompError
 
 from .isolated import PICTURE, IsolatedError
-from .submitted import Read, Submitted, Upload, close_decoders
+from .submitted import Read, Submitted, close_decoders
 
 MOST_PROBLEMS = 10
 """Files that may fail before the rest is left untried: each may take all its time."""
@@ -45,7 +45,8 @@ class ScoringError(SemcompError, RuntimeError):
 
 
 def rescore(
-    upload: Upload,
+    inspected: Inspected,
+    read: Read,
     dataset: Dataset,
     folder: Path,
     *,
@@ -53,18 +54,23 @@ def rescore(
     ray: str | None = None,
     report: Report | None = None,
 ) -> Results:
-    """Score all points of an upload.
+    """Score all points of an archive that has been inspected.
 
-    dataset: the originals. folder: of finished points, see `forget`. jobs: processes on this
-    machine; 0 works in this one. ray: address of a Ray cluster in their place.
+    The side information that the submitter states belongs to every picture's rate; what is not
+    stated counts as none, and the board shows that.
+
+    read: gives the archive's files. dataset: the originals. folder: of finished points, see
+    `forget`. jobs: processes on this machine; 0 works in this one. ray: address of a Ray cluster in
+    their place.
 
     Raises FilesRejected with every file that cannot be scored, at most `MOST_PROBLEMS`;
     ScoringError where a worker failed (finished points are kept); WorkerError, CacheError,
     DatasetError.
     """
-    wanted = _wanted(upload, dataset)
-    cache = PointCache(_own_folder(folder, upload.digest))
-    codec = Submitted(upload.digest, upload.kind, [], upload.read)
+    wanted = _wanted(inspected, dataset)
+    cache = PointCache(_own_folder(folder, inspected.digest))
+    kind = inspected.format or PICTURE
+    codec = Submitted(inspected.digest, kind, [], read)
     work = identity(codec)
     measured: dict[tuple[str, Quality], dict[str, Any]] = {}
     tasks, points = [], {}
@@ -72,15 +78,15 @@ def rescore(
         left = []
         for place, point in enumerate(own):
             points[picture.name, place] = point
-            stored = cache.read(_key(work, upload, picture, point))
+            stored = cache.read(_key(work, inspected.digest, picture, point))
             if stored is None:
                 left.append(float(place))
             else:
                 measured[point.image, point.quality] = stored
         if left:
             # The upload's file is on this machine alone.
-            read = upload.read if ray is None else _carried(own, upload.read)
-            own_codec = Submitted(upload.digest, upload.kind, own, read)
+            own_read = read if ray is None else _carried(own, read)
+            own_codec = Submitted(inspected.digest, kind, own, own_read)
             tasks.append(Task(own_codec, picture, tuple(left), work))
     if report is not None:
         report(len(measured), len(points))
@@ -98,7 +104,7 @@ def rescore(
                     break
                 continue
             stored = {"point": outcome.point, "made": {**made, "device": outcome.device}}
-            cache.write(_key(work, upload, picture, point), **stored)
+            cache.write(_key(work, inspected.digest, picture, point), **stored)
             measured[point.image, point.quality] = stored
             if report is not None:
                 report(len(measured), len(points))
@@ -107,31 +113,32 @@ def rescore(
         close_decoders()
     if problems:
         raise FilesRejected(problems)
-    return _results(upload, dataset.name, wanted, measured, work)
+    return _results(inspected, dataset.name, wanted, measured, work)
 
 
 def _results(
-    upload: Upload,
+    inspected: Inspected,
     dataset: str,
     wanted: list[tuple[Picture, list[Point]]],
     measured: Mapping[tuple[str, Quality], dict[str, Any]],
     work: Mapping[str, Any],
 ) -> Results:
     """Results of the points of an upload, all of which are measured. Raises FilesRejected."""
+    side_bytes = inspected.method.side_information_bytes or 0
     rows = []
     for picture, own in wanted:
         height, width = picture.load().shape[:2]
         for point in own:
             score = measured[point.image, point.quality]["point"]
-            rows.append(_row(point, score, upload.side_bytes, height * width))
+            rows.append(_row(point, score, side_bytes, height * width))
     provenance = {
-        "kind": RECOMPUTED if upload.kind == PICTURE else RE_DECODED,
-        "upload": upload.digest,
+        "kind": inspected.kind,
+        "upload": inspected.digest,
         **{name: work[name] for name in ("version", "settings", "code", "metrics")},
         **joined([each["made"] for each in measured.values()]),
     }
     try:
-        return Results(upload.name, "", dataset, tuple(rows), provenance)
+        return Results(inspected.method.name, "", dataset, tuple(rows), provenance)
     except ResultsError as error:
         raise FilesRejected([str(error)]) from error
 
@@ -145,10 +152,10 @@ def _own_folder(folder: Path, digest: str) -> Path:
     return folder / digest[:32]
 
 
-def _wanted(upload: Upload, dataset: Dataset) -> list[tuple[Picture, list[Point]]]:
+def _wanted(inspected: Inspected, dataset: Dataset) -> list[tuple[Picture, list[Point]]]:
     """Every picture of the data set that the upload has points of, with them."""
     own: dict[str, list[Point]] = {}
-    for point in upload.points:
+    for point in inspected.points:
         own.setdefault(point.image, []).append(point)
     strange = sorted(set(own) - {picture.name for picture in dataset.pictures})
     if strange or not own:
@@ -162,11 +169,11 @@ def _carried(points: Sequence[Point], read: Read) -> Read:
     return {name: read(name) for name in names}.__getitem__
 
 
-def _key(work: Mapping[str, Any], upload: Upload, picture: Picture, point: Point) -> dict[str, Any]:
+def _key(work: Mapping[str, Any], digest: str, picture: Picture, point: Point) -> dict[str, Any]:
     """What decides the numbers of a point; the upload's hash stands for the bytes of its files."""
     return {
         **work,
-        "upload": upload.digest,
+        "upload": digest,
         "bitstream": point.bitstream,
         "reconstruction": point.reconstruction,
         "quality": point.quality,

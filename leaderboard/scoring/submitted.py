@@ -8,8 +8,6 @@ process, see `leaderboard.scoring.isolated`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -17,7 +15,7 @@ from PIL import Image
 import semcomp
 from leaderboard.codecs.base import CodecError, Seconds, read_pillow, write_pillow
 from leaderboard.submissions.archives import open_archive, read_member
-from leaderboard.submissions.inspection import Inspected, Point
+from leaderboard.submissions.inspection import Point
 from semcomp.isolated import Limits
 
 from .formats import FORMATS, SEMC, decoder_version
@@ -40,36 +38,7 @@ Read = Callable[[str], bytes]
 """Gives a file of an upload by its name, or raises OSError or ValueError; it is picklable."""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What is to be scored.
-
-    name: the method's. digest: SHA-256 in hex of the upload. kind: `PICTURE`, or the format that
-    is decoded here. read: gives the points' files. side_bytes: what a decoder needs for each
-    picture beside its bitstream.
-    """
-
-    name: str
-    digest: str
-    kind: str
-    points: tuple[Point, ...]
-    read: Read
-    side_bytes: int = 0
-
-
-def upload_of(path: Path, inspected: Inspected) -> Upload:
-    """The upload of an archive that has been inspected.
-
-    The side information that the submitter states belongs to every picture's rate; what is not
-    stated counts as none, and the board shows that.
-    """
-    kind = inspected.format or PICTURE
-    side_bytes = inspected.method.side_information_bytes or 0
-    read = partial(_member, path)
-    return Upload(inspected.method.name, inspected.digest, kind, inspected.points, read, side_bytes)
-
-
-def _member(path: Path, name: str) -> bytes:
+def read_sent(path: Path, name: str) -> bytes:
     """A file in an archive. Raises Rejected for a damaged archive, OSError where it is gone."""
     with open_archive(path) as archive:
         return read_member(archive, name, MEMBER_BYTES)
@@ -78,7 +47,7 @@ def _member(path: Path, name: str) -> bytes:
 class Submitted:
     """The points of one picture; quality i is the i-th of them.
 
-    digest, kind, read: see `Upload`.
+    digest: of the upload. kind: `PICTURE`, or the format that is decoded here.
     """
 
     name = "submitted"

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from leaderboard.analysis.curves import front, on_log_scale
 from leaderboard.data.results import MEAN, METRICS, Results, ResultsError, Row, read_folder
 from leaderboard.scoring.formats import FORMATS, format_of_bytes
+from leaderboard.store.models import ACTIVE
 from semcomp.errors import SemcompError
 from semcomp.files import ASSETS
 
@@ -32,7 +32,7 @@ from .layout import BITSTREAMS
 from .method import skeleton
 
 if TYPE_CHECKING:
-    from leaderboard.store.records import Entry
+    from leaderboard.store.database import Entry, Store
 
 RESULTS = ASSETS / "results"
 """A folder per data set of the codecs that were measured here."""
@@ -57,18 +57,12 @@ _ALIKE = 0.75
 """Part of a bitstream's size that zlib leaves, and of its bytes that are those of another's."""
 
 
-def doubts_of(
-    entry: Entry,
-    results: Results | None,
-    upload: Callable[[int], AbstractContextManager[Path]],
-    others: Sequence[Entry] = (),
-) -> tuple[str, ...]:
+def doubts_of(entry: Entry, results: Results | None, store: Store) -> tuple[str, ...]:
     """Everything about an entry that a maintainer should look at, a sentence each.
 
-    results: None while there are none. upload: gives an entry's file, see `Store.upload`. others:
-    entries whose names this one's could be taken for.
+    results: None while there are none. store: that the entry is in.
     """
-    told = list(name_doubts(entry, others))
+    told = list(name_doubts(entry, store.entries(ACTIVE, entry.dataset)))
     if results is not None:
         try:
             board = read_folder(RESULTS / Path(entry.dataset).name)
@@ -77,7 +71,7 @@ def doubts_of(
         told += result_doubts(results, board)
     if entry.kind == "recomputed":
         try:
-            with upload(entry.id) as path:
+            with store.upload(entry.id) as path:
                 told += bitstream_doubts(read_bitstreams(path))
         except SemcompError as error:
             told.append(f"Its bitstreams could not be looked at: {str(error).splitlines()[0]}")

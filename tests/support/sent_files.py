@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,19 @@ from leaderboard.codecs import CODECS
 from leaderboard.data.datasets import Dataset, load_dataset
 from leaderboard.scoring.formats import FORMATS, SEMC
 from leaderboard.scoring.isolated import PICTURE
-from leaderboard.scoring.submitted import Upload
-from leaderboard.submissions.inspection import Point
+from leaderboard.scoring.submitted import Read
+from leaderboard.submissions.inspection import RE_DECODED, RECOMPUTED, Inspected, Point
+from leaderboard.submissions.method import Method
 from semcomp.pipeline import compress
 
 Pixels = NDArray[np.uint8]
+
+
+class Upload(NamedTuple):
+    """What `rescore` is given of an upload."""
+
+    inspected: Inspected
+    read: Read
 
 
 def originals() -> dict[str, Pixels]:
@@ -95,7 +104,9 @@ def encoded(format: str, pixels: Pixels, quality: float = 30) -> bytes:
 
 def files_of(upload: Upload) -> dict[str, bytes]:
     """The files of an upload by their names."""
-    names = [name for p in upload.points for name in (p.reconstruction, p.bitstream) if name]
+    names = [
+        name for p in upload.inspected.points for name in (p.reconstruction, p.bitstream) if name
+    ]
     return {name: upload.read(name) for name in names}
 
 
@@ -104,4 +115,11 @@ def upload_of_files(
 ) -> Upload:
     """An upload of files that are in memory, by their names."""
     digest = hashlib.sha256(b"".join(files.values())).hexdigest()
-    return Upload("A method", digest, kind, tuple(points), dict(files).__getitem__, side_bytes)
+    inspected = Inspected(
+        RECOMPUTED if kind == PICTURE else RE_DECODED,
+        Method("A method", side_information_bytes=side_bytes),
+        digest,
+        points=tuple(points),
+        format="" if kind == PICTURE else kind,
+    )
+    return Upload(inspected, dict(files).__getitem__)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,16 @@ from leaderboard.submissions.inspection import Inspected
 from leaderboard.submissions.method import Method
 
 CONTACT = "somebody@example.org"
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 1.8e9
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
 
 
 def results(name: str = "method", count: int = 3) -> Results:
@@ -68,3 +80,11 @@ def approved(store: Store, dataset: str = "kodak") -> list[tuple[Entry, Results]
 def bd_rate(percent: float, basis: str = "basis") -> BdRate:
     """A BD-rate against BPG."""
     return BdRate("bpg", "psnr", basis, 2, percent, percent - 1, percent + 1, 0.9, (percent, 0.1))
+
+
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for something that happens elsewhere."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.02)

@@ -21,7 +21,6 @@ from leaderboard.pages.context import BoardContext, from_this_page
 from leaderboard.pages.submit import words
 from leaderboard.pages.submit.submitting import results_of
 from leaderboard.store.errors import NotFound, StoreError
-from leaderboard.store.models import ACTIVE
 from leaderboard.store.records import Entry
 from leaderboard.submissions.doubts import doubts_of
 from semcomp.demo.hosting.limits import address_of
@@ -227,7 +226,7 @@ class ReviewEvents:
             store.contact(entry_id),
             results,
             store.history(entry_id),
-            doubts_of(entry, results, store.upload, store.entries(ACTIVE, entry.dataset)),
+            doubts_of(entry, results, store),
         )
         return told, gr.Column(visible=True), "", None, None
 

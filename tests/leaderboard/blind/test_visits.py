@@ -20,15 +20,7 @@ from leaderboard.store.database import Store, StoreError, open_store
 from tests.leaderboard.blind.made_pairs import CODECS, CREDIT, write_pairs
 from tests.leaderboard.blind.test_commands import fill
 from tests.leaderboard.blind.test_ranks import visits as made_votes
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.store_samples import Clock
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from leaderboard.store.database import Store, StoreError
 from leaderboard.submissions.shape import DatasetShape
 from tests.support.board_results import WIDE, opened
 from tests.support.large_board import fill_board
+from tests.support.store_samples import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -43,13 +43,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def board(folder: Path, store: Store) -> Board:
     return load_boards(folder, store=lambda: store).boards["kodak"]
-
-
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
 
 
 def controls(whole: tuple[Any, ...]) -> list[Any]:

@@ -38,6 +38,7 @@ from tests.support.board_submissions import (
     upload,
 )
 from tests.support.browsing import answering_late
+from tests.support.store_samples import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -276,7 +277,7 @@ def test_a_kill_in_the_middle_leaves_the_board_whole(start: Any, tmp_path: Path)
         assert server.line() == pause
         if kept:
             (entry,) = store.entries(STATES)
-            wait_for(lambda: store.entry(entry.id).progress is not None)  # noqa: B023
+            until(lambda: store.entry(entry.id).progress is not None, PATIENCE)  # noqa: B023
         server.kill()
         sender.join(PATIENCE)
         assert len(store.entries(STATES)) == kept, pause
@@ -286,14 +287,7 @@ def test_a_kill_in_the_middle_leaves_the_board_whole(start: Any, tmp_path: Path)
 
     # The next server goes on with what the last one was asked to score, once its lease is over.
     start(url)
-    wait_for(lambda: store.entry(entry.id).state == "pending")
+    until(lambda: store.entry(entry.id).state == "pending", PATIENCE)
     assert len(store.results(entry.id).rows) == 2 * len(LEVELS)
     assert [event.after for event in store.history(entry.id)] == ["scoring", "pending"]
     store.close()
-
-
-def wait_for(holds: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -8,7 +8,7 @@ import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from tests.support.sent_files import (
     png,
     semc_sent,
 )
+from tests.support.store_samples import until
 
 METHOD = Method("A method", contact="a@example.org", side_information_bytes=None, dataset="tiny")
 
@@ -102,7 +103,7 @@ def test_pictures_and_semc_files_are_scored_and_wait_for_review(
         assert store.entry(entry.id).state == "pending"
         results = store.results(entry.id)
         assert (results.kind, results.name, len(results.rows)) == (kind, "A method", count)
-    expected = rescore(pictures_sent((64, 32, 16, 8)), dataset, tmp_path / "other", jobs=0)
+    expected = rescore(*pictures_sent((64, 32, 16, 8)), dataset, tmp_path / "other", jobs=0)
     found = {(row.image, row.quality): row for row in store.results(pictures.id).rows}
     for row in expected.rows:
         assert found[row.image, row.quality].si_ssim_2 == row.si_ssim_2
@@ -162,13 +163,6 @@ def test_without_the_originals_a_job_waits(store: Store, dataset: Dataset, tmp_p
     assert len(told) == 5 and store.entry(entry.id).state == "scoring"
 
 
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
-
-
 def test_a_stopped_worker_gives_its_job_back_and_the_next_goes_on(
     store: Store, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +203,7 @@ def test_a_job_is_scored_on_ray(store: Store, dataset: Dataset, tmp_path: Path) 
     told = run(store, dataset, tmp_path, ray="local")
     assert told == [f"entry {entry.id} is scored"]
     assert store.entry(entry.id).state == "pending"
-    expected = rescore(upload, dataset, tmp_path / "here", jobs=0)
+    expected = rescore(*upload, dataset, tmp_path / "here", jobs=0)
     here, there = (
         sorted((row.image, row.quality, row.bytes, row.psnr, row.ssim) for row in results.rows)
         for results in (expected, store.results(entry.id))

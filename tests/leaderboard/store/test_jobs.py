@@ -6,16 +6,7 @@ import pytest
 
 from leaderboard.store.database import JobLost
 from leaderboard.store.jobs import ATTEMPTS
-from tests.support.store_samples import results, send
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    now = 1.8e9
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.store_samples import Clock, results, send
 
 
 @pytest.fixture

@@ -11,15 +11,7 @@ from sqlalchemy import func, select
 from leaderboard.store import sign_ins
 from leaderboard.store.database import Store, open_store
 from leaderboard.store.models import SignInRow, WrongTokenRow
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 1.8e9
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.store_samples import Clock
 
 
 @pytest.fixture

@@ -10,19 +10,10 @@ from sqlalchemy import func, select
 from leaderboard.store.database import NotFound, Store
 from leaderboard.store.models import ChunkRow, UploadRow
 from semcomp.demo.hosting.settings import Settings, SettingsError
-from tests.support.store_samples import CONTACT, results, send
+from tests.support.store_samples import CONTACT, Clock, results, send
 
 DAY = 86_400.0
 DAYS = "SEMCOMP_UPLOAD_DAYS"
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 1.8e9
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

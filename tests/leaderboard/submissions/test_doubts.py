@@ -217,14 +217,15 @@ def test_an_archives_bitstreams_are_looked_at(tmp_path):
     def upload(number: int) -> Iterator[Path]:
         yield tmp_path / "sent.zip"
 
+    store: Any = SimpleNamespace(upload=upload, entries=lambda states, dataset: [])
     archive(tmp_path, bytes)
-    assert doubts_of(entry, None, upload)[0] == (
+    assert doubts_of(entry, None, store)[0] == (
         "23 of 24 bitstreams are one byte again and again, first kodim02 at quality 6."
     )
     archive(tmp_path, lambda n: random(n, 5000))
-    assert doubts_of(entry, None, upload) == ()
+    assert doubts_of(entry, None, store) == ()
     (tmp_path / "sent.zip").write_bytes(b"PK no archive")
-    (said,) = doubts_of(entry, None, upload)
+    (said,) = doubts_of(entry, None, store)
     assert said.startswith("Its bitstreams could not be looked at: ") and "\n" not in said
 
 
