@@ -60,6 +60,11 @@ class Rejected(SemcompError, ValueError):
         return Rejected, (self.problems,)
 
 
+def refusal(field: str, value: str, expected: str, image: str | None = None) -> Rejected:
+    """A rejection for one problem, see `Problem`."""
+    return Rejected([Problem(field, image, value, expected)])
+
+
 def describe(value: Any) -> str:
     """A value from elsewhere as text that can be repeated to its sender.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.blind import pairs
 from leaderboard.blind.opinion import Opinion
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import describe, refusal
 from leaderboard.submissions.shape import DatasetShape
 from semcomp.demo.hosting.limits import address_of, headers_of
 
@@ -113,7 +113,7 @@ class BoardContext:
         """A data set's pictures and their sizes. Raises Rejected for one not on the board."""
         if dataset not in self.shapes:
             expected = f"one of {', '.join(self.shapes)}"
-            raise Rejected([Problem("method dataset", None, describe(dataset), expected)])
+            raise refusal("method dataset", describe(dataset), expected)
         return self.shapes[dataset]
 
     def submitter(self, request: Any, account: str | None = None) -> str:

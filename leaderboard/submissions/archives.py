@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 
 from .shape import UploadLimits, megabytes
 
@@ -83,7 +83,7 @@ def open_archive(path: Path, limits: UploadLimits = UploadLimits()) -> Iterator[
             members = opened.infolist()
             if len(members) != count:
                 value = f"a directory of {len(members):,} files that claims {count:,}"
-                raise Rejected([Problem("file", None, value, "a usual ZIP")])
+                raise refusal("file", value, "a usual ZIP")
             problems: list[Problem] = []
             total = sum(each.file_size for each in members)
             if total > limits.unpacked_bytes:
@@ -126,12 +126,10 @@ def stream_member(archive: Archive, name: str, limit: int) -> Iterator[bytes]:
                 count += len(piece)
                 if count > limit:
                     value = f"more than {megabytes(count - 1)}"
-                    raise Rejected([Problem(describe(name), None, value, "a smaller file")])
+                    raise refusal(describe(name), value, "a smaller file")
                 yield piece
     except KeyError:
-        raise Rejected(
-            [Problem(describe(name), None, "nothing", "a file in the archive")]
-        ) from None
+        raise refusal(describe(name), "nothing", "a file in the archive") from None
     except Rejected:
         raise
     except _DAMAGE as error:
@@ -145,15 +143,13 @@ def _check_ends(stream: IO[bytes], limits: UploadLimits) -> int:
     """
     size = stream.seek(0, os.SEEK_END)
     if size > limits.upload_bytes:
-        raise Rejected(
-            [Problem("file", None, megabytes(size), f"at most {megabytes(limits.upload_bytes)}")]
-        )
+        raise refusal("file", megabytes(size), f"at most {megabytes(limits.upload_bytes)}")
     stream.seek(0)
     start = stream.read(len(MAGIC))
     if start == _EMPTY:
         raise Rejected([_empty()])
     if start != MAGIC:
-        raise Rejected([Problem("file", None, f"a start of {describe(start)}", "a ZIP archive")])
+        raise refusal("file", f"a start of {describe(start)}", "a ZIP archive")
     tail_size = min(size, _LOCATOR.size + _END_64.size + _END.size + _LONGEST_COMMENT)
     stream.seek(size - tail_size)
     tail = stream.read(tail_size)
@@ -164,7 +160,7 @@ def _check_ends(stream: IO[bytes], limits: UploadLimits) -> int:
     if behind > _LONGEST_NOTE:
         expected = f"a comment of at most {megabytes(_LONGEST_NOTE)}"
         value = f"{megabytes(behind)} behind its directory"
-        raise Rejected([Problem("file", None, value, expected)])
+        raise refusal("file", value, expected)
     _, disk, first_disk, _, count, directory, _, _ = _END.unpack_from(tail, position)
     locator = position - _LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
@@ -173,15 +169,11 @@ def _check_ends(stream: IO[bytes], limits: UploadLimits) -> int:
             raise _damaged("file", "its directory is missing")
         *_, disk, first_disk, _, count, directory, _ = _END_64.unpack_from(tail, wide)
     if disk or first_disk:
-        raise Rejected([Problem("file", None, "a part of a split archive", "one whole ZIP")])
+        raise refusal("file", "a part of a split archive", "one whole ZIP")
     if count > limits.members:
-        raise Rejected(
-            [Problem("file", None, f"{count:,} files and folders", f"at most {limits.members:,}")]
-        )
+        raise refusal("file", f"{count:,} files and folders", f"at most {limits.members:,}")
     if directory > _DIRECTORY_ENTRY * limits.members:
-        raise Rejected(
-            [Problem("file", None, f"a directory of {megabytes(directory)}", "a usual ZIP")]
-        )
+        raise refusal("file", f"a directory of {megabytes(directory)}", "a usual ZIP")
     return int(count)
 
 
@@ -290,7 +282,7 @@ def _long_extra(where: str, size: int) -> Problem:
 
 def _damaged(where: str, error: Exception | str) -> Rejected:
     reason = " ".join(str(error).split()) or type(error).__name__
-    return Rejected([Problem(where, None, f"damage ({describe(reason)})", "a whole, readable ZIP")])
+    return refusal(where, f"damage ({describe(reason)})", "a whole, readable ZIP")
 
 
 def _empty() -> Problem:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import describe, refusal
 from leaderboard.data.results import Results
 from leaderboard.data.rows import COLUMNS, Quality, parse_json
 
@@ -116,7 +116,7 @@ def inspect(
     every problem that was found.
     """
     if method.dataset != dataset.name:
-        raise Rejected([Problem("method dataset", None, describe(method.dataset), dataset.name)])
+        raise refusal("method dataset", describe(method.dataset), dataset.name)
     if _is_archive(path):
         with archives.open_archive(path, limits) as archive:
             layout = find_layout(archive.members, dataset, limits.qualities)
@@ -171,15 +171,11 @@ def read_description(path: Path) -> Any:
         with path.open("rb") as stream:
             data = stream.read(_METHOD_BYTES + 1)
     except OSError as error:
-        raise Rejected(
-            [
-                Problem(
-                    "method", None, f"no readable {path}", "a JSON file that describes the method"
-                )
-            ]
+        raise refusal(
+            "method", f"no readable {path}", "a JSON file that describes the method"
         ) from error
     if len(data) > _METHOD_BYTES:
-        raise Rejected([Problem("method", None, "more than 64 KiB", "a short JSON file")])
+        raise refusal("method", "more than 64 KiB", "a short JSON file")
     return _parsed(data)
 
 
@@ -187,7 +183,7 @@ def _parsed(data: bytes) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Rejected([Problem("method", None, "no UTF-8 text", "JSON saved as UTF-8")]) from error
+        raise refusal("method", "no UTF-8 text", "JSON saved as UTF-8") from error
     return parse_json(text)
 
 
@@ -200,12 +196,12 @@ def _is_archive(path: Path) -> bool:
             start = stream.read(16)
     except OSError as error:
         value = f"no readable file ({error.strerror or error})"
-        raise Rejected([Problem("file", None, value, _WANTED)]) from error
+        raise refusal("file", value, _WANTED) from error
     if start.startswith(b"PK"):
         return True
     for magic, name in _FOREIGN.items():
         if start.startswith(magic):
-            raise Rejected([Problem("file", None, name, _WANTED)])
+            raise refusal("file", name, _WANTED)
     return False
 
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 from leaderboard.data.rows import Quality, read_quality
 from leaderboard.scoring.formats import FORMATS, format_of
 
@@ -95,7 +95,7 @@ def _kind(files: Sequence[Member]) -> tuple[str, str]:
     """
     if any(m.name in ("[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF") for m in files):
         expected = "a results file as CSV or JSON (from a spreadsheet: save as CSV), or a ZIP"
-        raise Rejected([Problem("file", None, "an office document or program", expected)])
+        raise refusal("file", "an office document or program", expected)
     parts = [member.name.split("/") for member in files]
     pair = any(p[0] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts) or any(
         p[1] in (RECONSTRUCTIONS, BITSTREAMS) for p in parts if len(p) > 2
@@ -104,7 +104,7 @@ def _kind(files: Sequence[Member]) -> tuple[str, str]:
     formats = [each for each in FORMATS if each in found]
     if len(formats) > 1:
         names = " and ".join(FORMATS[each].name for each in formats)
-        raise Rejected([Problem("file", None, f"{names} files", "one format in an archive")])
+        raise refusal("file", f"{names} files", "one format in an archive")
     format = formats[0] if formats else ""
     first = parts[0][0] if parts else ""
     common = all(len(p) > 1 and p[0] == first for p in parts)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from confusable_homoglyphs.confusables import confusables_data
 
 from leaderboard.data.datasets import KODAK
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 
 LENGTHS = {
     "name": 80,
@@ -98,17 +98,11 @@ class Method:
         out, but for joiners where a script needs them.
         """
         if not isinstance(data, Mapping):
-            raise Rejected(
-                [
-                    Problem(
-                        "method", None, describe(data), "an object with name, authors, contact, ..."
-                    )
-                ]
-            )
+            raise refusal("method", describe(data), "an object with name, authors, contact, ...")
         known = {field.name for field in fields(cls)}
         if len(data) > 2 * len(known):  # before any work on each of them
             count = f"{len(data):,} fields"
-            raise Rejected([Problem("method", None, count, f"at most {len(known)}")])
+            raise refusal("method", count, f"at most {len(known)}")
         problems = [
             Problem("method", None, describe(key), f"only {', '.join(sorted(known))}")
             for key in data

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 from leaderboard.data.rows import Quality
 from leaderboard.scoring.formats import FORMATS, SEMC
 from leaderboard.scoring.isolated import PICTURE, IsolatedDecoder, IsolatedError
@@ -132,7 +132,7 @@ def _read_bitstream(
     if not 0 < member.size < raw:
         expected = f"1 to {raw - 1} bytes ({raw} are the pixels as they are)"
         field = f"bitstream at quality {quality}"
-        raise Rejected([Problem(field, image, f"{member.size} bytes", expected)])
+        raise refusal(field, f"{member.size} bytes", expected, image)
     return read_member(archive, member.name, raw)
 
 
@@ -157,7 +157,7 @@ def _read_picture(archive: Archive, member: Member, image: str, size: tuple[int,
     limit = (3 * width + 1) * height * 11 // 10 + _PNG_SLACK
     if member.size > limit:
         expected = f"at most {megabytes(limit)}, plenty for a PNG of {width}x{height} pixels"
-        raise Rejected([Problem(describe(member.name), image, megabytes(member.size), expected)])
+        raise refusal(describe(member.name), megabytes(member.size), expected, image)
     return read_member(archive, member.name, limit)
 
 

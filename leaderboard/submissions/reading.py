@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 from leaderboard.data.results import MEAN, Results, Row, mean_problems
 from leaderboard.data.rows import (
     COLUMNS,
@@ -40,19 +40,19 @@ def read_text(path: Path, limits: UploadLimits) -> str:
     size = path.stat().st_size
     if size > limits.results_bytes:
         expected = f"at most {megabytes(limits.results_bytes)} for a results file"
-        raise Rejected([Problem("file", None, megabytes(size), expected)])
+        raise refusal("file", megabytes(size), expected)
     with path.open("rb") as stream:
         data = stream.read(limits.results_bytes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Rejected(
-            [Problem("file", None, f"no UTF-8 text (byte {error.start})", "a file saved as UTF-8")]
+        raise refusal(
+            "file", f"no UTF-8 text (byte {error.start})", "a file saved as UTF-8"
         ) from error
     if "\0" in text:
-        raise Rejected([Problem("file", None, "zero bytes", "a text file saved as UTF-8")])
+        raise refusal("file", "zero bytes", "a text file saved as UTF-8")
     if not text.strip():
-        raise Rejected([Problem("file", None, "an empty file", "a results file or a ZIP")])
+        raise refusal("file", "an empty file", "a results file or a ZIP")
     return text
 
 
@@ -62,7 +62,7 @@ def read_records(text: str, shape: DatasetShape, limits: UploadLimits) -> Record
     json = text.lstrip()[:1] in ("{", "[")
     records = read_json(parse_json(text), most) if json else read_csv(text, most)
     if not records.rows:
-        raise Rejected([Problem("file", None, "no rows", "one row per picture and quality")])
+        raise refusal("file", "no rows", "one row per picture and quality")
     return records
 
 

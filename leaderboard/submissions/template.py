@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.data.datasets import title_of
-from leaderboard.data.problems import Problem, Rejected, describe
+from leaderboard.data.problems import Problem, Rejected, describe, refusal
 from semcomp.files import write_file
 
 from .layout import BITSTREAMS, METHOD_FILE, RECONSTRUCTIONS
@@ -54,7 +54,7 @@ def template_files(format: str, shape: DatasetShape) -> dict[str, bytes]:
         return {"results.json": _json({"dataset": shape.name, "method": method, "images": rows})}
     if format == "zip":
         return {"submission.zip": _zip(shape, method)}
-    raise Rejected([Problem("template", None, describe(format), ", ".join(FORMATS))])
+    raise refusal("template", describe(format), ", ".join(FORMATS))
 
 
 def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]:
@@ -76,9 +76,7 @@ def write_template(format: str, folder: Path, shape: DatasetShape) -> list[Path]
             write_file(folder / name, data)
     except OSError as error:
         value = f"cannot write to {folder} ({error.strerror or error})"
-        raise Rejected(
-            [Problem("template", None, value, "a folder that can be written")]
-        ) from error
+        raise refusal("template", value, "a folder that can be written") from error
     return [folder / name for name in files]
 
 

@@ -135,8 +135,7 @@ PAYLOADS = [
     _paired(
         "two files for one picture",
         "kodim01, file: found 'bitstreams/1/kodim01.dat'; expected one file for the picture "
-        "at this "
-        "quality; there is 'bitstreams/1/kodim01.bin' too",
+        "at this quality; there is 'bitstreams/1/kodim01.bin' too",
         lambda: {"bitstreams/1/kodim01.dat": b"other"},
     ),
     _paired(
@@ -178,8 +177,7 @@ PAYLOADS = [
     _paired(
         "one file for two pictures",
         f"kodim02, bitstream {_AT} the same bytes as kodim01's at quality 1; expected a file "
-        "of its "
-        "own",
+        "of its own",
         lambda: {"bitstreams/1/kodim02.bin": pairs()[_BITSTREAM]},
     ),
     _paired(
@@ -274,8 +272,7 @@ PAYLOADS = [
     _own(
         "a .semc with luggage",
         "kodim01, file at quality 1: found 9 bytes follow the last iteration: get the file "
-        "again, or "
-        "decode its first 2 iterations; expected a whole .semc file",
+        "again, or decode its first 2 iterations; expected a whole .semc file",
         lambda: {_SEMC: semc("heavy") + b"the rest!"},
     ),
     _own(
@@ -287,8 +284,7 @@ PAYLOADS = [
     _own(
         "one .semc for two pictures",
         f"kodim02, bitstream {_AT} the same bytes as kodim01's at quality 1; expected a file "
-        "of its "
-        "own",
+        "of its own",
         lambda: {"1/kodim02.semc": semcs()[_SEMC]},
     ),
     _own(
