@@ -63,7 +63,7 @@ def test_numbers_are_those_of_the_files(pictures, tmp_path):
             assert getattr(row, top) == pytest.approx(expected, abs=0.01)
         assert row.si_ssim != row.si_ssim_2
         assert row.header_bytes is row.map_bytes is row.code_bytes is row.checksum_bytes is None
-        assert 0 < row.encode_s < 5 and 0 < row.decode_s < 5
+        assert row.encode_s > 0 and row.decode_s > 0
         assert row.encode_wall_s is not None and row.decode_wall_s is not None
     made = found.provenance
     assert found.kind == "recomputed" and found.dataset == "pictures"
