@@ -29,7 +29,7 @@ address is held in memory to count them, and stored nowhere.
 
 Ranks follow Bradley and Terry: the share is the chance that a codec is chosen before the average
 one. "Can't tell" is half a vote for each. The interval ({LEVEL:.0%}) is a bootstrap over visits.
-Everybody can recompute them from the raw votes: `python -m leaderboard blind ranks --votes FILE`.
+`python -m leaderboard blind ranks --votes FILE` makes them anew from the raw votes.
 """
 CLASS = """
 <p class="quiet">A code gives a class its own result page, beside everybody's. Nobody's name is

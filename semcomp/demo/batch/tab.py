@@ -202,11 +202,12 @@ def table_html(going: Batch) -> str:
     rows = []
     for item in going.items:
         row = item.row
-        problem = f"<small>{escape(item.problem)}</small>" if item.problem else ""
-        cells = f"<td>{escape(row['picture'])}{problem}</td>"
+        name = escape(row["picture"])
         if item.problem:
-            cells += f'<td colspan="{len(names) - 1}"></td>'
+            said = escape(work.sentence(item.problem))
+            cells = f'<td colspan="{len(names)}">{name}<small>{said}</small></td>'
         else:
+            cells = f"<td>{name}</td>"
             cells += f"<td>{row['width']} × {row['height']}</td><td>{row['bytes']:,}</td>"
             cells += f"<td>{row['bits_per_pixel']:.3f}</td>"
             cells += "".join(

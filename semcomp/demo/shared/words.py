@@ -22,7 +22,10 @@ NOT_EXPECTED = "Expected size: after the first result"
 LOOKING = "Asking the classifier what it sees"
 LOOP = "Encoding: each iteration codes what the ones before have left"
 PREVIEW = "Preview. The exact picture follows"
-BATCH_FORMAT = "All but .semc open everywhere; of the same size, they follow the same map."
+BATCH_FORMAT = (
+    "All but .semc open everywhere: they follow the same map and take no more bytes than a .semc "
+    "of this level would."
+)
 SAME_MAP = '<span class="quiet">The same map in a file that opens everywhere:</span>'
 """Before the formats' buttons."""
 READING = """

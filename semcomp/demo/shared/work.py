@@ -77,10 +77,15 @@ def for_visitors(html: bool = True) -> Iterator[None]:
         said = str(error) or "the picture is too large for this server; scale it down first"
         if isinstance(error, ImageError) and ";" not in said:
             said += "; try another file, or save the picture again as PNG or JPEG"
-        message = said[:1].upper() + said[1:] + "." * (said[-1] not in ".?!")
+        message = sentence(said)
         if html:
             message = escape(message)
         raise gr.Error(message, title=title, print_exception=False) from error
+
+
+def sentence(said: str) -> str:
+    """An error's words as a sentence of its own."""
+    return said[:1].upper() + said[1:] + "." * (said[-1] not in ".?!")
 
 
 @cache

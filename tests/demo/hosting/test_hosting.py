@@ -172,7 +172,7 @@ def test_a_gpu_is_borrowed_for_the_model_s_work_only(with_spaces: Path) -> None:
         Image.fromarray(skimage.data.chelsea()[40:104, 100:164]).save(picture)
         progress = lambda *a, **k: None
         file, record = endpoints.compress(
-            {"path": picture}, 2, "uniform", "", 0, "classifier", 1, [], gr.Progress()
+            {"path": picture}, 2, "uniform", "", 0, "classifier", 1, [], "semc", 0, gr.Progress()
         )
         decoded, facts = endpoints.decompress({"path": file}, 24, gr.Progress())
         assert decoded.size == (64, 64) and record["bytes"] == facts["bytes"]
