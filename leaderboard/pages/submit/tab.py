@@ -86,7 +86,7 @@ def _send(page: gr.Blocks, events: SubmitEvents) -> tuple[list[Any], list[Any]]:
         **QUICK,
     )
     upload = gr.File(
-        label=f"File: JSON, CSV or ZIP, at most {Settings.read().submission_mb} MB",
+        label=f"File: JSON, CSV or ZIP, at most {Settings.read().max_submission_mb} MB",
         file_types=[".json", ".csv", ".zip"],
         height=140,
         elem_id="submit-file",

@@ -105,7 +105,7 @@ def compress_one(
     decode: Decode = decode_steps,
 ) -> Item:
     """Compress one upload. taken: names that other pictures of the batch have."""
-    name = _unused(name_of(upload), set(taken))
+    name = _unused(plain(work.name_of(upload)), set(taken))
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     row |= {"picture": name, "level": wish.choice.level, "allocation": wish.choice.allocation}
     row["format"] = wish.format
@@ -168,12 +168,6 @@ def archive(items: Sequence[Item]) -> bytes:
                 archive.writestr(name, data)
         archive.writestr("summary.csv", summary(items), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
-
-
-def name_of(upload: Any) -> str:
-    """An upload's own name without its suffix, made plain."""
-    given = upload.get("orig_name") or upload.get("path") if isinstance(upload, dict) else upload
-    return plain(Path(str(given or "picture")).stem)
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -10,8 +10,7 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -37,6 +36,47 @@ FRAME_SECONDS = 0.2
 _OWN = (sides.ORIGINAL, sides.OURS, sides.GEORGE)
 
 
+class Controls(NamedTuple):
+    """What the page's controls hold.
+
+    focus, without: what matters and what does not count, chosen for the picture `classes_of`; they
+    mean nothing for another.
+    """
+
+    upload: Any
+    level: float
+    allocation: str
+    focus: str | None
+    strength: float
+    without: str
+    classes_of: Any
+    area: int
+    model: str
+
+    @property
+    def source(self) -> tuple[str, int, str]:
+        """What says whether the session at hand is the one that is asked for."""
+        return *self.picture, self.model
+
+    @property
+    def picture(self) -> tuple[str, int]:
+        """What says whether an upload is the same picture as before."""
+        return str(self.upload["path"]), int(self.area)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what matters was chosen for another picture."""
+        return bool(self.classes_of != self.picture)
+
+    @property
+    def choice(self) -> Choice:
+        """The settings of a run."""
+        if self.fresh:
+            return Choice(self.level, self.allocation, PEOPLE, self.strength)
+        left_out = tuple(sorted(self.without.splitlines())) if self.focus == PEOPLE else ()
+        return Choice(self.level, self.allocation, self.focus, self.strength, left_out)
+
+
 class CompressEvents:
     """The first tab's events."""
 
@@ -58,12 +98,10 @@ class CompressEvents:
             viewer = display.nothing(words.READING_PICTURE if picture else words.GONE)
         else:
             result = opening.cached_result(link)
+        named = (link.model, link.level, link.allocation, link.strength)
         return (
             picture,
-            gr.skip() if link.model is None else link.model,
-            gr.skip() if link.level is None else link.level,
-            gr.skip() if link.allocation is None else link.allocation,
-            gr.skip() if link.strength is None else link.strength,
+            *(gr.skip() if each is None else each for each in named),
             link if link.particular else None,
             link.pair,
             here,
@@ -113,27 +151,12 @@ class CompressEvents:
             {"text": words.NOT_EXPECTED},
         )
 
-    def quick(
-        self,
-        upload: Any,
-        level: float,
-        allocation: str,
-        focus: str | None,
-        strength: float,
-        without: str,
-        classes_of: Any,
-        area: int,
-        model: str,
-        pair: Pair,
-        request: gr.Request,
-    ) -> Any:
+    def quick(self, request: gr.Request, pair: Pair, *controls: Any) -> Any:
         """Viewer, numbers, files and card at once: a kept result, or a preview without files."""
-        visit = VISITS.current(identity(request))
-        if not upload or visit is None or visit.source != (*_source(upload, area), model):
+        asked, visit = Controls(*controls), VISITS.current(identity(request))
+        if not asked.upload or visit is None or visit.source != asked.source:
             return tuple(gr.skip() for _ in range(5))
-        session = visit.session
-        fresh = classes_of != _source(upload, area)
-        choice = _choice(level, allocation, focus, strength, without, fresh)
+        session, choice = visit.session, asked.choice
         visit.wanted += 1
         pair = visit.beside(pair)
         with work.for_visitors():
@@ -153,41 +176,32 @@ class CompressEvents:
 
     def run(
         self,
-        upload: Any,
-        level: float,
-        allocation: str,
-        focus: str | None,
-        strength: float,
-        without: str,
-        classes_of: Any,
-        area: int,
-        model: str,
-        pair: Pair,
-        asked: LinkSettings | None,
-        here: str,
         request: gr.Request,
+        pair: Pair,
+        link: LinkSettings | None,
+        here: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it in the signature
+        *controls: Any,
     ) -> Iterator[Any]:
         """Compress the picture on the page and show everything about it.
 
-        classes_of: the picture whose classes were offered; a class means nothing for another.
-        asked: the link the page was opened with, as long as it says what matters.
+        link: what the page was opened with, as long as it says what matters. controls: `Controls`.
         """
-        if not upload:
+        asked = Controls(*controls)
+        if not asked.upload:
             yield _outputs()
             return
         with work.for_visitors():
-            fresh = classes_of != _source(upload, area)
-            visit = self._visit(upload, area, model, request)
+            fresh, choice = asked.fresh, asked.choice
+            visit = self._visit(asked, request)
             session = visit.session
             visit.wanted += 1
             mine = visit.wanted
-            choice = _choice(level, allocation, focus, strength, without, fresh)
             if fresh:
                 if session.run(choice) is None:
                     viewer = display.on_the_way(visit, visit.beside(pair), note=words.LOOKING)
                     yield _outputs(viewer=viewer)
-                choice = opening.as_linked(session, choice, asked)
+                choice = opening.as_linked(session, choice, link)
             if session.run(choice) is None:
                 size = session.picture.shape[:2]
                 yield _outputs(facts=words.preview_html(None, size), file=None, png=None, card=None)
@@ -208,7 +222,7 @@ class CompressEvents:
                 png=png,
                 focus=_focus_choices(session, choice.focus) if fresh else gr.skip(),
                 without="\n".join(choice.without) if fresh else gr.skip(),
-                classes_of=_source(upload, area) if fresh else gr.skip(),
+                classes_of=asked.picture if fresh else gr.skip(),
                 asked=None,
                 link=opening.write_link(here, visit, pair),
                 command=words.command(
@@ -334,29 +348,14 @@ class CompressEvents:
             made = curves(visit.session, visit.choice)
         return made if VISITS.current(identity(request)) is visit else gr.skip()
 
-    def aim(
-        self,
-        upload: Any,
-        budget: str,
-        level: float,
-        allocation: str,
-        focus: str | None,
-        strength: float,
-        without: str,
-        classes_of: Any,
-        area: int,
-        model: str,
-        request: gr.Request,
-    ) -> Any:
+    def aim(self, request: gr.Request, budget: str, *controls: Any) -> Any:
         """The highest level whose file has at most `budget` bytes."""
+        asked = Controls(*controls)
         with work.for_visitors():
-            if not upload:
+            if not asked.upload:
                 raise SizeError("no picture yet: upload one or pick a sample")
             most = parse_size(budget)
-            visit = self._visit(upload, area, model, request)
-            fresh = classes_of != _source(upload, area)
-            choice = _choice(level, allocation, focus, strength, without, fresh)
-            return fit(visit.session, choice, most).level
+            return fit(self._visit(asked, request).session, asked.choice, most).level
 
     def clear(self, upload: Any, request: gr.Request) -> tuple[Any, ...]:
         """After a failure: picture and `blank`. A picture stays if its file can be read."""
@@ -371,36 +370,20 @@ class CompressEvents:
         """The visitor closed the page: what was kept for them goes."""
         VISITS.leave(identity(request))
 
-    def _visit(self, upload: Any, area: int, model: str, request: gr.Request) -> Visit:
-        """The visit with this upload's session, read now unless it is the one at hand."""
+    def _visit(self, asked: Controls, request: gr.Request) -> Visit:
+        """The visit with the upload's session, read now unless it is the one at hand."""
         who = identity(request)
         visit = VISITS.current(who)
-        source = *_source(upload, area), model
-        if visit is not None and visit.source == source:
+        if visit is not None and visit.source == asked.source:
             return visit
-        picture, notes = work.read_picture(upload, max_area=area)
+        picture, notes = work.read_picture(asked.upload, max_area=asked.area)
         sample = work.sample_name(picture)
-        name = sample or Path(upload.get("orig_name") or "picture").stem
-        session = VISITS.get(who, picture, name, shared=sample is not None, model=model)
+        name = sample or work.name_of(asked.upload)
+        session = VISITS.get(who, picture, name, shared=sample is not None, model=asked.model)
         visit = VISITS.visit(who, session)
-        visit.source, visit.notes = source, notes
+        visit.source, visit.notes = asked.source, notes
         visit.shown.clear()
         return visit
-
-
-def _choice(
-    level: float,
-    allocation: str,
-    focus: str | None,
-    strength: float,
-    without: str,
-    fresh: bool,
-) -> Choice:
-    """The settings on the page. fresh: those of what matters were made for another picture."""
-    if fresh:
-        return Choice(level, allocation, PEOPLE, strength)
-    left_out = tuple(sorted(without.splitlines())) if focus == PEOPLE else ()
-    return Choice(level, allocation, focus, strength, left_out)
 
 
 def _focus_choices(session: Session, focus: str | None) -> dict[str, Any]:
@@ -429,8 +412,3 @@ def _result(request: gr.Request) -> tuple[Visit, Run] | None:
     visit = VISITS.current(identity(request))
     run = None if visit is None else visit.session.run(visit.choice)
     return None if visit is None or run is None else (visit, run)
-
-
-def _source(upload: Any, area: float) -> tuple[str, int]:
-    """What says whether an upload is the same picture as before."""
-    return str(upload["path"]), int(area)

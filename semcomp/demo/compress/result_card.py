@@ -112,7 +112,7 @@ def card(
         numbers=numbers,
         lines=(
             f"{width} x {height} pixels, {len(data):,} bytes",
-            f"Average level {choice.level:g}, {words.allocation(choice.allocation)}"
+            f"Average level {choice.level:g}, {words.ALLOCATIONS[choice.allocation]}"
             + ("" if choice.strength == 1 else f", focus {choice.strength:g}"),
             f"What matters: {matters}",
             f"Model {model.name}, SHA-256 {model.digest[:16]}",

@@ -102,11 +102,11 @@ def build_tab(page: gr.Blocks) -> gr.DownloadButton:
 
     result = [comparison, facts]
     shown = [*result, file, png]
-    choices = [level, allocation, focus, strength, without, classes_of, area, model]
-    settings = [picture, *choices, pair]
+    # in the order of `Controls`
+    controls = [picture, level, allocation, focus, strength, without, classes_of, area, model]
     run: dict[str, Any] = {
         "fn": acts.run,
-        "inputs": [*settings, asked, here],
+        "inputs": [pair, asked, here, *controls],
         "outputs": [*shown, focus, without, classes_of, asked, link, command, card],
         "show_progress": "minimal",
         "show_progress_on": turn,
@@ -128,14 +128,14 @@ def build_tab(page: gr.Blocks) -> gr.DownloadButton:
     uploaded = gr.on([picture.input, area.input], acts.begin, picture, of_picture, **QUICK)
     renewed = model.input(acts.renew, picture, of_picture, **QUICK)
     picked = row.select(acts.pick, row, [picture, *of_picture], **QUICK, **LAST)
-    aim = [picture, budget, *choices]
+    aim = [budget, *controls]
     aimed = fit.click(acts.aim, aim, level, **MODEL, **PRIVATE)
     typed = budget.submit(acts.aim, aim, level, **MODEL, **PRIVATE)
     moves = [level.input, level.release, allocation.input, focus.input]
     moves += [strength.input, strength.release]
-    moved = gr.on(moves, acts.quick, settings, [*shown, card], **QUICK, **LAST)
+    moved = gr.on(moves, acts.quick, [pair, *controls], [*shown, card], **QUICK, **LAST)
     switched = comparison.apply(None, None, without, js=viewer.LEFT_OUT, **LAST).then(
-        acts.quick, settings, [*shown, card], **QUICK, **LAST
+        acts.quick, [pair, *controls], [*shown, card], **QUICK, **LAST
     )
     chosen = comparison.select(
         acts.choose,

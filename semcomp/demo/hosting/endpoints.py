@@ -114,8 +114,7 @@ def compress(
         seen, done = work.read_picture(picture, area)
         compressed, facts = work.make_result(seen, wish, _step(progress))
     facts["notes"] = done + facts["notes"]
-    given = picture.get("orig_name") if isinstance(picture, dict) else None
-    return downloads.save(compressed.data, Path(given or "picture").stem, suffix), facts
+    return downloads.save(compressed.data, work.name_of(picture), suffix), facts
 
 
 @events.on_gpu

@@ -12,7 +12,7 @@ connection for a moment keep its picture.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,3 @@ class Files:
         """Files that belong to the page itself."""
         blocks = self._page.blocks.values()
         return {Path(path) for block in blocks for path in getattr(block, "keep_in_cache", ())}
-
-
-def watch_leaving(page: gr.Blocks, left: Callable[[str | None], None]) -> None:
-    """Call `left` with the session's name when a visitor closes the page; inside `page`."""
-
-    def leave(request: gr.Request) -> None:
-        left(request.session_hash)
-
-    page.unload(leave)

@@ -11,7 +11,7 @@ import struct
 import zlib
 from io import BytesIO
 
-from PIL import ExifTags
+from PIL import ExifTags, Image
 
 from semcomp.errors import ImageError
 from semcomp.image import load_image, to_file
@@ -130,8 +130,9 @@ def _exif(orientation: int) -> bytes:
     """EXIF with the orientation alone; empty for an upright picture."""
     if orientation == 1:
         return b""
-    entry = struct.pack(">HHIHH", ExifTags.Base.Orientation, 3, 1, orientation, 0)
-    return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 def _exif_segment(orientation: int) -> bytes:

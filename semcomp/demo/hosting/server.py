@@ -116,10 +116,14 @@ def prepare(
     TurnQueue(page, Limits(settings), of_visitors, uploads)
     files.guard(page)
     start_sweeping(60 * settings.keep_minutes, of_visitors.own)
+
+    def leave(request: gr.Request) -> None:
+        of_visitors.left(request.session_hash)
+
     with page:
-        files.watch_leaving(page, of_visitors.left)
+        page.unload(leave)
     route = health_route(page, settings, check_board)
-    counted = Middleware(Counted, uploads=uploads, file_mb=settings.file_mb)
+    counted = Middleware(Counted, uploads=uploads, file_mb=settings.max_file_mb)
     return {"routes": [route], "middleware": [Middleware(Headers), counted]}
 
 
@@ -154,18 +158,15 @@ class Headers:
 
 
 def health_route(
-    page: gr.Blocks,
-    settings: Settings,
-    check_board: Callable[[], Any] | None = None,
-    model: str = "small",
+    page: gr.Blocks, settings: Settings, check_board: Callable[[], Any] | None
 ) -> Route:
     """The route that answers with `report` as JSON: 200 if all is well, else 503."""
     started = time.monotonic()
 
     def answer(request: Request) -> JSONResponse:  # Starlette runs it in a thread
-        facts = report(page, lambda: load_model(model, "cpu").model_id.hex())
+        facts = report(page)
         if facts["status"] == "ok":
-            facts["status"] = _trouble(settings.file_mb, check_board) or "ok"
+            facts["status"] = _trouble(settings.max_file_mb, check_board) or "ok"
         facts |= {"seconds_up": round(time.monotonic() - started), "memory_mb": memory.used()}
         return JSONResponse(facts, 200 if facts["status"] == "ok" else 503)
 
@@ -194,17 +195,14 @@ def _trouble(file_mb: int, check_board: Callable[[], Any] | None) -> str | None:
     return None
 
 
-def report(page: gr.Blocks, model_id: Callable[[], str]) -> dict[str, Any]:
-    """State of the page: `status` (ok, or what is wrong), version, model, jobs waiting and running.
-
-    model_id: gives the identity of the loaded weights, or raises WeightsError.
-    """
+def report(page: gr.Blocks) -> dict[str, Any]:
+    """The page: `status` (ok, or what is wrong), version, model, jobs waiting and running."""
     queue = page._queue
     facts: dict[str, Any] = {"status": "ok", "version": __version__, "model": None}
     if isinstance(queue, TurnQueue):
         facts |= {"waiting": len(queue.waiting()), "running": len(queue.running())}
     try:
-        facts["model"] = model_id()
+        facts["model"] = load_model("small", "cpu").model_id.hex()
     except WeightsError as error:
         facts["status"] = f"the model is missing: {error}"
     if isinstance(queue, TurnQueue) and queue.stuck():

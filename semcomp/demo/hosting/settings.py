@@ -9,7 +9,6 @@ class.
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from semcomp.errors import SemcompError
@@ -29,72 +28,48 @@ def _digits(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_digits)]
 
 
-def _limit(default: int, variable: str, highest: int, meaning: str) -> Any:
+def _limit(default: int, highest: int, meaning: str) -> Any:
     """A field for a whole number from 1 to `highest`; its description is what to give."""
     what = f"a whole number from 1 to {highest:,} ({meaning})"
-    return Field(default, validation_alias=variable, ge=1, le=highest, description=what)
+    return Field(default, ge=1, le=highest, description=what)
 
 
 class Settings(BaseSettings):
     """The settings, by defaults and keywords or, with `read`, from the environment."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, str_strip_whitespace=True
+        env_prefix="SEMCOMP_", frozen=True, extra="ignore", str_strip_whitespace=True
     )
 
-    file_mb: Whole = _limit(
-        40, "SEMCOMP_MAX_FILE_MB", 1_000, "largest upload, in megabytes of 1,000,000 bytes"
+    max_file_mb: Whole = _limit(40, 1_000, "largest upload, in megabytes of 1,000,000 bytes")
+    max_submission_mb: Whole = _limit(
+        150, 1_000, "largest archive of results for the board, in megabytes"
     )
-    submission_mb: Whole = _limit(
-        150,
-        "SEMCOMP_MAX_SUBMISSION_MB",
-        1_000,
-        "largest archive of results for the board, in megabytes",
-    )
-    pixels: Whole = _limit(
-        24_000_000, "SEMCOMP_MAX_PIXELS", 50_000_000, "largest picture, width times height"
-    )
-    queue: Whole = _limit(
-        100, "SEMCOMP_QUEUE", 10_000, "jobs that may wait for the model, of all visitors together"
-    )
-    visitor_jobs: Whole = _limit(
-        6, "SEMCOMP_VISITOR_JOBS", 1_000, "jobs of one visitor that may wait at once"
-    )
+    max_pixels: Whole = _limit(24_000_000, 50_000_000, "largest picture, width times height")
+    queue: Whole = _limit(100, 10_000, "jobs that may wait for the model, of all visitors together")
+    visitor_jobs: Whole = _limit(6, 1_000, "jobs of one visitor that may wait at once")
     visitor_seconds: Whole = _limit(
-        240,
-        "SEMCOMP_VISITOR_SECONDS",
-        600,
-        "seconds of computing one visitor gets in ten minutes while others wait",
+        240, 600, "seconds of computing one visitor gets in ten minutes while others wait"
     )
-    job_seconds: Whole = _limit(
-        300, "SEMCOMP_JOB_SECONDS", 86_400, "seconds after which one job is stopped"
-    )
+    job_seconds: Whole = _limit(300, 86_400, "seconds after which one job is stopped")
     keep_minutes: Whole = _limit(
         60,
-        "SEMCOMP_KEEP_MINUTES",
         10_080,
         "minutes an upload or a result is kept at most; it goes sooner when its visitor leaves",
     )
     stored_mb: Whole = _limit(
         4_000,
-        "SEMCOMP_STORED_MB",
         1_000_000,
         "megabytes of uploads and results that are kept at a time, of all visitors together",
     )
-    visitor_mb: Whole = _limit(
-        400, "SEMCOMP_VISITOR_MB", 1_000_000, "megabytes of uploads one address may have kept"
-    )
+    visitor_mb: Whole = _limit(400, 1_000_000, "megabytes of uploads one address may have kept")
     upload_days: float = Field(
-        default=30,
-        validation_alias="SEMCOMP_UPLOAD_DAYS",
-        ge=0,
-        le=36_500,
-        description="a number of days from 0 to 36,500",
+        default=30, ge=0, le=36_500, description="a number of days from 0 to 36,500"
     )
-    database_url: str = Field(default="", validation_alias="SEMCOMP_DATABASE_URL", repr=False)
-    data_dir: str = Field(default="", validation_alias="SEMCOMP_DATA_DIR")
-    review_token: str = Field(default="", validation_alias="SEMCOMP_REVIEW_TOKEN", repr=False)
-    maintainers: str = Field(default="", validation_alias="SEMCOMP_MAINTAINERS")
+    database_url: str = Field(default="", repr=False)
+    data_dir: str = ""
+    review_token: str = Field(default="", repr=False)
+    maintainers: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -109,14 +84,9 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             wrong = error.errors(include_url=False)[0]
-        variable, text = str(wrong["loc"][0]), str(wrong["input"]).strip()
-        field = cls.variables()[variable]
+        name, text = str(wrong["loc"][0]), str(wrong["input"]).strip()
+        field = cls.model_fields[name]
         raise SettingsError(
-            f"{variable}={text!r}: give {field.description}, or leave it unset for "
+            f"SEMCOMP_{name.upper()}={text!r}: give {field.description}, or leave it unset for "
             f"{field.default:,}"
         )
-
-    @classmethod
-    def variables(cls) -> dict[str, FieldInfo]:
-        """The fields by the names of their variables."""
-        return {str(field.validation_alias): field for field in cls.model_fields.values()}

@@ -82,16 +82,17 @@ class TurnQueue(Queue):
                 return False, refusal, "error" if _is_page(request) else "queue_full"
             for position, value in enumerate(body.data):
                 # The server lets larger ones arrive, because archives for the board may be.
-                if _size(value) > settings.file_mb * 1_000_000:
+                if _size(value) > settings.max_file_mb * 1_000_000:
                     text = (
-                        f"This file is too large: {settings.file_mb} MB is the most. "
+                        f"This file is too large: {settings.max_file_mb} MB is the most. "
                         "Scale it down first."
                     )
                     if _is_page(request):
                         return False, text, "error"
                     return False, [_invalid(fn, position, text)], "validator_error"
         if fn is not None and fn.api_visibility == "public":
-            most = settings.file_mb if fn.concurrency_id == _MODEL else settings.submission_mb
+            of_model = fn.concurrency_id == _MODEL
+            most = settings.max_file_mb if of_model else settings.max_submission_mb
             try:
                 save = partial(self.uploads.save, address_of(request))
                 body.data = await links.fetch(body.data, most * 1_000_000, save)

@@ -27,8 +27,11 @@ from semcomp.errors import BitstreamError
 from semcomp.geometry import BLOCK
 from semcomp.metrics import psnr
 
-from .inspection import MAX_PIXELS, Inspection, play
+from .inspection import Inspection, play
 from .picture_cache import CACHE, GONE, ORIGINAL, PictureSet, frame, lookup
+
+MAX_PIXELS = 2_500_000
+"""Largest picture whose every iteration is shown."""
 
 
 def build_panel(elem_id: str, empty: str) -> gr.HTML:

@@ -17,13 +17,9 @@ from semcomp.coding import bitstream
 from semcomp.coding.bitstream import Header
 from semcomp.demo.sessions.runs import Decode, Run, decode_steps
 from semcomp.demo.sessions.session import Session
-from semcomp.errors import BitstreamError
 from semcomp.geometry import BLOCK, TILE
 from semcomp.image import crop
 from semcomp.weights import Model, find_model
-
-MAX_PIXELS = 2_500_000
-"""Largest picture whose every iteration is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,46 +61,27 @@ class Inspection:
         return -(-self.header.height // BLOCK), -(-self.header.width // BLOCK)
 
 
-def inspect_file(
-    data: bytes,
-    *,
-    original: np.ndarray | None = None,
-    grey: np.ndarray | None = None,
-    device: str | None = None,
-) -> Inspection:
+def inspect_file(data: bytes) -> Inspection:
     """Take a file apart; runs the entropy decoder, not the networks.
 
-    original: uint8 (H, W, 3), what was compressed. grey: uint8 (h, w), the importance map that
-    steered the levels; None takes the file's own where it has one.
-    Raises BitstreamError for a damaged or foreign file, or an original of another size, and
-    WeightsError for a file of a model that is not here.
+    Raises BitstreamError for a damaged or foreign file, and WeightsError for one of a model that
+    is not here.
     """
     parsed = bitstream.parse(data)
-    header = parsed.header
-    if original is not None and original.shape[:2] != (header.height, header.width):
-        raise BitstreamError(
-            f"the file holds {header.width} × {header.height} pixels, the original has "
-            f"{original.shape[1]} × {original.shape[0]}: choose the picture this file was made of"
-        )
-    model = find_model(header.model_id, device)
+    model = find_model(parsed.header.model_id)
     levels, codes = read_codes(model, parsed)
-    return _inspection(
-        data, header, model, levels, codes, read_map(header) if grey is None else grey, original
-    )
+    return _inspection(data, model, levels, codes, read_map(parsed.header))
 
 
 def inspect_run(session: Session, run: Run) -> Inspection:
     """A run of the first tab taken apart; nothing is decoded that is there already."""
-    header = bitstream.parse(run.data).header
-    levels = run.plan.levels
     # `uniform` asks nobody, but what the classifier thinks can be shown all the same.
     grey = session.semantic_map(run.choice).grey
     known = run.plan.semantic_map
     return _inspection(
         run.data,
-        header,
         session.encoder.model,
-        levels,
+        run.plan.levels,
         session.encoder.codes_of(run.plan),
         (grey if known is None else known.grey).astype(np.uint8),
         session.picture,
@@ -114,17 +91,16 @@ def inspect_run(session: Session, run: Run) -> Inspection:
 
 def _inspection(
     data: bytes,
-    header: Header,
     model: Model,
     levels: np.ndarray,
     codes: np.ndarray,
     grey: np.ndarray | None,
-    original: np.ndarray | None,
+    original: np.ndarray | None = None,
     history: np.ndarray | None = None,
 ) -> Inspection:
     return Inspection(
         data=data,
-        header=header,
+        header=bitstream.parse(data).header,
         model=model,
         levels=levels,
         codes=codes,
@@ -148,11 +124,8 @@ def play(inspection: Inspection, decode: Decode = decode_steps) -> Iterator[tupl
     """(k, picture after k iterations as uint8 (H, W, 3)) for k = 0, 1, ... as soon as it is there.
 
     A picture of more than one tile is decoded tile by tile, so its pictures come at the end.
-    Raises ValueError over `MAX_PIXELS`.
     """
     height, width = inspection.size
-    if height * width > MAX_PIXELS:
-        raise ValueError(f"{width} × {height} pixels: too large to keep every iteration")
     if inspection.history is not None:
         for k, picture in enumerate(inspection.history):
             yield k, crop(picture, height, width)

@@ -1,7 +1,6 @@
 """The tab that opens a `.semc` file: every iteration of it, every block, a cut at any place."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,7 +9,7 @@ from semcomp.coding import bitstream
 from semcomp.demo.sessions.visits import identity
 from semcomp.demo.shared import words, work
 from semcomp.demo.shared.events import AT_ONCE, MODEL, PRIVATE, decode_on_gpu
-from semcomp.errors import BitstreamError, DamagedIterationError, ImageError
+from semcomp.errors import DamagedIterationError
 
 from . import blocks
 from .inspection import inspect_file
@@ -49,12 +48,11 @@ def open_file(
 ) -> Iterator[tuple[Any, ...]]:
     """Take an uploaded file apart and decode it, iteration by iteration."""
     with work.for_visitors():
-        data, name = read(upload)
-        data, problem = whole_part(data)
+        data, problem = whole_part(work.read_file(upload))
         facts = words.file_html(work.file_facts(data), problem)
         inspection = inspect_file(data)
         owner = f"{identity(request)}/opened"
-        for value in blocks.present(inspection, owner, name, decode_on_gpu):
+        for value in blocks.present(inspection, owner, work.name_of(upload), decode_on_gpu):
             progress((value["ready"], inspection.iterations), desc="Decoding", unit="iterations")
             yield value, facts
 
@@ -71,13 +69,3 @@ def whole_part(data: bytes) -> tuple[bytes, str]:
             raise
         return bitstream.truncate(data, error.whole), f"{str(error).split(':')[0].capitalize()}."
     return data, ""
-
-
-def read(upload: Any) -> tuple[bytes, str]:
-    """Bytes and stem of an uploaded file. Raises BitstreamError if there is none."""
-    try:
-        path = Path(work.path_of(upload))
-    except ImageError as error:
-        raise BitstreamError(str(error).replace("picture", "file")) from error
-    name = upload.get("orig_name") if isinstance(upload, dict) else None
-    return path.read_bytes(), Path(name or path.name).stem

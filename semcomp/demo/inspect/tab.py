@@ -81,6 +81,6 @@ def describe(session: Session, choice: Choice, run: Run | None) -> str:
     size = "" if run is None else f" · {len(run.data):,} bytes"
     return (
         f'<p class="quiet"><b>{escape(session.name)}</b> · average level {choice.level:g} · '
-        f"{escape(words.allocation(choice.allocation))}{size}. Click a block to see what "
+        f"{words.ALLOCATIONS[choice.allocation]}{size}. Click a block to see what "
         "it got and why; move the slider to see the file grow.</p>"
     )

@@ -30,7 +30,7 @@ class Round:
 class Walk:
     """All rounds and how they end.
 
-    exact: float64 (hb, wb), the floor plus L_i·rest, before rounding down and the cap.
+    exact: float64 (hb, wb), L_i times the budget, before rounding down and the cap.
     rounds: the last one capped nothing, unless every block is full.
     trace: `proportional_trace`'s own account of the same.
     """
@@ -45,34 +45,32 @@ class Walk:
         return self.trace.levels
 
 
-def walk(importance: NDArray[np.int64], level: float, floor: int = 0) -> Walk:
-    """Follow Algorithm 1 on V_i, int64 (hb, wb), for an average level of 0.1..24.
+def walk(importance: NDArray[np.int64], level: float) -> Walk:
+    """Follow Algorithm 1, without a floor, on V_i, int64 (hb, wb), for an average of 0.1..24.
 
-    floor: levels every block gets first; 0 is the paper's text.
     Raises AllocationError for what `proportional_trace` refuses.
     """
-    trace = proportional_trace(importance, level, floor)
-    first, shape = trace.floor, importance.shape
-    cap, rest = ITERATIONS - first, trace.budget - first * importance.size
+    trace = proportional_trace(importance, level, 0)
+    budget, shape = trace.budget, importance.shape
     values = importance.ravel().astype(object)  # Python's integers cannot overflow
     whole = int(values.sum())
-    exact = values * rest / whole if whole else np.full(values.size, rest / values.size)
-    extra = np.full(values.size, cap, np.int64)
+    exact = values * budget / whole if whole else np.full(values.size, budget / values.size)
+    levels = np.full(values.size, ITERATIONS, np.int64)
     is_open = np.ones(values.size, bool)
     rounds = []
     while is_open.any():
-        left = rest - cap * int((~is_open).sum())
+        left = budget - ITERATIONS * int((~is_open).sum())
         inside = values[is_open]
         total = int(inside.sum())
         if total == 0:
             inside, total = np.ones_like(inside), len(inside)
         shares = (inside * left // total).astype(np.int64)
-        extra[is_open] = shares
-        over = shares >= cap
-        excess = int((shares[over] - cap).sum())
-        rounds.append(Round((first + extra).reshape(shape), int(over.sum()), excess))
+        levels[is_open] = shares
+        over = shares >= ITERATIONS
+        excess = int((shares[over] - ITERATIONS).sum())
+        rounds.append(Round(levels.copy().reshape(shape), int(over.sum()), excess))
         if not over.any():
             break
-        extra[is_open] = np.minimum(shares, cap)
+        levels[is_open] = np.minimum(shares, ITERATIONS)
         is_open[is_open] = ~over
-    return Walk((first + exact.astype(np.float64)).reshape(shape), tuple(rounds), trace)
+    return Walk(exact.astype(np.float64).reshape(shape), tuple(rounds), trace)

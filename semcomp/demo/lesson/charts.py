@@ -21,9 +21,9 @@ class Bar:
     colour: str = _COOL
 
 
-def bars(alt: str, items: Sequence[Bar], most: float | None = None) -> str:
-    """Horizontal bars to one scale. most: value of a full bar, default the largest."""
-    top = max([bar.value for bar in items] if most is None else [most]) or 1
+def bars(alt: str, items: Sequence[Bar]) -> str:
+    """Horizontal bars to one scale, the largest of full length."""
+    top = max(bar.value for bar in items) or 1
     parts, y = [], 0
     for bar in items:
         length = max(bar.value / top * (WIDTH - 96), 1.5 if bar.value > 0 else 0)

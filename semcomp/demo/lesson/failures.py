@@ -8,7 +8,7 @@ here from them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -25,7 +25,6 @@ from semcomp.draw import IMPORTANCE
 from semcomp.geometry import padded_size
 from semcomp.image import data_url, limit_side, load_image
 from semcomp.semantics.activation import SemanticMap, analyse, upsample_grey
-from semcomp.semantics.classifiers import Classifier
 
 from .book import fold, times
 from .pictures import Pixels, layer, marked, photo_url, stage
@@ -64,12 +63,12 @@ class Verdict:
     semantic_map: SemanticMap
     failed: bool
     report: str
-    box: tuple[int, int, int, int] | None = field(default=None)
+    box: tuple[int, int, int, int] | None = None
 
 
-def judge(case: Case, classifier: Classifier | None = None) -> Verdict:
+def judge(case: Case) -> Verdict:
     """Show a case to the classifier and apply its rule."""
-    semantic_map = analyse(case.picture, classifier=classifier)
+    semantic_map = analyse(case.picture)
     height, width = case.picture.shape[:2]
     rows, columns = (side // 8 for side in padded_size(height, width))
     importance = block_importance(semantic_map.grey, rows, columns)

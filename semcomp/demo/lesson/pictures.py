@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semcomp.draw import IMPORTANCE, LEVEL
-from semcomp.geometry import BLOCK
+from semcomp.geometry import BLOCK, ITERATIONS
 from semcomp.image import data_url
 
 Pixels = NDArray[np.uint8]
@@ -70,10 +70,10 @@ def heat(values: NDArray[Any], low: float, high: float, table: Pixels = IMPORTAN
     return colours
 
 
-def level_colours(levels: NDArray[Any], highest: int = 24) -> Pixels:
-    """Levels (hb, wb) in their colours, uint8 (hb, wb, 3); above `highest` in the `OVER` colour."""
-    colours = heat(levels, 0, highest, LEVEL)
-    colours[levels > highest] = OVER
+def level_colours(levels: NDArray[Any]) -> Pixels:
+    """Levels (hb, wb) in their colours, uint8 (hb, wb, 3); above 24 in the `OVER` colour."""
+    colours = heat(levels, 0, ITERATIONS, LEVEL)
+    colours[levels > ITERATIONS] = OVER
     return colours
 
 
@@ -93,14 +93,14 @@ def differences(values: NDArray[np.float64], most: float) -> Pixels:
     return result
 
 
-def residual(original: Pixels, decoded: Pixels, gain: int = 4) -> Pixels:
-    """What is still missing, uint8 (H, W): grey where nothing is, lightness errors times `gain`.
+def residual(original: Pixels, decoded: Pixels) -> Pixels:
+    """What is still missing, uint8 (H, W): grey where nothing is, lightness errors times 4.
 
     In steps of 8 grey values: nobody sees them, and the file is half as large.
     """
     missing = original.astype(np.int32) - decoded
     luma = missing @ np.array([299, 587, 114]) / 1000
-    grey: Pixels = (8 * np.rint(np.clip(128 + gain * luma, 0, 248) / 8)).astype(np.uint8)
+    grey: Pixels = (8 * np.rint(np.clip(128 + 4 * luma, 0, 248) / 8)).astype(np.uint8)
     return grey
 
 
@@ -140,12 +140,12 @@ def zooms(picture: Pixels, block: tuple[int, int]) -> list[tuple[Pixels, tuple[i
     return views
 
 
-def with_numbers(pixels: Pixels, block: tuple[int, int], cell: int = 60) -> Image.Image:
-    """Pixels (h, w, 3) as large squares with their red, green and blue values written in.
+def with_numbers(pixels: Pixels, block: tuple[int, int]) -> Image.Image:
+    """Pixels (h, w, 3) as squares of 60 with their red, green and blue values written in.
 
     block: row and column of the 8 × 8 pixels that a line is drawn around.
     """
-    height, width = pixels.shape[:2]
+    height, width, cell = *pixels.shape[:2], 60
     large = Image.fromarray(pixels).resize((width * cell, height * cell), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(large)
     font = ImageFont.load_default(size=cell * 0.27)
@@ -156,7 +156,7 @@ def with_numbers(pixels: Pixels, block: tuple[int, int], cell: int = 60) -> Imag
             draw.text(at, str(value), font=font, fill=ink, anchor="mm")
     top, left = block[0] * cell, block[1] * cell
     edge = (left, top, left + BLOCK * cell - 1, top + BLOCK * cell - 1)
-    draw.rectangle(edge, outline=MARKED, width=max(cell // 15, 1))
+    draw.rectangle(edge, outline=MARKED, width=4)
     return large
 
 

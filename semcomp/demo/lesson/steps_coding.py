@@ -25,7 +25,7 @@ def iterations(study: PictureStudy) -> Step:
     history = study.history
     decibels = [psnr(study.picture, decoded) for decoded in history]
     sizes = [len(chunk) for chunk in study.chunks]
-    each = int(study.model.tables.ends[1])  # bits of a block: as many in all of these iterations
+    each = int(study.encoder.model.tables.ends[1])  # bits of a block, in each iteration
     plain = study.blocks * each // 8
     finite = [value for value in decibels if math.isfinite(value)] or [0.0]
     x = Axis(1, LATEST, "iterations", tuple((float(k), str(k)) for k in (1, 4, 8, 12)))
@@ -36,7 +36,7 @@ def iterations(study: PictureStudy) -> Step:
     frames = []
     for k in STOPS:
         decoded = history[k - 1]
-        bits = data_url(pictures.bit_planes(study.codes[k - 1][:each]))
+        bits = data_url(pictures.bit_planes(study.encoder.codes()[k - 1][:each]))
         missing = data_url(pictures.residual(study.picture, decoded))
         rows, wide = study.shape
         side = (

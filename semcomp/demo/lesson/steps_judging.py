@@ -9,6 +9,7 @@ from semcomp.allocation.distortion import block_means
 from semcomp.demo.shared.words import percent
 from semcomp.geometry import BLOCK
 from semcomp.image import data_url
+from semcomp.metrics import ssim_map
 
 from . import pictures
 from .book import Book, Frame, Step, table
@@ -77,7 +78,8 @@ def judging(study: PictureStudy, more: str = "") -> Step:
 
 def _weighed(study: PictureStudy, first: Score, second: Score) -> list[Frame]:
     """Where the two files differ, block by block, as importance counts more and more."""
-    change = study.similarity(study.matched.decoded) - study.similarity(study.uniform.decoded)
+    same, ours = (ssim_map(study.picture, each.decoded) for each in (study.uniform, study.matched))
+    change = ours - same
     height, width = study.size
     rows, columns = -(-height // BLOCK), -(-width // BLOCK)
     edges = ((0, rows * BLOCK - height), (0, columns * BLOCK - width))

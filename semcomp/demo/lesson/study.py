@@ -18,7 +18,7 @@ from semcomp.coding import bitstream
 from semcomp.encoder import PictureEncoder, decode_picture
 from semcomp.geometry import BLOCK, ITERATIONS
 from semcomp.image import limit_side
-from semcomp.metrics import Original, psnr, ssim_map, weighted_mean
+from semcomp.metrics import Original, psnr, weighted_mean
 from semcomp.networks.runtime import decode_history
 from semcomp.semantics.activation import (
     SemanticMap,
@@ -28,7 +28,7 @@ from semcomp.semantics.activation import (
     upsample_grey,
 )
 from semcomp.semantics.classifiers import Features, load_classifier
-from semcomp.weights import Model, load_model
+from semcomp.weights import load_model
 
 from .algorithm import Walk, walk
 
@@ -89,11 +89,6 @@ class PictureStudy:
         return self.encoder.picture
 
     @property
-    def model(self) -> Model:
-        """The codec."""
-        return self.encoder.model
-
-    @property
     def seen(self) -> Features:
         """The classifier's features."""
         return self.encoder.features
@@ -147,23 +142,19 @@ class PictureStudy:
     @cached_property
     def walk(self) -> Walk:
         """Algorithm 1 as the paper has it, without a floor."""
-        return walk(self.importance, self.level, 0)
-
-    @property
-    def codes(self) -> NDArray[np.int8]:
-        """All bits at full level, int8 (24, 8, hb, wb)."""
-        return self.encoder.codes()
+        return walk(self.importance, self.level)
 
     @cached_property
     def history(self) -> NDArray[np.uint8]:
         """The picture after 1 to `LATEST` iterations in every block, uint8 (k, H, W, 3)."""
-        history = decode_history(self.model.codec, self.codes[:LATEST], self.model.device)
+        model = self.encoder.model
+        history = decode_history(model.codec, self.encoder.codes()[:LATEST], model.device)
         return history[:, : self.size[0], : self.size[1]]
 
     @cached_property
     def chunks(self) -> list[bytes]:
         """Bytes of every iteration in `history`, without their checks."""
-        return self.model.coder.encode(self.codes[:LATEST])
+        return self.encoder.model.coder.encode(self.encoder.codes()[:LATEST])
 
     @cached_property
     def uniform(self) -> Version:
@@ -193,7 +184,7 @@ class PictureStudy:
     @cached_property
     def cost(self) -> NDArray[np.float64]:
         """What the bits of `semantic` cost, float64 (iterations, hb, wb), in bits."""
-        return self.model.coder.cost(self.semantic.codes)
+        return self.encoder.model.coder.cost(self.semantic.codes)
 
     @cached_property
     def cut_sizes(self) -> list[bitstream.Sizes]:
@@ -211,10 +202,6 @@ class PictureStudy:
     def second_map(self) -> SemanticMap:
         """What an independent classifier finds important."""
         return analyse(self.picture, classifier=load_classifier(SECOND_CLASSIFIER))
-
-    def similarity(self, decoded: Pixels) -> NDArray[np.float32]:
-        """SSIM at every pixel, float32 (H, W)."""
-        return ssim_map(self.picture, decoded)
 
     def score(self, decoded: Pixels) -> Score:
         """All scores of a decoded picture, uint8 (H, W, 3)."""
@@ -252,7 +239,8 @@ class PictureStudy:
     def _version(self, name: str, plan: Plan) -> Version:
         codes = self.encoder.codes_of(plan)
         data = self.encoder.file(plan, codes)
-        return Version(name, data, plan, codes, decode_picture(self.model, codes, self.size))
+        decoded = decode_picture(self.encoder.model, codes, self.size)
+        return Version(name, data, plan, codes, decoded)
 
 
 def study(

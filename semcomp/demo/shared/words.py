@@ -68,8 +68,6 @@ original. Both pictures need the same size.</p>
 FOCUS = "What the classifier sees, likeliest first."
 MATTERS = "All that people look at, or one class of the classifier, as in the paper."
 STRENGTH = "How strongly bytes follow the map: 0 everywhere alike, 1 as it says, 2 only there."
-
-
 OURS = "Ours"
 """Our own side of a comparison."""
 ALLOCATIONS = {
@@ -77,6 +75,7 @@ ALLOCATIONS = {
     "proportional": "bytes follow importance",
     "rd": "importance, and what a bit buys",
 }
+"""Who gets the bytes, in words."""
 
 
 def footer(keep_minutes: int) -> str:
@@ -86,11 +85,6 @@ def footer(keep_minutes: int) -> str:
         f"soon after you leave, at the latest after {keep_minutes} minutes. What you submit to the "
         "leaderboard stays until you withdraw it. The sample pictures come with scikit-image.</p>"
     )
-
-
-def allocation(name: str) -> str:
-    """Who gets the bytes, in words."""
-    return ALLOCATIONS.get(name, name)
 
 
 def focus_text(semantic_map: SemanticMap) -> str:

@@ -113,6 +113,20 @@ def path_of(upload: Any) -> str:
     return str(path)
 
 
+def name_of(upload: Any) -> str:
+    """An upload's own name, without its suffix."""
+    given = upload.get("orig_name") or upload.get("path") if isinstance(upload, dict) else upload
+    return Path(given or "picture").stem
+
+
+def read_file(upload: Any) -> bytes:
+    """An uploaded `.semc` file. Raises BitstreamError if there is none."""
+    try:
+        return Path(path_of(upload)).read_bytes()
+    except ImageError as error:
+        raise BitstreamError(str(error).replace("picture", "file")) from error
+
+
 def read_picture(upload: Any, max_area: float = 0) -> tuple[Picture, list[str]]:
     """An upload as uint8 (H, W, 3), and what was done to it.
 
@@ -120,7 +134,7 @@ def read_picture(upload: Any, max_area: float = 0) -> tuple[Picture, list[str]]:
     ImageError for a file that is no picture, or one too large for this server now.
     """
     notes: list[str] = []
-    picture = pictures.load(path_of(upload), Settings.read().pixels, notes.append)
+    picture = pictures.load(path_of(upload), Settings.read().max_pixels, notes.append)
     height, width = picture.shape[:2]
     smaller = picture
     if 0 < max_area < height * width:
@@ -228,10 +242,7 @@ def open_file(
     upload: Any, iterations: int | None = None, step: Step = lambda done, total: None
 ) -> tuple[Image.Image, Image.Image, dict[str, Any]]:
     """Decode a `.semc` upload: picture, grid of levels, what the file says of itself."""
-    try:
-        data = Path(path_of(upload)).read_bytes()
-    except ImageError as error:
-        raise BitstreamError(str(error).replace("picture", "file")) from error
+    data = read_file(upload)
     facts = file_facts(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncatedWarning)  # `file_html` says it in its place
@@ -251,7 +262,7 @@ def file_facts(data: bytes) -> dict[str, Any]:
     has memory for now.
     """
     facts = info(data)
-    check_size(facts["height"], facts["width"], Settings.read().pixels)
+    check_size(facts["height"], facts["width"], Settings.read().max_pixels)
     memory.check(facts["height"], facts["width"])
     return facts
 

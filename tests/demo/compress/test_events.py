@@ -220,14 +220,19 @@ def visitor() -> Iterator[Any]:
     VISITS.leave(request.session_hash)
 
 
+def outputs(visitor: Any, *controls: Any, here: str = "") -> Iterator[Any]:
+    """What the first tab shows of these controls."""
+    return CompressEvents().run(visitor, sides.FIRST, None, here, gr.Progress(), *controls)
+
+
 def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents()
-    settings = (upload, 3, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
-    assert acts.quick(*settings, visitor)[0] == gr.skip()  # nothing is known yet
+    settings = (upload, 3, "proportional", None, 1, "", None, 0, "small")
+    assert acts.quick(visitor, sides.FIRST, *settings)[0] == gr.skip()  # nothing is known yet
     acts.begin(upload, visitor)
-    values = [out for out in acts.run(*settings, None, "http://here", visitor, gr.Progress())]
+    values = list(outputs(visitor, *settings, here="http://here"))
     values = [out for out in values if isinstance(out[0], dict) and "phase" in out[0]]
     phases = [out[0]["phase"] for out in values]
     assert phases[0] == "running" and phases[-1] == "exact"
@@ -238,17 +243,17 @@ def test_a_run_shows_parts_and_a_change_of_mind_ends_it(tmp_path: Path, visitor:
     assert names == ["mine.semc", "mine.png"] and "picture=" not in link
     assert "mine.png" in command
 
-    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 0, "small", sides.FIRST)
-    value, html, *files = acts.quick(*moved, visitor)
+    moved = (upload, 5, "proportional", PEOPLE, 1, "", seen, 0, "small")
+    value, html, *files = acts.quick(visitor, sides.FIRST, *moved)
     assert value["phase"] == "preview" and "…" in html
     assert files == [None, None, None]  # those of the former level
-    later = acts.run(*moved, None, "", visitor, gr.Progress())
+    later = outputs(visitor, *moved)
     next(later)
     same = (*settings[:3], PEOPLE, 1, "", seen, *settings[7:])
-    assert acts.quick(*same, visitor)[0]["phase"] == "exact"
+    assert acts.quick(visitor, sides.FIRST, *same)[0]["phase"] == "exact"
     assert all(out[0].get("phase") != "exact" for out in later)
     assert acts.expect(visitor)["curves"]["proportional"][0][0] == 1
-    assert acts.aim(upload, "100 kB", 5, "uniform", None, 1, "", seen, 0, "small", visitor) == 24
+    assert acts.aim(visitor, "100 kB", upload, 5, "uniform", None, 1, "", seen, 0, "small") == 24
     acts.leave(visitor)
     assert VISITS.current(visitor.session_hash) is None
 
@@ -257,11 +262,11 @@ def test_the_papers_network_is_one_of_the_choices(tmp_path: Path, visitor: Any) 
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents()
-    ours = (upload, 2, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
-    *_, (*_, classes, _, _, _, _) = acts.run(*ours, None, "", visitor, gr.Progress())
-    settings = (*ours[:6], classes, 0, "paper", sides.FIRST)
-    assert acts.quick(*settings, visitor)[0] == gr.skip()  # what is there is of another network
-    values = list(acts.run(*settings, None, "http://here", visitor, gr.Progress()))
+    ours = (upload, 2, "proportional", None, 1, "", None, 0, "small")
+    *_, (*_, classes, _, _, _, _) = outputs(visitor, *ours)
+    settings = (*ours[:6], classes, 0, "paper")
+    assert acts.quick(visitor, sides.FIRST, *settings)[0] == gr.skip()  # it is of another network
+    values = list(outputs(visitor, *settings, here="http://here"))
     assert words.LOOP in [out[0]["note"] for out in values if "note" in out[0]]
     _, _, file, *_, link, command, _ = values[-1]
     visit = VISITS.current(visitor.session_hash)
@@ -281,9 +286,9 @@ def test_another_picture_ends_what_is_under_way(tmp_path: Path, visitor: Any) ->
         Image.fromarray(small(side=side)).save(tmp_path / name)
         uploads.append({"path": str(tmp_path / name), "orig_name": name})
     acts = CompressEvents()
-    settings = (3, "proportional", None, 1, "", None, 0, "small", ("jpeg", "ours"))
-    *_, last = acts.run(uploads[0], *settings, None, "", visitor, gr.Progress())
-    running = acts.run(uploads[0], 4, *settings[1:], None, "", visitor, gr.Progress())
+    settings = (3, "proportional", None, 1, "", None, 0, "small")
+    *_, last = outputs(visitor, uploads[0], *settings)
+    running = outputs(visitor, uploads[0], 4, *settings[1:])
     filling = acts.fill(("jpeg", "ours"), visitor)
     next(running), next(filling)
     value, facts, file, png, classes, *_ = acts.begin(uploads[1], visitor)
@@ -292,7 +297,7 @@ def test_another_picture_ends_what_is_under_way(tmp_path: Path, visitor: Any) ->
     assert all(out[0] == gr.skip() or out[0]["phase"] != "exact" for out in running)
     assert all(out[0] == gr.skip() for out in filling)
     assert acts.expect(visitor) == gr.skip()
-    *_, last = acts.run(uploads[1], *settings, None, "", visitor, gr.Progress())
+    *_, last = outputs(visitor, uploads[1], *settings)
     assert Path(last[2]).name == "two.semc"
 
     (tmp_path / "two.png").write_bytes(b"no picture")
@@ -305,10 +310,10 @@ def test_a_format_and_its_file(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents()
-    settings = (upload, 8, "proportional", None, 1, "", None, 0, "small", sides.FIRST)
+    settings = (upload, 8, "proportional", None, 1, "", None, 0, "small")
     assert acts.choose_format("JPEG", "", visitor)[0] == ("jpeg", "jpeg-map")  # before any result
     assert not acts.ordinary(("jpeg", "jpeg-map"), visitor)["visible"]
-    *_, _ = acts.run(*settings, None, "", visitor, gr.Progress())
+    *_, _ = outputs(visitor, *settings)
     pair, value, _, link = acts.choose_format("WebP", "http://here/", visitor)
     assert pair == ("webp", "webp-map") and "right=webp-map" in link
     assert all("problem" in side for side in value["sides"])
@@ -328,12 +333,12 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
     Image.fromarray(small()).save(tmp_path / "mine.png")
     upload = {"path": str(tmp_path / "mine.png"), "orig_name": "mine.png"}
     acts = CompressEvents()
-    settings = (upload, 2, "uniform", None, 1, "", None, 0, "small", sides.FIRST)
+    settings = (upload, 2, "uniform", None, 1, "", None, 0, "small")
 
     def choose(left: str, right: str) -> Any:
         return acts.choose(f"{left} {right}", "", visitor)
 
-    running = acts.run(*settings, None, "", visitor, gr.Progress())
+    running = outputs(visitor, *settings)
     next(running)
     choose("ours", "original")  # while the picture is on its way
     *_, last = running
@@ -346,7 +351,7 @@ def test_what_was_chosen_last_stays(tmp_path: Path, visitor: Any) -> None:
         next(filling)
         assert choose("original", "ours")[0] == ("original", "ours")
         assert all(value == gr.skip() for values in filling for value in values)
-    assert acts.quick(*settings, visitor)[0]["sides"][0]["key"] == "original"
+    assert acts.quick(visitor, sides.FIRST, *settings)[0]["sides"][0]["key"] == "original"
 
 
 def test_a_link_s_settings_are_checked() -> None:

@@ -492,7 +492,7 @@ def test_iterations_of_another_type_are_named(client: Client, tmp_path: Path) ->
 def test_a_file_too_large_is_named(
     client: Client, queue: TurnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "limits", Limits(Settings(file_mb=1)))
+    monkeypatch.setattr(queue, "limits", Limits(Settings(max_file_mb=1)))
     path = tmp_path / "large.png"
     path.write_bytes(bytes(1_000_001))
     with pytest.raises(ValidationError, match=r"picture: This file is too large: 1 MB"):

@@ -156,6 +156,19 @@ def with_spaces(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _said(code: str, with_spaces: Path) -> str:
+    """What a program prints that gets the folder's name."""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(with_spaces)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
 def test_a_gpu_is_borrowed_for_the_model_s_work_only(with_spaces: Path) -> None:
     code = dedent(
         """
@@ -184,14 +197,7 @@ def test_a_gpu_is_borrowed_for_the_model_s_work_only(with_spaces: Path) -> None:
         print("borrowed")
         """
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(with_spaces)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout.strip() == "borrowed", run.stderr
+    assert _said(code, with_spaces) == "borrowed"
 
 
 def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
@@ -210,14 +216,7 @@ def test_every_part_that_decodes_borrows_a_gpu(with_spaces: Path) -> None:
         print("bare:", *(f.__name__ for f in borrowing if not hasattr(f, "__wrapped__")))
         """
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(with_spaces)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout.strip() == "bare:", run.stdout + run.stderr
+    assert _said(code, with_spaces) == "bare:"
 
 
 # settings
@@ -230,7 +229,7 @@ def documented() -> dict[str, str]:
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
-    read = set(Settings.variables())
+    read = {f"SEMCOMP_{name.upper()}" for name in Settings.model_fields}
     for folder in ("semcomp", "leaderboard"):
         for path in (ROOT / folder).rglob("*.py"):
             read |= set(re.findall(r"\bSEMCOMP_[A-Z0-9_]+\b", path.read_text(encoding="utf-8")))
@@ -238,9 +237,9 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
 
 
 def test_the_documented_defaults_are_the_defaults() -> None:
-    for name, field in Settings.variables().items():
+    for name, field in Settings.model_fields.items():
         if field.default != "":  # what is no number is described
-            assert documented()[name] == f"{field.default:,}"
+            assert documented()[f"SEMCOMP_{name.upper()}"] == f"{field.default:,}"
 
 
 def _refused_start(tmp_path: Path, **environment: str) -> str:

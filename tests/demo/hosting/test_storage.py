@@ -21,7 +21,7 @@ from semcomp.demo.hosting.uploads import MB, Uploads, sweep
 from semcomp.image import to_file
 from tests.support.pictures import RGB
 
-SETTINGS = Settings(file_mb=1, stored_mb=30, visitor_mb=20)
+SETTINGS = Settings(max_file_mb=1, stored_mb=30, visitor_mb=20)
 
 
 @pytest.fixture(autouse=True)

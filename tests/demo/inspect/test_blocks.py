@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from semcomp.demo.inspect.inspection import inspect_file, inspect_run, play
 from semcomp.demo.inspect.picture_cache import GONE, ORIGINAL, PictureCache, PictureSet, frame
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.sessions.session import Session
-from semcomp.errors import BitstreamError
 from semcomp.networks.runtime import Step
 from semcomp.pipeline import Compressed, compress, decompress
 from semcomp.semantics.activation import user_map
@@ -67,9 +67,6 @@ def test_bits_and_levels_add_up_to_the_file(packed: Compressed) -> None:
 
 
 def test_importance_comes_from_the_map_or_the_file(picture: np.ndarray) -> None:
-    painted = np.zeros((HEIGHT, WIDTH), np.uint8)
-    painted[:, : WIDTH // 2] = 255
-    grey = user_map(painted, HEIGHT, WIDTH, cell=8).grey
     made = compress(picture, 2)
     own = inspect_file(made.data)
     assert own.importance is not None
@@ -77,9 +74,6 @@ def test_importance_comes_from_the_map_or_the_file(picture: np.ndarray) -> None:
     assert made.semantic_map is not None
     expected = inspection.mean_grey(made.semantic_map.grey.astype(np.uint8), *own.levels.shape)
     assert (own.importance == expected).all() and 0 <= expected.min() < expected.max() <= 1
-    given = inspect_file(made.data, grey=grey)
-    assert given.importance is not None
-    assert given.importance[:, 0].min() == 1 and given.importance[:, -1].max() == 0
     assert inspect_file(compress(picture, 1, "uniform").data).importance is None
     assert (inspection.mean_grey(np.zeros((3, 3), np.uint8), 4, 4) == 0).all()
 
@@ -121,11 +115,6 @@ def test_a_cut_file_can_be_inspected(packed: Compressed) -> None:
     assert levels.max() == 2
 
 
-def test_an_original_of_another_size_is_refused(packed: Compressed, picture: np.ndarray) -> None:
-    with pytest.raises(BitstreamError, match="122 × 98 pixels, the original has 100 × 98"):
-        inspect_file(packed.data, original=picture[:, :100])
-
-
 def test_the_panel_gets_every_block_s_bits(packed: Compressed) -> None:
     found = inspect_file(packed.data)
     told = blocks.numbers(found)
@@ -144,7 +133,7 @@ def test_the_panel_gets_every_block_s_bits(packed: Compressed) -> None:
 def test_steps_come_one_by_one_and_only_for_their_token(
     packed: Compressed, picture: np.ndarray, cache: PictureCache
 ) -> None:
-    found = inspect_file(packed.data, original=picture)
+    found = replace(inspect_file(packed.data), original=picture)
     values = list(blocks.present(found, "visitor/panel", "eye"))
     assert [value["ready"] for value in values] == list(range(found.iterations + 1))
     last = values[-1]
@@ -174,14 +163,11 @@ def test_large_pictures_keep_their_cuts_only(
     packed: Compressed, cache: PictureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "MAX_PIXELS", 1000)
-    monkeypatch.setattr(inspection, "MAX_PIXELS", 1000)
     (only,) = blocks.present(inspect_file(packed.data), "visitor/panel", "eye")
     assert "not shown" in only["note"] and only["ready"] == -1
     assert decoded(blocks.cut_file([only["token"], 1])["data"]) == bitstream.truncate(
         packed.data, 1
     )
-    with pytest.raises(ValueError, match="too large"):
-        next(play(inspect_file(packed.data)))
 
 
 def test_the_cache_is_bounded_in_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,9 +208,9 @@ def test_a_damaged_file_is_shown_as_far_as_it_is_whole(tmp_path: Path) -> None:
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(BitstreamError, match="no file yet"):
-        tab_open.read(None)
+        work.read_file(None)
     with pytest.raises(BitstreamError, match="upload the file again"):
-        tab_open.read({"path": str(tmp_path / "swept.semc")})
+        work.read_file({"path": str(tmp_path / "swept.semc")})
     wrong = tmp_path / "picture.semc"
     wrong.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
     request: Any = SimpleNamespace(session_hash="somebody")

@@ -45,14 +45,11 @@ def test_formulas_become_mathml() -> None:
 @given(
     values=st.lists(st.integers(0, 10**7), min_size=1, max_size=40),
     level=st.floats(0.1, 24),
-    floor=st.integers(0, 24),
 )
-def test_the_rounds_lead_where_the_allocation_leads(
-    values: list[int], level: float, floor: int
-) -> None:
+def test_the_rounds_lead_where_the_allocation_leads(values: list[int], level: float) -> None:
     importance = np.array(values, np.int64)[None]
-    seen = walk(importance, level, floor)
-    assert (seen.levels == proportional_levels(importance, level, floor)).all()
+    seen = walk(importance, level)
+    assert (seen.levels == proportional_levels(importance, level, 0)).all()
     assert (seen.rounds[0].shares == seen.trace.before_cap).all()
     assert tuple(r.excess for r in seen.rounds if r.capped) == seen.trace.excess
     last = np.minimum(seen.rounds[-1].shares, 24)
