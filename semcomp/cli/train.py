@@ -193,6 +193,17 @@ def train_entropy(
     print(f"wrote {out}, sha256 {digest}")
 
 
+@train_app.command("widen")
+def train_widen(
+    folders: Annotated[list[Path], typer.Argument(help="weights to rewrite, such as assets/small")],
+) -> None:
+    """Let the quantizer of weights reach all colours, as that of newly designed ones does."""
+    from semcomp.training.codec.export import widen_model
+
+    for folder in folders:
+        print(f"wrote {folder}, sha256 {widen_model(folder)}")
+
+
 @train_app.command("classifier")
 def train_classifier(
     context: typer.Context,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+from safetensors.numpy import load, save
+
 from semcomp.coding.entropy import ContextTables
+from semcomp.files import write_file
 from semcomp.networks.codec import CodecConfig
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
@@ -15,6 +22,7 @@ from semcomp.weights import load_contexts, save_model
 
 from .checkpoint import read
 from .data import load_pictures, picture_paths
+from .design import widen_ends
 from .entropy_fit import collect_codes, fit_contexts
 
 DATA_NOTE = (
@@ -75,6 +83,32 @@ def export_model(
         "commit": current_commit(),
     }
     return save_model(out, codec, tables, contexts, card)
+
+
+def widen_model(folder: Path) -> str:
+    """Rewrite weights with the ends of their quantizer widened (`design.widen_ends`).
+
+    Networks and entropy tables stay: the ends are rare, and both go by a node's value and depth.
+    Returns the weights' SHA-256 in hex, another only where an end was too near.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("weights-*.safetensors")):
+        with safe_open(path, "np") as part:
+            metadata = part.metadata()
+        tensors = load(path.read_bytes())
+        if "quantizer.values" in tensors:  # the tables lie in one part, which has all of them
+            names = (field.name for field in fields(QuantizerTables))
+            stored = {n: tensors[f"quantizer.{n}"] for n in names if f"quantizer.{n}" in tensors}
+            wide = widen_ends(QuantizerTables(**stored))
+            tensors["quantizer.thresholds"] = wide.thresholds
+            tensors["quantizer.values"] = wide.values
+        data = save(tensors, metadata)
+        digest.update(data)
+        write_file(path, data)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["sha256"] = digest.hexdigest()
+    write_file(folder / "card.json", (json.dumps(card, indent=2) + "\n").encode())
+    return digest.hexdigest()
 
 
 def _slots(contexts: ContextTables) -> int:
