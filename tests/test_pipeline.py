@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from copy import copy
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +302,16 @@ def test_grey_picture_stays_grey() -> None:
     result = compress(np.repeat(camera[..., None], 3, axis=2), 24, "uniform")
     decoded = pixels(result.reconstruction)
     assert (decoded.max(axis=2) - decoded.min(axis=2)).mean() < 6
+
+
+@pytest.mark.parametrize("model", ["small", "fast"])
+def test_pure_colours_are_reached(model: str) -> None:
+    """Photographs hold few of them: the quantizer's table must not end before they do."""
+    colours = np.array(list(product((0, 255), repeat=3)), np.uint8)
+    picture = np.repeat(np.repeat(colours[None], 48, 0), 48, 1)
+    decoded = np.asarray(compress(picture, 24, "uniform", model=model).reconstruction)
+    middles = decoded[20:28, 20::48].astype(int)
+    assert np.abs(middles - colours).max() <= 8
 
 
 @pytest.mark.parametrize(("model", "told"), [("small", [3]), ("recurrent", [1, 2, 3])])

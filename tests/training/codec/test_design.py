@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from semcomp.networks.quantizer import COEFFICIENTS, MAX_DEPTH, EmbeddedQuantizer, QuantizerTables
-from semcomp.training.codec.design import karhunen_loeve, sample_blocks
+from semcomp.training.codec.design import karhunen_loeve, sample_blocks, widen_ends
 from tests.support.small_runs import PICTURES
 
 
@@ -38,6 +39,23 @@ def test_designed_tables_are_trees(designed: QuantizerTables) -> None:
         threshold = designed.thresholds[slot, : 2**depth]
         assert (low <= threshold + 1).all()
         assert (threshold <= high + 1).all()
+
+
+def test_ends_of_trees_reach_all_that_pixels_can_be(designed: QuantizerTables) -> None:
+    """With the basis of greys and few colours, what photographs hold least of."""
+    slots = np.flatnonzero(designed.schedule == 0)
+    last, leaves = slots[-1], 2 ** len(slots)
+    near = replace(designed, values=designed.values.clip(-2000, 2000))
+    wide = widen_ends(near)
+    reach = 8 * 128 * np.abs(designed.basis[:, 0]).sum()
+    assert np.abs(near.values[last]).max() < 0.3 * reach
+    assert wide.values[last].min() < -0.97 * reach
+    assert wide.values[last].max() > 0.97 * reach
+    inner = slice(16, leaves - 16)  # between the last four bits' leaves at both ends
+    np.testing.assert_array_equal(wide.values[last][inner], near.values[last][inner])
+    again = widen_ends(wide)
+    np.testing.assert_array_equal(again.values, wide.values)
+    np.testing.assert_array_equal(again.thresholds, wide.thresholds)
 
 
 def test_every_iteration_reduces_the_error(designed: QuantizerTables) -> None:
