@@ -196,12 +196,13 @@ def train_entropy(
 @train_app.command("widen")
 def train_widen(
     folders: Annotated[list[Path], typer.Argument(help="weights to rewrite, such as assets/small")],
+    data: Annotated[Path, typer.Option(help="training pictures, which say what is ordinary")],
 ) -> None:
     """Let the quantizer of weights reach all colours, as that of newly designed ones does."""
     from semcomp.training.codec.export import widen_model
 
     for folder in folders:
-        print(f"wrote {folder}, sha256 {widen_model(folder)}")
+        print(f"wrote {folder}, sha256 {widen_model(folder, data)}")
 
 
 @train_app.command("classifier")

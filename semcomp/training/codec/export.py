@@ -22,7 +22,7 @@ from semcomp.weights import load_contexts, save_model
 
 from .checkpoint import read
 from .data import load_pictures, picture_paths
-from .design import widen_ends
+from .design import sample_blocks, widen_ends
 from .entropy_fit import collect_codes, fit_contexts
 
 DATA_NOTE = (
@@ -30,6 +30,8 @@ DATA_NOTE = (
     "of BSDS500 (train and val, scaled by 0.7), for research use, and the 209 training pictures of "
     "Cloudinary's CID22 (CC BY-SA 4.0); every 26th held out"
 )
+WIDEN_EVERY, WIDEN_BLOCKS = 4, 1000
+"""Which training pictures say how rare the ends of a quantizer are, and how many blocks of each."""
 STAND_IN = "; 32x32 crops of them stand for CIFAR-100, on which the paper trains"
 
 
@@ -85,8 +87,10 @@ def export_model(
     return save_model(out, codec, tables, contexts, card)
 
 
-def widen_model(folder: Path) -> str:
+def widen_model(folder: Path, data: Path) -> str:
     """Rewrite weights with the ends of their quantizer widened (`design.widen_ends`).
+
+    data: training pictures, which say what is ordinary.
 
     Networks and entropy tables stay: the ends are rare, and both go by a node's value and depth.
     Returns the weights' SHA-256 in hex, another only where an end was too near.
@@ -99,7 +103,10 @@ def widen_model(folder: Path) -> str:
         if "quantizer.values" in tensors:  # the tables lie in one part, which has all of them
             names = (field.name for field in fields(QuantizerTables))
             stored = {n: tensors[f"quantizer.{n}"] for n in names if f"quantizer.{n}" in tensors}
-            wide = widen_ends(QuantizerTables(**stored))
+            tables = QuantizerTables(**stored)
+            pictures = load_pictures(picture_paths(data)[0][::WIDEN_EVERY], 16)
+            blocks = sample_blocks(pictures, WIDEN_BLOCKS, overlap=tables.overlap)
+            wide = widen_ends(tables, blocks @ tables.basis)
             tensors["quantizer.thresholds"] = wide.thresholds
             tensors["quantizer.values"] = wide.values
         data = save(tensors, metadata)

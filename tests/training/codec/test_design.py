@@ -46,14 +46,16 @@ def test_ends_of_trees_reach_all_that_pixels_can_be(designed: QuantizerTables) -
     slots = np.flatnonzero(designed.schedule == 0)
     last, leaves = slots[-1], 2 ** len(slots)
     near = replace(designed, values=designed.values.clip(-2000, 2000))
-    wide = widen_ends(near)
+    wide = widen_ends(near, np.zeros((1, COEFFICIENTS)))
     reach = 8 * 128 * np.abs(designed.basis[:, 0]).sum()
     assert np.abs(near.values[last]).max() < 0.3 * reach
     assert wide.values[last].min() < -0.97 * reach
     assert wide.values[last].max() > 0.97 * reach
+    crowded = widen_ends(near, np.full((1, COEFFICIENTS), -1000.0))
+    assert crowded.values[last].min() > -0.3 * reach
     inner = slice(16, leaves - 16)  # between the last four bits' leaves at both ends
     np.testing.assert_array_equal(wide.values[last][inner], near.values[last][inner])
-    again = widen_ends(wide)
+    again = widen_ends(wide, np.zeros((1, COEFFICIENTS)))
     np.testing.assert_array_equal(again.values, wide.values)
     np.testing.assert_array_equal(again.thresholds, wide.thresholds)
 
