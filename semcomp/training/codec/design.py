@@ -44,8 +44,8 @@ REACHED = 0.97
 END_BITS = 4
 """Last bits of such a coefficient that are dealt anew at an end."""
 RARE = 0.001
-"""Largest share of the blocks at an end that is dealt anew. On held-out training pictures the linear
-path then loses 0.001 dB; with all ends of these coefficients it lost 0.12."""
+"""Largest share of the blocks at an end that is dealt anew. On held-out training pictures the
+linear path then loses 0.001 dB; with all ends of these coefficients it lost 0.12."""
 
 
 def sample_blocks(
