@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 import semcomp
@@ -25,7 +26,6 @@ from tests.support.compress_page import (
     opened,
     pixels,
     served,
-    small,
 )
 
 if TYPE_CHECKING:
@@ -255,12 +255,12 @@ def test_the_same_map_in_a_file_that_opens_everywhere(
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
 def test_a_browser_opens_what_the_writers_make(browser: Browser, name: str) -> None:
-    writer, picture = WRITERS[name], small("coffee")[:150, :171]
+    writer, picture = WRITERS[name], skimage.data.coffee()[100:250, 200:371]
     grey = np.zeros((10, 10), np.uint8)
     grey[:, :5] = 255
-    data = base64.b64encode(write(writer, picture, grey=grey)).decode()
+    file = base64.b64encode(write(writer, picture, grey=grey)).decode()
     page = browser.new_page()
-    page.set_content(f"<picture><img src='data:{writer.media_type};base64,{data}'></picture>")
+    page.set_content(f"<picture><img src='data:{writer.media_type};base64,{file}'></picture>")
     shown = page.locator("img").evaluate(
         """async image => {
             await image.decode();
