@@ -161,7 +161,7 @@ def _borrowed(results: Results, codec: Results) -> Iterator[str]:
             continue
         shape = _deviation(np.log(np.maximum(own, 1e-9)), np.log(np.maximum(theirs, 1e-9)))
         # SSIMULACRA2 falls below zero, where there is no ratio.
-        shape[~((own > 0).all(1)[:, None] & (theirs > 0).all(1))] = np.inf
+        shape[np.minimum.outer(np.min(own, axis=1), np.min(theirs, axis=1)) <= 0] = np.inf
         if column != "bytes":
             shape = np.minimum(shape, _deviation(own, theirs))
         like = shape < _SAME_SHAPE

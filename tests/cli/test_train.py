@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,12 @@ def test_train_then_fit_then_use(tmp_path, capsys):
     assert "sha256" in capsys.readouterr().out
     model = load_model("small", "cpu", assets)
     assert model.card["steps"] == 0 and set(model.card["validation"]) > {"psnr_1", "psnr_24"}
+    shutil.copytree(assets / "small", tmp_path / "wide" / "small")
+    words = ["train", "widen", str(tmp_path / "wide" / "small"), "--data", str(pictures)]
+    assert main(words) == 0
+    wide = load_model("small", "cpu", tmp_path / "wide")
+    assert np.abs(wide.tables.values).max() >= np.abs(model.tables.values).max()
+    np.testing.assert_array_equal(wide.tables.schedule, model.tables.schedule)
     # Continuing from shipped weights starts where they stopped.
     words = ["train", "codec", "--data", str(pictures), "--out", str(tmp_path / "more")]
     assert main([*words, "--minutes", "0", "--resume", str(assets / "small")]) == 0

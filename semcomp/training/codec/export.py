@@ -109,9 +109,9 @@ def widen_model(folder: Path, data: Path) -> str:
             wide = widen_ends(tables, blocks @ tables.basis)
             tensors["quantizer.thresholds"] = wide.thresholds
             tensors["quantizer.values"] = wide.values
-        data = save(tensors, metadata)
-        digest.update(data)
-        write_file(path, data)
+        written = save(tensors, metadata)
+        digest.update(written)
+        write_file(path, written)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     card["sha256"] = digest.hexdigest()
     write_file(folder / "card.json", (json.dumps(card, indent=2) + "\n").encode())
