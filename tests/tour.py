@@ -21,7 +21,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 from semcomp.errors import SemcompError
 from tests.conftest import CHROMIUM_NAMES
 
-WINDOW = (1200, 860)
+WINDOW = (1280, 900)
 """Pixels of the browser's window, width and height."""
 WIDTH = 900
 """Pixels a picture of the tour is wide."""
@@ -118,19 +118,24 @@ def captioned(shot: Image.Image, text: str) -> Image.Image:
 
 
 def first_result(page: Page, film: Film, url: str) -> None:
-    """A picture with its result is there when the page opens."""
+    """A picture with its result, beside JPEG's, is there when the page opens."""
     page.goto(url)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('#viewer .view-tag')]
+            .every((tag) => tag.textContent.includes('B'))"""
+    )
     _exact(page)
-    film.take(page, "A picture and its result, from the moment the page opens")
+    film.cover = len(film.frames)
+    film.take(page, "JPEG and this codec at the same number of bytes")
 
 
 def divider(page: Page, film: Film, url: str) -> None:
-    """The divider moves between original and decoded picture."""
+    """The divider moves between the two pictures."""
     handle = page.locator("#viewer .divider")
     handle.focus()
     for key in ("Shift+ArrowLeft",) * 3 + ("Shift+ArrowRight",) * 6 + ("Shift+ArrowLeft",) * 3:
         handle.press(key)
-        film.take(page, "Original left, decoded right: drag the divider or use the keys", SHORT)
+        film.take(page, "JPEG left, ours right: drag the divider or use the keys", SHORT)
 
 
 def closer(page: Page, film: Film, url: str) -> None:
@@ -149,26 +154,30 @@ def lower_level(page: Page, film: Film, url: str) -> None:
     level = page.locator("#level input[type=number]")
     level.fill("3")
     level.press("Enter")
-    page.wait_for_function(
-        """old => { const said = document.querySelector('#facts .facts').textContent;
-            return said !== old && !said.includes('≈'); }""",
-        arg=before,
-    )
+    _changed(page, before)
     _exact(page)
     film.take(page, "Fewer bytes: the subject keeps the most")
 
 
-def rival(page: Page, film: Film, url: str) -> None:
-    """Another codec at equal bytes on the left."""
-    page.select_option("#viewer .pick[data-side='0']", "jpeg")
-    page.wait_for_function(
-        "() => document.querySelector('#viewer .view-tag').textContent.includes('B')"
-    )
+def subjects(page: Page, film: Film, url: str) -> None:
+    """What the map sees, and all but the first of it switched off."""
+    seen = page.locator("#viewer .subjects button")
+    for place in range(1, seen.count()):
+        before = page.locator("#facts .facts").text_content()
+        seen.nth(place).click()
+        film.take(page, "What the map sees: a click leaves it out", LONG // 2)
+        _changed(page, before)
+        _exact(page)
+    film.take(page, "All bytes to the rest of it, their number stays")
+
+
+def ordinary(page: Page, film: Film, url: str) -> None:
+    """An ordinary file that the same map leads, beside a plain one of its size."""
+    page.locator("#same-map").get_by_role("button", name="AVIF").click()
+    page.locator("#ordinary").wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
     _exact(page)
-    film.cover = len(film.frames)
-    film.take(page, "Against JPEG at the same number of bytes (or WebP, AVIF, BPG)")
-    page.select_option("#viewer .pick[data-side='0']", "original")
-    _exact(page)
+    film.take(page, "The same map in a file that opens everywhere")
 
 
 def paint(page: Page, film: Film, url: str) -> None:
@@ -197,6 +206,7 @@ def paint(page: Page, film: Film, url: str) -> None:
 def inside(page: Page, film: Film, url: str) -> None:
     """One block, and what each iteration made of it."""
     _tab(page, "Look inside")
+    page.wait_for_timeout(4000)  # the iterations run by once
     film.take(page, "Click a block: its importance, its level, its bits", LONG // 2)
 
 
@@ -212,8 +222,9 @@ STOPS: tuple[Callable[[Page, Film, str], None], ...] = (
     first_result,
     divider,
     closer,
-    rival,
     lower_level,
+    subjects,
+    ordinary,
     paint,
     inside,
     board,
@@ -228,6 +239,15 @@ def _exact(page: Page) -> None:
             return facts && !facts.innerText.includes('≈'); }"""
     )
     _still(page)
+
+
+def _changed(page: Page, before: str | None) -> None:
+    """Wait until the numbers are others than before, and exact."""
+    page.wait_for_function(
+        """old => { const said = document.querySelector('#facts .facts').textContent;
+            return said !== old && !said.includes('≈'); }""",
+        arg=before,
+    )
 
 
 def _tab(page: Page, name: str) -> None:
