@@ -42,8 +42,8 @@ _SAME_SHAPE = 0.005
 subsampled colours have 0.014; only HEIC and BPG, which are both x265's, come below."""
 _ABOVE = {"psnr": 4.0, "ssimulacra2": 25.0}
 _ABOVE_OTHER, _ABOVE_PART = 6.0, 0.02
-"""dB, of SSIMULACRA2 points, above everything that was measured here, in more than this part of the
-points; the published learnt codecs stay below."""
+"""dB (points of SSIMULACRA2) above everything that was measured here, in more than this part of a
+submission's points; the published learnt codecs stay below."""
 _CLOSE_RATE, _CLOSE_BYTES = 0.002, 8
 _CLOSE_POINTS, _CLOSE_PART = 3, 1 / 3
 """Points whose files differ by so little are one setting; so many of a picture are told of."""
