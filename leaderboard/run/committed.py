@@ -190,6 +190,7 @@ def _card_page(card: Mapping[str, Any]) -> str:
         lines.append(f"| {row['codec']} | {row['level']:g} | {' | '.join(cells)} |")
     table = "\n".join(lines)
     note = f"\n- {card['note']}" if "note" in card else ""
+    entropy = f"\n- Entropy tables: {card['entropy']}" if "entropy" in card else ""
     return f"""# Weights `{card["name"]}`
 
 - SHA-256 over the parts: `{card["sha256"]}`; model id in files: `{card["sha256"][:8]}`
@@ -197,7 +198,7 @@ def _card_page(card: Mapping[str, Any]) -> str:
 - Training data: {card["data"]}
 - Training: {card["steps"]} steps, {card["hours"]} hours on {card["options"]["device"]}{before};
   options
-  `{json.dumps(card["options"])}`{note}
+  `{json.dumps(card["options"])}`{note}{entropy}
 - Commit: `{card["commit"]}`
 - Validation on held-out training crops after k iterations, and under level maps:
 {_validation_lines(card.get("validation", {}))}

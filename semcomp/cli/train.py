@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -165,32 +165,48 @@ def train_ablation(
 
 @train_app.command("entropy")
 def train_entropy(
-    checkpoint: Annotated[Path, typer.Option(help="checkpoint of `train codec`")],
-    out: Annotated[Path, typer.Option(help="folder for the weights, such as assets/small")],
+    out: Annotated[list[Path], typer.Option(help="folder for the weights, such as assets/small")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="checkpoint of `train codec` [default: OUT's own networks, with tables fitted "
+            "anew; several folders of one quantizer may be given]"
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="training pictures [default: the checkpoint's]")
     ] = None,
-    pictures: Annotated[int, typer.Option(help="pictures to fit the tables to")] = 100,
-    steps: Annotated[int, typer.Option(help="steps per bit slot")] = 600,
+    pictures: Annotated[int, typer.Option(min=1, help="pictures to fit the tables to")] = 100,
+    steps: Annotated[int, typer.Option(min=1, help="steps per bit slot")] = 600,
+    threads: Annotated[int, typer.Option(min=1, help="slots fitted at the same time")] = 1,
     refit: Annotated[
         bool, typer.Option(help="fit even if OUT has tables for this quantizer")
     ] = False,
     note: Annotated[str, typer.Option(help="words for the card")] = "",
 ) -> None:
     """Fit the entropy coder's tables and write the weights that are shipped."""
-    from semcomp.training.codec.export import export_model
+    import torch
 
-    digest = export_model(
-        checkpoint,
-        out,
-        data=data,
-        pictures=pictures,
-        steps=steps,
-        reuse=not refit,
-        note=note,
-        report=say,
-    )
-    print(f"wrote {out}, sha256 {digest}")
+    from semcomp.training.codec.export import export_model, refit_models
+
+    torch.set_num_threads(1)
+    fitting: dict[str, Any] = {
+        "pictures": pictures,
+        "steps": steps,
+        "threads": threads,
+        "report": say,
+    }
+    if checkpoint is None:
+        if data is None or note:
+            raise typer.BadParameter("without --checkpoint, give --data and no --note")
+        digests = refit_models(out, data, **fitting)
+    elif len(out) > 1:
+        raise typer.BadParameter("one --checkpoint is for one --out")
+    else:
+        whole = export_model(checkpoint, out[0], data=data, reuse=not refit, note=note, **fitting)
+        digests = [whole]
+    for folder, digest in zip(out, digests, strict=True):
+        print(f"wrote {folder}, sha256 {digest}")
 
 
 @train_app.command("widen")

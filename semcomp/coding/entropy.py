@@ -4,7 +4,7 @@ The codes are not fair coins: trees with a dead zone make most bits of flat bloc
 and neighbours tell much about the rest. One small network per bit slot turns the features of
 `features.py` into a probability::
 
-    features (89) --W1--> relu --> hidden (24) --W2--> + bias of the tree node --> logit --> table
+    features (96) --W1--> relu --> hidden (64) --W2--> + bias of the tree node --> logit --> table
 
 All weights are integers, bounded so that every sum is exact in float32 whatever its order; the
 probabilities, and so the decoded bits, are the same on every machine and any number of threads.
@@ -27,8 +27,6 @@ from .features import COUNT, LIMIT, SlotTables
 if TYPE_CHECKING:
     from .walk import Round
 
-HIDDEN = 24
-"""Hidden units of a slot's network."""
 HIDDEN_SHIFT = 256
 """Divisor of the first layer's sums."""
 HIDDEN_LIMIT = 2047
@@ -41,8 +39,6 @@ TABLE_RANGE = 9
 """Largest logit in nats: a certain bit costs at least 1/5600 bit."""
 EXACT = 2**24
 """Whole numbers below this are exact in float32."""
-WIDTH = -(-COUNT // 32) * 32
-"""Features with the zeros after them that whole vectors of a processor need: 96."""
 PRECISION = 24
 """Bits of the range coder's probabilities."""
 
@@ -51,7 +47,8 @@ PRECISION = 24
 class ContextTables:
     """Integer weights of the context model, as they travel with the codec's weights.
 
-    For S slots: w1: int16 (S, 89, 24). b1: int32 (S, 24). w2: int16 (S, 24). bias: int32 (S, 128).
+    For S slots and H hidden units: w1: int16 (S, 96, H), or with 89 features, of tables from before
+    the second ring. b1: int32 (S, H). w2: int16 (S, H). bias: int32 (S, 128).
     probability: uint16 (1153,), P(bit = +1) in 1/65536 for logits -9..9 nats in steps of 1/64.
     """
 
@@ -66,16 +63,16 @@ class ContextTables:
         first = np.abs(self.w1.astype(np.int64)).sum(1) * LIMIT + np.abs(self.b1.astype(np.int64))
         second = np.abs(self.w2.astype(np.int64)).sum(1) * HIDDEN_LIMIT
         second = second + np.abs(self.bias.astype(np.int64)).max(1)
-        if max(first.max(), second.max()) >= EXACT:
+        if max(first.max(initial=0), second.max(initial=0)) >= EXACT:
             raise ValueError("context tables overflow exact float32 sums: refit them")
 
     @classmethod
     def fair(cls, slots: int) -> ContextTables:
         """Every bit costs one bit: for a codec whose tables have not been fitted."""
         return cls(
-            np.zeros((slots, COUNT, HIDDEN), np.int16),
-            np.zeros((slots, HIDDEN), np.int32),
-            np.zeros((slots, HIDDEN), np.int16),
+            np.zeros((slots, COUNT, 0), np.int16),
+            np.zeros((slots, 0), np.int32),
+            np.zeros((slots, 0), np.int16),
             np.zeros((slots, 2 ** (MAX_DEPTH - 1)), np.int32),
             probability_table(),
         )
@@ -91,9 +88,9 @@ def probability_table() -> np.ndarray:
 class Networks:
     """Context networks of all slots as float32: see `ContextTables`.
 
-    w1: (S, hidden, 96), zeros behind the 89. b1, w2: (S, hidden). bias: (S, 128). center: entry
-    of logit 0. split: uint64 (entries,), P(-1) of each entry in 1/2^24, as `constriction` rounds
-    it.
+    w1: (S, hidden, 96), zeros for features that the tables do not know. b1, w2: (S, hidden).
+    bias: (S, 128). center: entry of logit 0. split: uint64 (entries,), P(-1) of each entry in
+    1/2^24, as `constriction` rounds it.
     """
 
     w1: np.ndarray
@@ -106,8 +103,8 @@ class Networks:
     @classmethod
     def of(cls, contexts: ContextTables) -> Networks:
         """The networks of tables."""
-        w1 = np.zeros((*contexts.b1.shape, WIDTH), np.float32)
-        w1[..., :COUNT] = contexts.w1.transpose(0, 2, 1)
+        w1 = np.zeros((*contexts.b1.shape, COUNT), np.float32)
+        w1[..., : contexts.w1.shape[1]] = contexts.w1.transpose(0, 2, 1)
         b1, w2, bias = (getattr(contexts, n).astype(np.float32) for n in ("b1", "w2", "bias"))
         below = 1 - contexts.probability.astype(np.float64) / 65536
         split = np.floor(below * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)

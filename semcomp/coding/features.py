@@ -2,8 +2,9 @@
 
 Every bit of the codes refines one coefficient of one block (`quantizer.py`), and the value each
 coefficient has reached is an integer. The features of a bit are companded differences and
-magnitudes of such integers, in the block itself and in its eight neighbours. They are computed
-with single IEEE operations (multiply, square root, floor) whose results no machine may change.
+magnitudes of such integers, in the block itself, in its eight neighbours and in some blocks behind
+them. They are computed with single IEEE operations (multiply, square root, floor) whose results no
+machine may change.
 
 Which values are known when a bit is decoded is a matter of order. Inside a round the blocks
 are decoded in wavefronts so that many bits share one step::
@@ -29,6 +30,10 @@ CAUSAL = ((-1, -1, 3), (-1, 0, 2), (-1, 1, 1), (0, -1, 1))
 """Neighbours decoded before: (row offset, column offset, bits ahead)."""
 PENDING = ((0, 1), (1, -1), (1, 0), (1, 1))
 """Neighbours not yet decoded in this round: (row offset, column offset)."""
+BEHIND = ((-2, 0, 4), (-2, 1, 3), (-1, -2, 4), (-1, 2, 0), (0, -2, 2))
+"""Blocks of the second ring decoded before: (row offset, column offset, bits ahead)."""
+BEYOND = ((0, 2), (2, 0))
+"""Blocks of the second ring not yet decoded in this round: (row offset, column offset)."""
 GRADIENT = 8
 """Leading coefficients compared with the four nearest neighbours'."""
 OWN = 32
@@ -37,8 +42,10 @@ GROUPS = np.array([1, 4, 9, 16, 32, TRACKED])
 """Borders of the coefficient groups whose magnitudes are summed into activities."""
 SUMS = len(GROUPS) - 1
 """Activities of a block: 5."""
-COUNT = 8 + 2 + 4 * GRADIENT + OWN + 3 * SUMS
-"""Features of a bit: 89."""
+FIRST = 8 + 2 + 4 * GRADIENT + OWN + 3 * SUMS
+"""Features of a bit from the block and its neighbours: 89."""
+COUNT = FIRST + len(BEHIND) + len(BEYOND)
+"""Features of a bit: 96."""
 LIMIT = 255
 """Largest magnitude of a feature."""
 

@@ -21,12 +21,14 @@ from .entropy import (
     LOGIT_UNIT,
     PRECISION,
     TABLE_STEPS,
-    WIDTH,
     Networks,
 )
 from .features import (
+    BEHIND,
+    BEYOND,
     CAUSAL,
     COUNT,
+    FIRST,
     GRADIENT,
     GROUPS,
     LIMIT,
@@ -37,6 +39,8 @@ from .features import (
     SlotTables,
 )
 
+BORDER = 2
+"""Blocks around a picture that stand for "outside"."""
 NOT_SENT = -1
 """What `Round.chosen` holds where a block sends nothing."""
 
@@ -65,7 +69,7 @@ class Walk:
     """What is known of a picture's blocks, moved on round by round.
 
     rows, columns: blocks. nodes: int16 (192, blocks), the tree node each coefficient has reached.
-    values: float32 (positions, 101), C order: of every block, inside a border of one block that
+    values: float32 (positions, 101), C order: of every block, inside a border of two blocks that
     stands for "outside", sums of magnitudes over `GROUPS` and the first 96 values, in 1/8 grey
     levels relative to their start. before: the same as the round before left it.
     """
@@ -78,7 +82,10 @@ class Walk:
     before: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        blocks, positions = self.rows * self.columns, (self.rows + 2) * (self.columns + 2)
+        blocks, positions = (
+            self.rows * self.columns,
+            (self.rows + 2 * BORDER) * (self.columns + 2 * BORDER),
+        )
         self.nodes = np.zeros((COEFFICIENTS, blocks), np.int16)
         self.values = np.zeros((positions, SUMS + TRACKED), np.float32)
         self.before = np.zeros_like(self.values)
@@ -141,7 +148,7 @@ class Round:
 
     order: int64 (M,), flat indices into (8, blocks) in coding order. chosen: int16 (8, blocks),
     entry of the probability table that was used, `NOT_SENT` elsewhere. nodes: int16 (8, blocks),
-    the tree nodes before the bits. features: float32 (M, 89) in coding order, or none.
+    the tree nodes before the bits. features: float32 (M, 96) in coding order, or none.
     """
 
     order: np.ndarray
@@ -194,6 +201,11 @@ def _features(out, values, before, at, stride, column, threshold, gain):  # type
         out[place + 2 * SUMS + i] = (
             east[i] + before[at + stride - 1, i] + south[i] + before[at + stride + 1, i]
         )
+    place = FIRST
+    for i, (dy, dx, _) in enumerate(BEHIND):
+        out[place + i] = values[at + dy * stride + dx, column] - threshold
+    for i, (dy, dx) in enumerate(BEYOND):
+        out[place + len(BEHIND) + i] = before[at + dy * stride + dx, column] - threshold
     unit = gain / float32(64)
     for i in range(COUNT):
         out[i] = _compand(out[i], unit)
@@ -209,7 +221,7 @@ def _entry(features, w1, b1, w2, bias, center, entries):  # type: ignore[no-unty
     for j in range(len(b1)):
         total = b1[j]
         weights = w1[j]
-        for i in range(WIDTH):
+        for i in range(COUNT):
             total += features[i] * weights[i]
         unit = np.floor(total * float32(1 / HIDDEN_SHIFT))
         logit += min(max(unit, float32(0)), float32(HIDDEN_LIMIT)) * w2[j]
@@ -269,8 +281,8 @@ def _round(  # type: ignore[no-untyped-def]
     kept,
 ):
     """`Walk.round`: by step x + 2 y + i, then bit i, then raster."""
-    blocks, stride = rows * columns, columns + 2
-    features = np.zeros(WIDTH, np.float32)
+    blocks, stride = rows * columns, columns + 2 * BORDER
+    features = np.zeros(COUNT, np.float32)
     done = 0
     for step in range(columns + 2 * rows + BITS):
         start = done
@@ -285,14 +297,14 @@ def _round(  # type: ignore[no-untyped-def]
                     continue
                 node = nodes[channels[i], block]
                 visited[i, block] = node
-                at = (y + 1) * stride + x + 1
+                at = (y + BORDER) * stride + x + BORDER
                 threshold = thresholds[i, node]
                 _features(features, values, before, at, stride, column, threshold, gains[i])
                 chosen[i, block] = _entry(
                     features, w1[i], b1[i], w2[i], biases[i, node], center, len(split)
                 )
                 if len(kept):
-                    kept[done] = features[:COUNT]
+                    kept[done] = features
                 order[done] = i * blocks + block
                 done += 1
         for item in order[start:done]:
@@ -305,7 +317,7 @@ def _round(  # type: ignore[no-untyped-def]
             channel = channels[i]
             child = 2 * nodes[channel, block] + bit
             nodes[channel, block] = int16(child)
-            at = (block // columns + 1) * stride + block % columns + 1
+            at = (block // columns + BORDER) * stride + block % columns + BORDER
             value = reached[i, child]
             group = _GROUP[channel]
             if group >= 0:  # the mean brightness says nothing about activity

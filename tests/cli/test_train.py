@@ -104,6 +104,17 @@ def test_train_then_fit_then_use(tmp_path, capsys):
     wide = load_model("small", "cpu", tmp_path / "wide")
     assert np.abs(wide.tables.values).max() >= np.abs(model.tables.values).max()
     np.testing.assert_array_equal(wide.tables.schedule, model.tables.schedule)
+    words = ["train", "entropy", "--data", str(pictures), "--pictures", "2", "--steps", "3"]
+    copy = tmp_path / "refit" / "copy"
+    shutil.copytree(assets / "small", copy)
+    refit = [*words, "--threads", "2", "--out", str(copy), "--out"]
+    assert main([*refit, str(tmp_path / "wide" / "small")]) == 1
+    assert "different quantizers" in capsys.readouterr().err
+    assert main([*refit, str(shutil.copytree(assets / "small", copy.parent / "small"))]) == 0
+    one, two = (load_model(name, "cpu", copy.parent) for name in ("copy", "small"))
+    assert one.digest == two.digest != model.digest
+    assert "2 training pictures" in one.card["entropy"]
+    assert main([*words, "--out", str(copy), "--note", "n"]) == 2
     # Continuing from shipped weights starts where they stopped.
     words = ["train", "codec", "--data", str(pictures), "--out", str(tmp_path / "more")]
     assert main([*words, "--minutes", "0", "--resume", str(assets / "small")]) == 0

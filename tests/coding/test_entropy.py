@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from semcomp.coding import entropy
 from semcomp.coding import walk as walk_module
 from semcomp.coding.entropy import ContextTables, EntropyCoder
-from semcomp.coding.features import CAUSAL, COUNT, LIMIT, SlotTables
+from semcomp.coding.features import BEHIND, CAUSAL, COUNT, FIRST, LIMIT, SlotTables
 from semcomp.coding.walk import NOT_SENT, Reader, Round, Walk
 from semcomp.geometry import BITS, ITERATIONS
 from semcomp.networks.quantizer import QuantizerTables
@@ -32,7 +32,7 @@ from tests.support.tables import (
     random_codes,
 )
 
-GOLDEN = ROOT / "tests" / "coding" / "golden" / "entropy.bin"
+GOLDEN = ROOT / "tests" / "coding" / "golden"
 QUANTIZER = quantizer_tables("entropy")
 CODER = EntropyCoder(QUANTIZER, context_tables("entropy"))
 FAIR = EntropyCoder(QUANTIZER, ContextTables.fair(SLOTS))
@@ -176,7 +176,7 @@ def test_neighbours_are_as_far_ahead_as_the_features_suppose():
     """At a block's bit i a causal neighbour has decoded exactly i + ahead bits, at most 8."""
     y, x = np.mgrid[:6, :7]
     start = x + 2 * y
-    for dy, dx, ahead in CAUSAL:
+    for dy, dx, ahead in (*CAUSAL, *BEHIND):
         for i in range(BITS):
             step = start[3, 3] + i
             decoded = sum(start[3 + dy, 3 + dx] + j < step for j in range(BITS))
@@ -223,7 +223,7 @@ def test_activities_stay_in_step_with_the_values():
     walk = Walk(CODER.slots, 2, 3)
     for k, bits in enumerate(codes.reshape(*codes.shape[:2], -1)):
         walk.round(k, bits, CODER.networks, bits[0] != 0)
-    inside = walk.values.reshape(4, 5, -1)[1:-1, 1:-1]
+    inside = walk.values.reshape(6, 7, -1)[2:-2, 2:-2]
     assert inside.any() and np.count_nonzero(walk.values) == np.count_nonzero(inside)
     for group, (low, high) in enumerate(pairwise([1, 4, 9, 16, 32, 96])):
         expected = np.abs(inside[..., 5 + low : 5 + high]).sum(-1)
@@ -241,15 +241,16 @@ def test_coefficients_out_of_the_features_sight_are_refused():
 
 
 def test_tables_that_could_overflow_are_refused():
-    fair = ContextTables.fair(SLOTS)
-    fair.check()
-    w1 = fair.w1.copy()
+    ContextTables.fair(SLOTS).check()
+    sound = context_tables("sound")
+    sound.check()
+    w1 = sound.w1.copy()
     w1[7, :, 3] = 2**24 // (LIMIT * COUNT) + 1
-    w2 = np.full_like(fair.w2, 500)
-    bias = np.full_like(fair.bias, 2**24)
+    w2 = np.full_like(sound.w2, 500)
+    bias = np.full_like(sound.bias, 2**24)
     for broken in ({"w1": w1}, {"w2": w2}, {"bias": bias}):
         with pytest.raises(ValueError, match="overflow"):
-            EntropyCoder(QUANTIZER, replace(fair, **broken))
+            EntropyCoder(QUANTIZER, replace(sound, **broken))
 
 
 def test_threads_change_no_byte():
@@ -305,13 +306,14 @@ def test_bytes_no_encoder_writes_decode_to_bits():
 # Golden bytes
 
 
-def test_golden_bytes():
+@pytest.mark.parametrize(("features", "file"), [(FIRST, "entropy"), (COUNT, "second_ring")])
+def test_golden_bytes(features: int, file: str) -> None:
     """A change of these bytes breaks every file: it needs a new VERSION in bitstream.py."""
     levels = integers("golden levels", (6, 8), 0, 7)
     codes = random_codes("golden", levels)
-    coder = EntropyCoder(quantizer_tables("golden"), context_tables("golden"))
+    coder = EntropyCoder(quantizer_tables("golden"), context_tables("golden", features=features))
     chunks = coder.encode(codes)
-    golden = GOLDEN.read_bytes()
+    golden = (GOLDEN / f"{file}.bin").read_bytes()
     assert b"".join(len(c).to_bytes(2, "little") + c for c in chunks) == golden
     np.testing.assert_array_equal(coder.decode(chunks, levels), codes)
 

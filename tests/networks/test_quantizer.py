@@ -144,7 +144,7 @@ def test_integer_walk_agrees_with_torch(seed: int, iterations: int) -> None:
             linear[:, QUANTIZER.schedule[slot]] += QUANTIZER.advance(slot, bits[k, i][None], nodes)
     np.testing.assert_array_equal(walk.nodes, nodes[0].reshape(COEFFICIENTS, -1).numpy())
     from_start = (linear - QUANTIZER.start[None, :, None, None])[0, :TRACKED] * UNIT
-    inside = walk.values.reshape(rows + 2, columns + 2, -1)[1:-1, 1:-1, SUMS:]
+    inside = walk.values.reshape(rows + 4, columns + 4, -1)[2:-2, 2:-2, SUMS:]
     np.testing.assert_array_equal(inside.transpose(2, 0, 1), from_start.round().numpy())
 
 

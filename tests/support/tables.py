@@ -54,11 +54,11 @@ def quantizer_tables(name: str, rounds: Sequence[int] = EVEN) -> QuantizerTables
     )
 
 
-def context_tables(name: str, rounds: Sequence[int] = EVEN) -> ContextTables:
+def context_tables(name: str, rounds: Sequence[int] = EVEN, features: int = COUNT) -> ContextTables:
     """Random networks whose logits span most of the probability table."""
     slots = BITS * sum(rounds)
     return ContextTables(
-        w1=integers(f"{name} w1", (slots, COUNT, 24), -400, 401).astype(np.int16),
+        w1=integers(f"{name} w1", (slots, features, 24), -400, 401).astype(np.int16),
         b1=integers(f"{name} b1", (slots, 24), -(2**15), 2**15).astype(np.int32),
         w2=integers(f"{name} w2", (slots, 24), -8, 9).astype(np.int16),
         bias=integers(f"{name} bias", (slots, 128), -8000, 8000).astype(np.int32),

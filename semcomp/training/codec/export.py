@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.numpy import load, save
+import numpy as np
 
 from semcomp.coding.entropy import ContextTables
-from semcomp.files import write_file
-from semcomp.networks.codec import CodecConfig
+from semcomp.coding.features import COUNT
+from semcomp.errors import TrainingError
+from semcomp.networks.codec import Codec, CodecConfig
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.training.outputs import current_commit
-from semcomp.weights import load_contexts, save_model
+from semcomp.weights import load_contexts, load_model, save_model
 
 from .checkpoint import read
 from .data import load_pictures, picture_paths
 from .design import sample_blocks, widen_ends
-from .entropy_fit import collect_codes, fit_contexts
+from .entropy_fit import HIDDEN, collect_codes, fit_contexts
 
 DATA_NOTE = (
     "shared training pictures: 1,000 pictures of ImageNet (one per class, halved in size) and 300 "
@@ -43,6 +41,7 @@ def export_model(
     pictures: int = 100,
     steps: int = 600,
     reuse: bool = True,
+    threads: int = 1,
     note: str = "",
     report: Callable[[str], None] = print,
 ) -> str:
@@ -64,19 +63,28 @@ def export_model(
     reuse = reuse and not codec.closed_loop
     folders = [out, *sorted(out.parent.glob("*/"))] if reuse else []
     stored = [load_contexts(folder, tables) for folder in folders]
-    known = max((contexts for contexts in stored if contexts is not None), key=_slots, default=None)
+    known = max((each for each in stored if each and _grows(each)), key=_slots, default=None)
+    entropy = {}
     if known is not None and _slots(known) == len(tables.schedule):
         contexts = known
     else:
-        training, _ = picture_paths(Path(data or state["options"]["data"]))
-        chosen = load_pictures(training[:: max(1, len(training) // pictures)][:pictures], 16)
-        codes = collect_codes(codec, chosen, report)
-        contexts = fit_contexts(codes, tables, steps=steps, known=known, report=report)
+        contexts, words = _fit(
+            codec,
+            tables,
+            Path(data or state["options"]["data"]),
+            pictures=pictures,
+            steps=steps,
+            known=known,
+            threads=threads,
+            report=report,
+        )
+        entropy = {"entropy": words}
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
         "data": DATA_NOTE + (STAND_IN if codec.closed_loop else ""),
         **({"note": note} if note else {}),
+        **entropy,
         "steps": state["step"],
         "hours": round(state["seconds"] / 3600, 2),
         "origin": state["origin"],
@@ -87,6 +95,28 @@ def export_model(
     return save_model(out, codec, tables, contexts, card)
 
 
+def refit_models(folders: Sequence[Path], data: Path, **fitting: Any) -> list[str]:
+    """Rewrite weights of one quantizer, with entropy tables fitted anew to training pictures.
+
+    Networks and quantizer stay. fitting: `pictures`, `steps`, `threads` and `report`, as in
+    `export_model`. Returns each folder's SHA-256 in hex.
+    Raises TrainingError for different quantizers, or a codec whose own network finds the bits.
+    """
+    models = [load_model(folder.name, "cpu", folder.parent) for folder in folders]
+    first = models[0]
+    for model in models:
+        if model.codec.closed_loop:
+            raise TrainingError(f"{model.name} finds its own bits: give the run's --checkpoint")
+        for field in fields(QuantizerTables):
+            if not np.array_equal(*(getattr(m.tables, field.name) for m in (first, model))):
+                raise TrainingError(f"{first.name} and {model.name} have different quantizers")
+    contexts, words = _fit(first.codec, first.tables, data, **fitting)
+    return [
+        save_model(folder, model.codec, model.tables, contexts, {**model.card, "entropy": words})
+        for folder, model in zip(folders, models, strict=True)
+    ]
+
+
 def widen_model(folder: Path, data: Path) -> str:
     """Rewrite weights with the ends of their quantizer widened (`design.widen_ends`).
 
@@ -95,27 +125,37 @@ def widen_model(folder: Path, data: Path) -> str:
     Networks and entropy tables stay: the ends are rare, and both go by a node's value and depth.
     Returns the weights' SHA-256 in hex, another only where an end was too near.
     """
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("weights-*.safetensors")):
-        with safe_open(path, "np") as part:
-            metadata = part.metadata()
-        tensors = load(path.read_bytes())
-        if "quantizer.values" in tensors:  # the tables lie in one part, which has all of them
-            names = (field.name for field in fields(QuantizerTables))
-            stored = {n: tensors[f"quantizer.{n}"] for n in names if f"quantizer.{n}" in tensors}
-            tables = QuantizerTables(**stored)
-            pictures = load_pictures(picture_paths(data)[0][::WIDEN_EVERY], 16)
-            blocks = sample_blocks(pictures, WIDEN_BLOCKS, overlap=tables.overlap)
-            wide = widen_ends(tables, blocks @ tables.basis)
-            tensors["quantizer.thresholds"] = wide.thresholds
-            tensors["quantizer.values"] = wide.values
-        written = save(tensors, metadata)
-        digest.update(written)
-        write_file(path, written)
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    card["sha256"] = digest.hexdigest()
-    write_file(folder / "card.json", (json.dumps(card, indent=2) + "\n").encode())
-    return digest.hexdigest()
+    model = load_model(folder.name, "cpu", folder.parent)
+    contexts = load_contexts(folder, model.tables)
+    assert contexts is not None
+    pictures = load_pictures(picture_paths(data)[0][::WIDEN_EVERY], 16)
+    blocks = sample_blocks(pictures, WIDEN_BLOCKS, overlap=model.tables.overlap)
+    wide = widen_ends(model.tables, blocks @ model.tables.basis)
+    return save_model(folder, model.codec, wide, contexts, model.card)
+
+
+def _fit(
+    codec: Codec,
+    tables: QuantizerTables,
+    data: Path,
+    *,
+    pictures: int,
+    steps: int,
+    threads: int,
+    report: Callable[[str], None],
+    known: ContextTables | None = None,
+) -> tuple[ContextTables, str]:
+    """Entropy tables from so many pictures, spread over a folder's training part; for the card."""
+    training, _ = picture_paths(data)
+    chosen = np.unique(np.linspace(0, len(training) - 1, pictures).round().astype(int))
+    codes = collect_codes(codec, load_pictures([training[i] for i in chosen], 16), report)
+    contexts = fit_contexts(codes, tables, steps=steps, known=known, threads=threads, report=report)
+    return contexts, f"fitted to {len(codes)} training pictures, {steps} steps a slot"
+
+
+def _grows(contexts: ContextTables) -> bool:
+    """Whether tables can be continued: of as many features and units as are fitted today."""
+    return contexts.w1.shape[1:] == (COUNT, HIDDEN)
 
 
 def _slots(contexts: ContextTables) -> int:
