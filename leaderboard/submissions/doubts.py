@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.analysis.curves import front, on_log_scale
+from leaderboard.analysis.curves import Curve, front, on_log_scale
 from leaderboard.data.results import MEAN, METRICS, Results, ResultsError, Row, read_folder
 from leaderboard.scoring.formats import FORMATS, format_of_bytes
 from leaderboard.store.models import ACTIVE
@@ -41,7 +41,7 @@ _SAME_SHAPE = 0.005
 """Variation of the ratio to a codec's numbers, as part of these numbers' own. BPG with and without
 subsampled colours have 0.014; only HEIC and BPG, which are both x265's, come below."""
 _ABOVE = {"psnr": 4.0, "ssimulacra2": 25.0}
-_ABOVE_OTHER, _ABOVE_PART = 6.0, 0.02
+_ABOVE_OTHER, _ABOVE_PART = 5.0, 0.02
 """dB (points of SSIMULACRA2) above everything that was measured here, in more than this part of a
 submission's points; the published learnt codecs stay below."""
 _CLOSE_RATE, _CLOSE_BYTES = 0.002, 8
@@ -202,29 +202,39 @@ def _deviation(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray
 
 def _above_the_board(results: Results, board: Sequence[Results]) -> Iterator[str]:
     for metric in METRICS:
-        curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        curves: dict[str, list[Curve]] = defaultdict(list)
         for codec in board:
+            points: dict[str, list[tuple[float, float]]] = defaultdict(list)
             for row in codec.rows:
                 if getattr(row, metric) is not None:
-                    curves[row.image].append((row.bpp, score_db(row, metric)))
+                    points[row.image].append((row.bpp, score_db(row, metric)))
             means = codec.means()
             for bpp, score in zip(means["bpp"], means[metric], strict=True):
                 if bpp is not None and score is not None:
-                    curves[MEAN].append((bpp, float(on_log_scale(metric, score))))
-        best = {image: front(*zip(*points, strict=True)) for image, points in curves.items()}
+                    points[MEAN].append((bpp, float(on_log_scale(metric, score))))
+            for image, some in points.items():
+                curves[image].append(front(*zip(*some, strict=True)))
         above = []
         for row in results.rows:
             score = score_db(row, metric)
-            if row.image not in best or not math.isfinite(score):
-                continue
-            rates, scores = best[row.image]
-            if len(rates) and row.bpp <= rates[-1]:
-                highest = float(np.interp(math.log(row.bpp), np.log(rates), scores))
-                if score > highest + _ABOVE.get(metric, _ABOVE_OTHER):
-                    above.append(row)
+            highest = _highest(curves[row.image], row.bpp)
+            if math.isfinite(score) and score > highest + _ABOVE.get(metric, _ABOVE_OTHER):
+                above.append(row)
         if len(above) > _ABOVE_PART * len(results.rows):
             rows = points_text(above, results.rows)
             yield f"{metric} is far above everything that was measured here in {rows}."
+
+
+def _highest(curves: Sequence[Curve], bpp: float) -> float:
+    """The best of the codecs' scores at a rate; infinite where none has so high a rate.
+
+    Below all of their rates it is the score at the lowest.
+    """
+    reached = [curve for curve in curves if len(curve[0]) and bpp <= curve[0][-1]]
+    lowest = min((rates[0] for rates, _ in reached), default=math.inf)
+    bpp = max(bpp, lowest)
+    scores = [np.interp(math.log(bpp), np.log(x), y) for x, y in reached if x[0] <= bpp]
+    return float(max(scores, default=math.inf))
 
 
 def _strange_curves(results: Results) -> Iterator[str]:
