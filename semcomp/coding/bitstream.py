@@ -4,7 +4,7 @@
 
     offset  size
     0       4    magic b"SEMC"
-    4       1    format version, 1
+    4       1    format version, 2
     5       4    model id: first bytes of the weights' SHA-256
     9       2    width in pixels, 1..65535          (all numbers are little endian)
     11      2    height in pixels, 1..65535
@@ -25,6 +25,7 @@
 
 The check of a chunk covers all before it, so a chunk passes at its own place in its own file only.
 The check fields stay out of that sum because a CRC that has run over itself is a constant.
+In a file of version 1 the codes' numbers are little endian as well (`EntropyCoder.decode`).
 A file cut anywhere after the header still decodes to the iterations that are whole. A damaged
 length that points past the end of the file cannot be told from a cut, and reads as one.
 """
@@ -44,8 +45,8 @@ from semcomp.networks.quantizer import MOST_ROUNDS
 
 from .range_coder import most_bytes
 
-MAGIC, VERSION = b"SEMC", 1
-"""What a file begins with; the one format version that is written and read here."""
+MAGIC, VERSION, VERSIONS = b"SEMC", 2, (1, 2)
+"""What a file begins with; the format version that is written here, and those that are read."""
 
 # What files of other kinds begin with: (offset, bytes, name).
 _FOREIGN = (
@@ -174,10 +175,12 @@ class Sizes(NamedTuple):
 class Parsed:
     """What `parse` found.
 
-    chunks: payloads of iterations 1, 2, ... as far as they were asked for and are whole.
+    version: of the format. chunks: payloads of iterations 1, 2, ... as far as they were asked for
+    and are whole.
     complete: False if the file was cut before the last iteration asked for.
     """
 
+    version: int
     header: Header
     chunks: tuple[bytes, ...]
     complete: bool
@@ -230,7 +233,7 @@ def parse(data: bytes, *, iterations: int | None = None) -> Parsed:
     checks, map_size = _CRC_SIZE + _CHECK_SIZE * len(chunks), len(header.map_section)
     head = _FIXED.size + len(_varint(map_size))
     sizes = Sizes(head, map_size, len(data) - head - map_size - checks, checks)
-    return Parsed(header, tuple(chunks), len(chunks) == wanted, sizes)
+    return Parsed(data[len(MAGIC)], header, tuple(chunks), len(chunks) == wanted, sizes)
 
 
 def truncate(data: bytes, iterations: int) -> bytes:
@@ -256,9 +259,9 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
         raise BitstreamError("empty file: get the file again")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise BitstreamError(f"not a .semc file{_guess(data)}: choose a file made by semcomp")
-    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+    if len(data) > len(MAGIC) and data[len(MAGIC)] not in VERSIONS:
         raise BitstreamError(
-            f"format version {data[len(MAGIC)]}, but this semcomp reads version {VERSION} only:"
+            f"format version {data[len(MAGIC)]}, but this semcomp reads versions up to {VERSION}:"
             " update semcomp"
         )
     if len(data) < _FIXED.size:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import constriction
 import numpy as np
@@ -143,7 +143,7 @@ class EntropyCoder:
                 symbols = (bits.ravel()[found.order] > 0).astype(np.int32)
                 chances = self.probability[found.chosen.ravel()[found.order]]
                 encoders[k].encode(symbols, model, chances)
-        return [_trim(encoder.get_compressed()) for encoder in encoders]
+        return [_finished(encoder) for encoder in encoders]
 
     def cost(self, codes: np.ndarray) -> np.ndarray:
         """Ideal cost in bits of every block in every iteration: float64 (iterations, Hb, Wb)."""
@@ -159,9 +159,11 @@ class EntropyCoder:
         chunks: list[bytes],
         levels: np.ndarray,
         progress: Callable[[int], None] | None = None,
+        order: Literal["big", "little"] = "big",
     ) -> np.ndarray:
         """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, P, Hb, Wb).
 
+        order: "little" for the chunks of files of version 1, whose words of 32 bits are.
         Damaged bytes give wrong bits, never an error: the container's checksums come first.
         """
         from .walk import Reader, Walk
@@ -170,7 +172,7 @@ class EntropyCoder:
         walk = Walk(self.slots, rows, columns)
         codes = np.zeros((len(chunks), self.slots.planes, rows * columns), np.int8)
         for k, chunk in enumerate(chunks):
-            active, reader = levels.ravel() > k, Reader(_untrim(chunk))
+            active, reader = levels.ravel() > k, Reader(_words(chunk, order))
             for number, bits in self._cut(k, codes[k]) if active.any() else ():
                 walk.round(number, bits, self.networks, active, reader)
             if progress is not None:
@@ -178,10 +180,24 @@ class EntropyCoder:
         return codes.reshape(*codes.shape[:2], rows, columns)
 
 
-def _trim(words: np.ndarray) -> bytes:
-    """Range coder words -> bytes; trailing zero bytes are implied."""
-    return words.astype("<u4").tobytes().rstrip(b"\0")
+def _finished(encoder: constriction.stream.queue.RangeEncoder) -> bytes:
+    """The shortest bytes of a number in the encoder's interval; zeros are implied behind them.
+
+    `constriction` itself writes whole words of 32 bits.
+    """
+    words, (lower, width) = encoder.pos()  # the interval's last 64 bits, behind so many words
+    sealed = encoder.get_compressed().astype(">u4").tobytes()
+    size = 4 * words + 8
+    inside: int = int.from_bytes(sealed.ljust(size, b"\0"), "big")
+    lowest: int = inside - (inside - lower) % 2**64
+    for bits in range(64, -1, -8):
+        number = -(-lowest >> bits) << bits
+        if number < lowest + width:
+            break
+    return number.to_bytes(size, "big").rstrip(b"\0")
 
 
-def _untrim(data: bytes) -> np.ndarray:
-    return np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
+def _words(data: bytes, order: Literal["big", "little"]) -> np.ndarray:
+    """The range coder's words of 32 bits, uint32."""
+    words = np.frombuffer(data + bytes(-len(data) % 4), ">u4" if order == "big" else "<u4")
+    return words.astype(np.uint32)

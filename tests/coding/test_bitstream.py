@@ -119,11 +119,19 @@ def test_golden_bytes(kind: AllocationKind) -> None:
     assert write(header, CHUNKS) == golden
     assert parse(golden).header == header
     assert parse(golden).chunks == tuple(CHUNKS)
+    assert parse(golden).version == 2
+
+
+def test_golden_bytes_of_version_1() -> None:
+    parsed = parse((GOLDEN / "container_1.bin").read_bytes())
+    assert parsed.version == 1
+    assert parsed.header == SMALL
+    assert parsed.chunks == tuple(CHUNKS)
 
 
 def test_layout_as_documented() -> None:
     assert FILE[:22] == (
-        b"SEMC\x01\x01\x23\x45\x67" + b"\x29\x00\x17\x00\x01\x8a\x02\x03\x04\x01\x02\x08\x03"
+        b"SEMC\x02\x01\x23\x45\x67" + b"\x29\x00\x17\x00\x01\x8a\x02\x03\x04\x01\x02\x08\x03"
     )
     assert FILE[22:25] == b"map"
     assert FILE[25:29] == zlib.crc32(FILE[:25]).to_bytes(4, "little")
@@ -247,8 +255,9 @@ def test_foreign_files_are_named(start: bytes, name: str) -> None:
 
 
 def test_other_versions_say_to_update() -> None:
-    with pytest.raises(BitstreamError, match=r"version 2.*reads version 1.*update semcomp"):
-        parse(FILE[:4] + b"\x02" + FILE[5:])
+    for version in (b"\0", b"\x03"):
+        with pytest.raises(BitstreamError, match=r"version [03].*up to 2.*update semcomp"):
+            parse(FILE[:4] + version + FILE[5:])
 
 
 @pytest.mark.parametrize(
