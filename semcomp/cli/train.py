@@ -177,7 +177,7 @@ def train_entropy(
         Path | None, typer.Option(help="training pictures [default: the checkpoint's]")
     ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="pictures to fit the tables to")] = 100,
-    steps: Annotated[int, typer.Option(min=1, help="steps per bit slot")] = 600,
+    steps: Annotated[int, typer.Option(min=2, help="steps per bit slot")] = 600,
     threads: Annotated[int, typer.Option(min=1, help="slots fitted at the same time")] = 1,
     refit: Annotated[
         bool, typer.Option(help="fit even if OUT has tables for this quantizer")

@@ -37,6 +37,8 @@ from .data import random_levels
 
 HIDDEN = 64
 """Hidden units of a slot's network."""
+LATER = 15
+"""Rounds from here on, which few files reach, are fitted in half the steps."""
 RATE = 1e-2
 """Learning rate at the start."""
 FEATURE_UNIT = 32.0
@@ -170,6 +172,7 @@ def fit_contexts(
 ) -> ContextTables:
     """Fit all slots to codes int8 (24, P, Hb, Wb) of training pictures.
 
+    steps: of a slot in the first rounds, at least 2 (`LATER`).
     known: tables of the first slots, in whole rounds, that are kept as they are.
     threads: slots that are fitted at the same time; the tables do not depend on it.
     """
@@ -190,9 +193,9 @@ def fit_contexts(
             samples = [np.concatenate(arrays, 1) for arrays in zip(*rounds, strict=True)]
             del rounds  # gigabytes
             seeds = range(BITS * number, BITS * number + BITS)
+            fit = partial(_fit_slot, steps if number < LATER else steps // 2, batch)
             with ThreadPoolExecutor(threads) as pool:
-                fits = pool.map(partial(_fit_slot, steps, batch), seeds, *samples)
-                for network, entropy in fits:
+                for network, entropy in pool.map(fit, seeds, *samples):
                     fitted.append(_to_integers(*network))
                     entropies.append(entropy)
         if entropies:

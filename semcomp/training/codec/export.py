@@ -150,7 +150,8 @@ def _fit(
     chosen = np.unique(np.linspace(0, len(training) - 1, pictures).round().astype(int))
     codes = collect_codes(codec, load_pictures([training[i] for i in chosen], 16), report)
     contexts = fit_contexts(codes, tables, steps=steps, known=known, threads=threads, report=report)
-    return contexts, f"fitted to {len(codes)} training pictures, {steps} steps a slot"
+    words = f"{len(codes)} training pictures, {steps} steps a slot, half as many in later rounds"
+    return contexts, words
 
 
 def _grows(contexts: ContextTables) -> bool:
