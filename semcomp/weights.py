@@ -70,7 +70,9 @@ def save_model(
     """Write the parts and the card; returns the SHA-256 in hex."""
     tensors: dict[str, np.ndarray] = {}
     for name, tensor in codec.state_dict().items():
-        tensors[f"codec.{name}"] = tensor.detach().cpu().to(torch.float16).numpy()
+        # A loaded codec's filters lie in memory as channels_last, which the file does not know.
+        half = tensor.detach().cpu().to(torch.float16).contiguous()
+        tensors[f"codec.{name}"] = half.numpy()
     for prefix, group in (("quantizer", tables), ("contexts", contexts)):
         for field in fields(group):
             tensors[f"{prefix}.{field.name}"] = np.ascontiguousarray(getattr(group, field.name))
