@@ -104,6 +104,8 @@ def test_train_then_fit_then_use(tmp_path, capsys):
     wide = load_model("small", "cpu", tmp_path / "wide")
     assert np.abs(wide.tables.values).max() >= np.abs(model.tables.values).max()
     np.testing.assert_array_equal(wide.tables.schedule, model.tables.schedule)
+    for name, tensor in model.codec.state_dict().items():
+        assert torch.equal(wide.codec.state_dict()[name], tensor), name
     words = ["train", "entropy", "--data", str(pictures), "--pictures", "2", "--steps", "3"]
     copy = tmp_path / "refit" / "copy"
     shutil.copytree(assets / "small", copy)
