@@ -169,8 +169,8 @@ def train_entropy(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="checkpoint of `train codec` [default: OUT's own networks, with tables fitted "
-            "anew; several folders of one quantizer may be given]"
+            help="checkpoint of `train codec` [default: OUT's own networks; several folders of "
+            "one quantizer may be given]"
         ),
     ] = None,
     data: Annotated[
@@ -180,7 +180,8 @@ def train_entropy(
     steps: Annotated[int, typer.Option(min=2, help="steps per bit slot")] = 600,
     threads: Annotated[int, typer.Option(min=1, help="slots fitted at the same time")] = 1,
     refit: Annotated[
-        bool, typer.Option(help="fit even if OUT has tables for this quantizer")
+        bool,
+        typer.Option(help="fit even if OUT, or weights beside it, have tables for this quantizer"),
     ] = False,
     note: Annotated[str, typer.Option(help="words for the card")] = "",
 ) -> None:
@@ -194,6 +195,7 @@ def train_entropy(
         "pictures": pictures,
         "steps": steps,
         "threads": threads,
+        "reuse": not refit,
         "report": say,
     }
     if checkpoint is None:
@@ -203,7 +205,7 @@ def train_entropy(
     elif len(out) > 1:
         raise typer.BadParameter("one --checkpoint is for one --out")
     else:
-        whole = export_model(checkpoint, out[0], data=data, reuse=not refit, note=note, **fitting)
+        whole = export_model(checkpoint, out[0], data=data, note=note, **fitting)
         digests = [whole]
     for folder, digest in zip(out, digests, strict=True):
         print(f"wrote {folder}, sha256 {digest}")

@@ -106,7 +106,8 @@ def test_train_then_fit_then_use(tmp_path, capsys):
     np.testing.assert_array_equal(wide.tables.schedule, model.tables.schedule)
     for name, tensor in model.codec.state_dict().items():
         assert torch.equal(wide.codec.state_dict()[name], tensor), name
-    words = ["train", "entropy", "--data", str(pictures), "--pictures", "2", "--steps", "3"]
+    own = ["train", "entropy", "--data", str(pictures), "--pictures", "2", "--steps", "3"]
+    words = [*own, "--refit"]
     copy = tmp_path / "refit" / "copy"
     shutil.copytree(assets / "small", copy)
     refit = [*words, "--threads", "2", "--out", str(copy), "--out"]
@@ -116,6 +117,11 @@ def test_train_then_fit_then_use(tmp_path, capsys):
     one, two = (load_model(name, "cpu", copy.parent) for name in ("copy", "small"))
     assert one.digest == two.digest != model.digest
     assert "2 training pictures" in one.card["entropy"]
+    # A neighbour's tables will do.
+    third = shutil.copytree(assets / "small", copy.parent / "third")
+    shutil.rmtree(copy.parent / "small")
+    assert main([*own, "--out", str(third)]) == 0
+    assert load_model("third", "cpu", third.parent).digest == model.digest, "its own are complete"
     assert main([*words, "--out", str(copy), "--note", "n"]) == 2
     # Continuing from shipped weights starts where they stopped.
     words = ["train", "codec", "--data", str(pictures), "--out", str(tmp_path / "more")]

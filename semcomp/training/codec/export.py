@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -38,20 +39,17 @@ def export_model(
     out: Path,
     *,
     data: Path | None = None,
-    pictures: int = 100,
-    steps: int = 600,
-    reuse: bool = True,
-    threads: int = 1,
     note: str = "",
-    report: Callable[[str], None] = print,
+    **fitting: Any,
 ) -> str:
     """Write `out/weights-*.safetensors` and `out/card.json` from a training checkpoint.
 
     checkpoint: of a run, or the folder of weights that its option `ship` wrote.
-    With `reuse` the entropy tables are those in `out` or in a folder beside it, for the slots that
-    they were fitted to with the same quantizer; the others, and all of a codec whose own network
-    finds the bits, are fitted to so many `pictures`, spread over the training part of `data`.
-    note: words for the card.
+    data: training pictures, by default the run's. note: words for the card.
+    fitting: `reuse`, `pictures`, `steps`, `threads` and `report` of the entropy tables. With
+    `reuse`, the default, they are those in `out` or in a folder beside it, for the slots that they
+    were fitted to with the same quantizer; the others, and all of a codec whose own network finds
+    the bits, are fitted to so many `pictures`, spread over the training part of `data`.
     Returns the weights' SHA-256 in hex.
     """
     state = read(checkpoint)
@@ -59,32 +57,14 @@ def export_model(
     codec = build_codec(CodecConfig.from_dict(state["config"]), tables)
     codec.load_state_dict(state["average"])
     codec.eval().requires_grad_(False)
-    # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
-    reuse = reuse and not codec.closed_loop
-    folders = [out, *sorted(out.parent.glob("*/"))] if reuse else []
-    stored = [load_contexts(folder, tables) for folder in folders]
-    known = max((each for each in stored if each and _grows(each)), key=_slots, default=None)
-    entropy = {}
-    if known is not None and _slots(known) == len(tables.schedule):
-        contexts = known
-    else:
-        contexts, words = _fit(
-            codec,
-            tables,
-            Path(data or state["options"]["data"]),
-            pictures=pictures,
-            steps=steps,
-            known=known,
-            threads=threads,
-            report=report,
-        )
-        entropy = {"entropy": words}
+    pictures_of = Path(data or state["options"]["data"])
+    contexts, entropy = _entropy([out], codec, tables, pictures_of, **fitting)
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
         "data": DATA_NOTE + (STAND_IN if codec.closed_loop else ""),
         **({"note": note} if note else {}),
-        **entropy,
+        "entropy": entropy,
         "steps": state["step"],
         "hours": round(state["seconds"] / 3600, 2),
         "origin": state["origin"],
@@ -96,10 +76,10 @@ def export_model(
 
 
 def refit_models(folders: Sequence[Path], data: Path, **fitting: Any) -> list[str]:
-    """Rewrite weights of one quantizer, with entropy tables fitted anew to training pictures.
+    """Rewrite weights of one quantizer, with entropy tables that are up to date.
 
-    Networks and quantizer stay. fitting: `pictures`, `steps`, `threads` and `report`, as in
-    `export_model`. Returns each folder's SHA-256 in hex.
+    Networks and quantizer stay. data, fitting: as in `export_model`.
+    Returns each folder's SHA-256 in hex.
     Raises TrainingError for different quantizers, or a codec whose own network finds the bits.
     """
     models = [load_model(folder.name, "cpu", folder.parent) for folder in folders]
@@ -110,9 +90,9 @@ def refit_models(folders: Sequence[Path], data: Path, **fitting: Any) -> list[st
         for field in fields(QuantizerTables):
             if not np.array_equal(*(getattr(m.tables, field.name) for m in (first, model))):
                 raise TrainingError(f"{first.name} and {model.name} have different quantizers")
-    contexts, words = _fit(first.codec, first.tables, data, **fitting)
+    contexts, entropy = _entropy(folders, first.codec, first.tables, data, **fitting)
     return [
-        save_model(folder, model.codec, model.tables, contexts, {**model.card, "entropy": words})
+        save_model(folder, model.codec, model.tables, contexts, {**model.card, "entropy": entropy})
         for folder, model in zip(folders, models, strict=True)
     ]
 
@@ -134,18 +114,28 @@ def widen_model(folder: Path, data: Path) -> str:
     return save_model(folder, model.codec, wide, contexts, model.card)
 
 
-def _fit(
+def _entropy(
+    folders: Sequence[Path],
     codec: Codec,
     tables: QuantizerTables,
     data: Path,
     *,
-    pictures: int,
-    steps: int,
-    threads: int,
-    report: Callable[[str], None],
-    known: ContextTables | None = None,
+    reuse: bool = True,
+    pictures: int = 100,
+    steps: int = 600,
+    threads: int = 1,
+    report: Callable[[str], None] = print,
 ) -> tuple[ContextTables, str]:
-    """Entropy tables from so many pictures, spread over a folder's training part; for the card."""
+    """Entropy tables, from weights that have them or fitted, and how they were, for the card."""
+    # An open-loop codec's codes, and so their statistics, are the quantizer's alone.
+    beside = sorted({each for folder in folders for each in folder.parent.glob("*/")})
+    places = [*folders, *beside] if reuse and not codec.closed_loop else []
+    stored = [(load_contexts(place, tables), place) for place in places]
+    grown = [(each, place) for each, place in stored if each and _grows(each)]
+    known, place = max(grown, key=lambda each: _slots(each[0]), default=(None, None))
+    if known is not None and place is not None and _slots(known) == len(tables.schedule):
+        card: dict[str, Any] = json.loads((place / "card.json").read_text(encoding="utf-8"))
+        return known, card.get("entropy", f"those of {place.name}")
     training, _ = picture_paths(data)
     chosen = np.unique(np.linspace(0, len(training) - 1, pictures).round().astype(int))
     codes = collect_codes(codec, load_pictures([training[i] for i in chosen], 16), report)
