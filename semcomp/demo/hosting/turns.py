@@ -5,12 +5,12 @@ orders the model's jobs by `limits`, refuses in words, stops a job when its visi
 time is over, whatever the job is at, and tells `files` which files passed through which session.
 
 A job is stopped by an exception raised in its thread from outside, which strikes at its next line
-of Python: nothing that runs has to report progress or to look whether it may go on.
+of Python: nothing that runs has to report progress or to look whether it may go on. Python drops
+the exception where that line is a finalizer's, so it is raised again until the job has ended.
 """
 
 import asyncio
 import inspect
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
-from semcomp.demo.shared.events import MODEL, Stop, stop_thread
+from semcomp.demo.shared.events import MODEL, Stop, spare_thread, stop_thread
 
 from . import links, memory
 from .files import Files, in_upload_folder, named_paths
@@ -35,6 +35,8 @@ from .uploads import Uploads
 LEFT = "The visitor has left."
 WATCH = 0.2
 """Seconds between two looks at a job that runs."""
+AGAIN = 5.0
+"""Seconds after which a job that was stopped and goes on is struck once more."""
 STUCK = 120.0
 """Seconds after which a job that was stopped should have ended: at 24 megapixels the longest step
 between two lines of Python takes five on one core."""
@@ -162,13 +164,15 @@ class TurnQueue(Queue):
 class Threads:
     """Which thread works on which event, and a way to stop it there."""
 
-    # No lock: a stop may strike in the very moment in which a thread takes it. Single operations on
-    # a dictionary are whole.
+    # What runs in a job's thread takes no lock: a stop may strike in the very moment in which it
+    # does. Single operations on a dictionary are whole.
 
     def __init__(self) -> None:
         self._of_event: dict[str | None, int] = {}
         self._reasons: dict[str | None, str] = {}
         self._told: dict[str | None, float] = {}
+        self._one_striker = threading.Lock()
+        self._striking: str | None = None
 
     def stoppable(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, or the generator, of an event, made so that `stop` can end it."""
@@ -185,38 +189,62 @@ class Threads:
 
     def stop(self, event: str, reason: str) -> None:
         """Raise gr.Error with the reason in the event's job, if a thread is at it."""
-        if event not in self._of_event:
-            return
-        self._reasons[event], self._told[event] = reason, time.monotonic()
-        thread = self._of_event.pop(event, None)
-        if thread is None:  # it ended at this moment
-            self._forget(event)
-            return
-        stop_thread(thread)
+        if event in self._of_event and event not in self._told:
+            self._reasons[event], self._told[event] = reason, time.monotonic()
+            self._strike(event)
 
     def stuck(self) -> bool:
         """Whether a job goes on long after it was stopped, without a line of Python."""
         before = time.monotonic() - STUCK
         return any(told < before for told in list(self._told.values()))
 
-    def _forget(self, event: str | None) -> None:
-        self._reasons.pop(event, None)
+    def _strike(self, event: str) -> None:
+        with self._one_striker:
+            self._striking = event
+            try:
+                thread = self._of_event.get(event) if event in self._told else None
+                if thread is not None:
+                    stop_thread(thread)
+            finally:
+                self._striking = None
+        if thread is None:  # it has ended
+            self._forget(event)
+            return
+        again = threading.Timer(AGAIN, self._strike, [event])
+        again.daemon = True
+        again.start()
+
+    def _forget(self, event: str | None) -> str | None:
         self._told.pop(event, None)
+        return self._reasons.pop(event, None)
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         event = LocalContext.event_id.get()
         try:
-            self._of_event[event] = threading.get_ident()
             try:
+                self._of_event[event] = threading.get_ident()
                 return function(*args, **kwargs)
             finally:
-                ended = self._of_event.pop(event, None) is not None
-                while not ended and not isinstance(sys.exc_info()[1], Stop):
-                    time.sleep(0.001)  # a stop is on its way: it must not strike the next job
-        except Stop:
-            raise gr.Error(self._reasons[event], title="Stopped", print_exception=False) from None
-        finally:
-            self._forget(event)
+                self._end(event)
+        except Stop:  # it struck on the way out
+            self._end(event)
+
+    def _end(self, event: str | None) -> None:
+        """Let no stop strike this thread from here on; raises gr.Error if one was meant to.
+
+        It may have been dropped: the job ends as a stopped one all the same.
+        """
+        while True:
+            try:
+                self._of_event.pop(event, None)
+                while event is not None and self._striking == event:
+                    time.sleep(0.001)
+                spare_thread(threading.get_ident())
+                break
+            except Stop:
+                continue
+        if (reason := self._forget(event)) is not None:
+            raise gr.Error(reason, title="Stopped", print_exception=False) from None
 
 
 def _size(data: Any) -> int:

@@ -8,7 +8,7 @@ that holds files, because Gradio then loses track of that component's files and 
 import ctypes
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 try:
@@ -48,8 +48,16 @@ class Stop(BaseException):
 
 
 def stop_thread(thread: int) -> None:
-    """Raise Stop in a thread, named by its identifier, at its next line of Python."""
+    """Raise Stop in a thread, named by its identifier, at its next line of Python.
+
+    Python drops it where that line belongs to a finalizer or a callback of the garbage collector.
+    """
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stop))
+
+
+def spare_thread(thread: int) -> None:
+    """Take back a Stop that has not struck yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
 
 def reports(work_on: Callable[[Callable[[int, int], None]], Any]) -> Iterator[tuple[int, int]]:
@@ -58,10 +66,16 @@ def reports(work_on: Callable[[Callable[[int, int], None]], Any]) -> Iterator[tu
     The thread is stopped when nobody asks for its reports any more.
     """
     queue: SimpleQueue[Any] = SimpleQueue()
+    left = Event()
+
+    def tell(done: int, total: int) -> None:
+        if left.is_set():  # where the stop from outside was dropped
+            raise Stop
+        queue.put((done, total))
 
     def work_and_tell() -> None:
         try:
-            work_on(lambda done, total: queue.put((done, total)))
+            work_on(tell)
             queue.put(None)
         except Stop:
             pass
@@ -82,5 +96,6 @@ def reports(work_on: Callable[[Callable[[int, int], None]], Any]) -> Iterator[tu
                 raise report
             yield report
     finally:
+        left.set()
         if thread.is_alive() and thread.ident is not None:
             stop_thread(thread.ident)
