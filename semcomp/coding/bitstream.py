@@ -43,7 +43,7 @@ from semcomp.errors import BitstreamError, DamagedIterationError
 from semcomp.geometry import BITS, BLOCK, ITERATIONS, padded_size
 from semcomp.networks.quantizer import MOST_ROUNDS
 
-from .range_coder import most_bytes
+from .range_coder import ByteOrder, most_bytes
 
 MAGIC, VERSION, VERSIONS = b"SEMC", 2, (1, 2)
 """What a file begins with; the format version that is written here, and those that are read."""
@@ -185,6 +185,11 @@ class Parsed:
     chunks: tuple[bytes, ...]
     complete: bool
     sizes: Sizes
+
+    @property
+    def order(self) -> ByteOrder:
+        """Of the numbers in the chunks' payloads."""
+        return "little" if self.version == 1 else "big"
 
 
 def write(header: Header, chunks: Sequence[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import constriction
 import numpy as np
@@ -23,6 +23,7 @@ from semcomp.geometry import BITS
 from semcomp.networks.quantizer import MAX_DEPTH, QuantizerTables
 
 from .features import COUNT, LIMIT, SlotTables
+from .range_coder import ByteOrder
 
 if TYPE_CHECKING:
     from .walk import Round
@@ -159,7 +160,7 @@ class EntropyCoder:
         chunks: list[bytes],
         levels: np.ndarray,
         progress: Callable[[int], None] | None = None,
-        order: Literal["big", "little"] = "big",
+        order: ByteOrder = "big",
     ) -> np.ndarray:
         """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, P, Hb, Wb).
 
@@ -197,7 +198,7 @@ def _finished(encoder: constriction.stream.queue.RangeEncoder) -> bytes:
     return number.to_bytes(size, "big").rstrip(b"\0")
 
 
-def _words(data: bytes, order: Literal["big", "little"]) -> np.ndarray:
+def _words(data: bytes, order: ByteOrder) -> np.ndarray:
     """The range coder's words of 32 bits, uint32."""
     words = np.frombuffer(data + bytes(-len(data) % 4), ">u4" if order == "big" else "<u4")
     return words.astype(np.uint32)

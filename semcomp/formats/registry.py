@@ -37,7 +37,8 @@ def writer_for(name: str | Path) -> Writer:
     for writer in WRITERS.values():
         if wanted == writer.name or wanted in writer.suffixes:
             return writer
-    raise FormatError(f"no format here is called {wanted!r}: take one of {', '.join(WRITERS)}")
+    names = ", ".join(("semc", *WRITERS))  # `semc` is its callers'
+    raise FormatError(f"no format here is called {wanted!r}: take one of {names}")
 
 
 def write(

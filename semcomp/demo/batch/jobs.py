@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class BatchSettings:
     """What is done with every picture of a batch.
 
     area: pixels larger pictures are reduced to; 0 for none. scores: decode every
@@ -79,7 +79,7 @@ class Batch:
     """Uploads on their way: uploads as the page sends them, items as they are done."""
 
     uploads: Sequence[Any]
-    wish: Wish
+    settings: BatchSettings
     items: list[Item] = field(default_factory=list)
     stopped: bool = False
 
@@ -94,12 +94,12 @@ class Batch:
         """Compress the next picture. What is wrong with one picture stands in its row."""
         taken = {item.row["picture"] for item in self.items}
         upload = self.uploads[len(self.items)]
-        self.items.append(compress_one(upload, self.wish, taken, progress, decode))
+        self.items.append(compress_one(upload, self.settings, taken, progress, decode))
 
 
 def compress_one(
     upload: Any,
-    wish: Wish,
+    settings: BatchSettings,
     taken: Iterable[str] = (),
     progress: Progress = lambda d, t: None,
     decode: Decode = decode_steps,
@@ -107,16 +107,20 @@ def compress_one(
     """Compress one upload. taken: names that other pictures of the batch have."""
     name = _unused(plain(work.name_of(upload)), set(taken))
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-    row |= {"picture": name, "level": wish.choice.level, "allocation": wish.choice.allocation}
-    row["format"] = wish.format
+    row |= {
+        "picture": name,
+        "level": settings.choice.level,
+        "allocation": settings.choice.allocation,
+    }
+    row["format"] = settings.format
     try:
-        picture, _ = work.read_picture(upload, max_area=wish.area)
+        picture, _ = work.read_picture(upload, max_area=settings.area)
         session = Session(picture, name)
-        data, suffix = session.data(wish.choice), ".semc"
-        seen = session.semantic_map(wish.choice)
-        if wish.format != "semc":
-            writer = WRITERS[wish.format]
-            suffix, choice = writer.suffixes[0], wish.choice
+        data, suffix = session.data(settings.choice), ".semc"
+        seen = session.semantic_map(settings.choice)
+        if settings.format != "semc":
+            writer = WRITERS[settings.format]
+            suffix, choice = writer.suffixes[0], settings.choice
             grey = None if choice.allocation == "uniform" else seen.grey
             _, data = largest_within(writer, picture, len(data), grey, choice.strength)
     except _OF_ONE_PICTURE as error:
@@ -135,16 +139,16 @@ def compress_one(
     files = {f"{name}{suffix}": data}
     if suffix == ".semc":
         row["model"] = session.encoder.model.digest[:12]
-    if wish.scores or wish.pictures:
+    if settings.scores or settings.pictures:
         if suffix == ".semc":
-            for done, total, _ in session.decode(wish.choice, decode):
+            for done, total, _ in session.decode(settings.choice, decode):
                 progress(done, total)
-            decoded = session.finished(wish.choice).picture
+            decoded = session.finished(settings.choice).picture
         else:
             decoded = read(data)
-        if wish.scores:
+        if settings.scores:
             row |= _scores(work.score(picture, decoded, seen))
-        if wish.pictures:
+        if settings.pictures:
             files[f"{name}.png"] = to_file(decoded)
     return Item(row, files)
 

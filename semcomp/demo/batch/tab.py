@@ -22,7 +22,7 @@ from semcomp.demo.shared.static import static
 from semcomp.errors import AllocationError, FormatError
 from semcomp.formats.registry import WRITERS
 
-from .jobs import MOST, Batch, Wish, archive
+from .jobs import MOST, Batch, BatchSettings, archive
 
 SCORES, PICTURES = "scores", "pictures"
 FORMATS = [(".semc", "semc"), *((WRITERS[name].label, name) for name in OFFERED)]
@@ -142,8 +142,8 @@ def begin(
                 f"no files are written as {format_name!r} here: choose a listed format"
             )
         choice = Choice(level, allocation, PEOPLE)
-        wish = Wish(choice, area, SCORES in extras, PICTURES in extras, format_name)
-        started = Batch(list(files), wish)
+        settings = BatchSettings(choice, area, SCORES in extras, PICTURES in extras, format_name)
+        started = Batch(list(files), settings)
         BATCHES.put(identity(request), started)
     return table_html(started), gr.skip(), gr.Row(visible=True), gr.Row(visible=False), turn + 1
 
@@ -196,7 +196,7 @@ def table_html(going: Batch) -> str:
     if done > len(good):
         summary += f"; {done - len(good)} could not be used"
     names = ["Picture", "Pixels", "Bytes", "bpp"]
-    scores = SCORE_COLUMNS if going.wish.scores else ()
+    scores = SCORE_COLUMNS if going.settings.scores else ()
     names += [name for name, _, _ in scores]
     head = "".join(f"<th scope=col>{name}</th>" for name in names)
     rows = []

@@ -20,7 +20,7 @@ from PIL import Image
 
 from semcomp.demo.batch import jobs as batch
 from semcomp.demo.batch import tab as tab_batch
-from semcomp.demo.batch.jobs import Batch, Item, Wish
+from semcomp.demo.batch.jobs import Batch, BatchSettings, Item
 from semcomp.demo.sessions.runs import Choice
 from semcomp.demo.shared import downloads, work
 from semcomp.formats.registry import WRITERS
@@ -29,7 +29,7 @@ from semcomp.pipeline import compress, decompress
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-QUICK = Wish(Choice(2), 0, scores=False, pictures=False)
+QUICK = BatchSettings(Choice(2), 0, scores=False, pictures=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def test_each_picture_has_its_file_and_its_row(folder: Path) -> None:
-    wish = Wish(Choice(2), 0, scores=True, pictures=True)
-    made = Batch([upload(folder / name) for name in ("cat.png", "broken.png", "cat.png")], wish)
+    settings = BatchSettings(Choice(2), 0, scores=True, pictures=True)
+    made = Batch([upload(folder / name) for name in ("cat.png", "broken.png", "cat.png")], settings)
     seen: list[tuple[int, int]] = []
     while not made.done:
         made.step(lambda done, total: seen.append((done, total)))
@@ -75,8 +75,8 @@ def test_each_picture_has_its_file_and_its_row(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["jpeg", "webp"])
 def test_ordinary_files_of_the_same_size(folder: Path, name: str) -> None:
-    wish = Wish(Choice(14), 0, scores=True, pictures=True, format=name)
-    item = batch.compress_one(upload(folder / "cat.png"), wish)
+    settings = BatchSettings(Choice(14), 0, scores=True, pictures=True, format=name)
+    item = batch.compress_one(upload(folder / "cat.png"), settings)
     picture, suffix = np.asarray(Image.open(folder / "cat.png")), WRITERS[name].suffixes[0]
     most = len(compress(picture, 14, device="cpu").data)
     packed = compress(picture, format=name, max_bytes=most)
@@ -85,7 +85,7 @@ def test_ordinary_files_of_the_same_size(folder: Path, name: str) -> None:
     assert item.row["model"] == "" and item.row["psnr_db"] > 20
     decoded = np.asarray(Image.open(io.BytesIO(item.files["cat.png"])))
     assert (decoded == np.asarray(packed.reconstruction)).all()
-    tiny = batch.compress_one(upload(folder / "cat.png"), replace(wish, choice=Choice(1)))
+    tiny = batch.compress_one(upload(folder / "cat.png"), replace(settings, choice=Choice(1)))
     assert "ask for at least" in tiny.problem and tiny.files == {}
 
 
