@@ -252,7 +252,7 @@ def read_levels(header: Header) -> np.ndarray:
 def read_codes(model: Model, parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
     """What a file holds: levels uint8 (Hb, Wb), codes int8 (iterations there, P, Hb, Wb)."""
     levels = read_levels(parsed.header)
-    return levels, model.coder.decode(list(parsed.chunks), levels, order=parsed.order)
+    return levels, model.coder.decode(list(parsed.chunks), levels, version=parsed.version)
 
 
 def read_map(header: Header) -> np.ndarray | None:

@@ -25,7 +25,7 @@
 
 The check of a chunk covers all before it, so a chunk passes at its own place in its own file only.
 The check fields stay out of that sum because a CRC that has run over itself is a constant.
-In a file of version 1 the codes' numbers are little endian as well (`EntropyCoder.decode`).
+The codes of files of version 1 were written otherwise (`EntropyCoder.decode`).
 A file cut anywhere after the header still decodes to the iterations that are whole. A damaged
 length that points past the end of the file cannot be told from a cut, and reads as one.
 """
@@ -43,7 +43,7 @@ from semcomp.errors import BitstreamError, DamagedIterationError
 from semcomp.geometry import BITS, BLOCK, ITERATIONS, padded_size
 from semcomp.networks.quantizer import MOST_ROUNDS
 
-from .range_coder import ByteOrder, most_bytes
+from .range_coder import most_bytes
 
 MAGIC, VERSION, VERSIONS = b"SEMC", 2, (1, 2)
 """What a file begins with; the format version that is written here, and those that are read."""
@@ -185,11 +185,6 @@ class Parsed:
     chunks: tuple[bytes, ...]
     complete: bool
     sizes: Sizes
-
-    @property
-    def order(self) -> ByteOrder:
-        """Of the numbers in the chunks' payloads."""
-        return "little" if self.version == 1 else "big"
 
 
 def write(header: Header, chunks: Sequence[bytes]) -> bytes:

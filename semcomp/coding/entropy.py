@@ -6,8 +6,9 @@ and neighbours tell much about the rest. One small network per bit slot turns th
 
     features (96) --W1--> relu --> hidden (64) --W2--> + bias of the tree node --> logit --> table
 
-All weights are integers, bounded so that every sum is exact in float32 whatever its order; the
-probabilities, and so the decoded bits, are the same on every machine and any number of threads.
+All weights are integers, and every slot goes on learning while it codes a picture (`walk.py`), by
+operations whose results no machine may change; the probabilities, and so the decoded bits, are the
+same on every machine and any number of threads.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ import numpy as np
 from semcomp.geometry import BITS
 from semcomp.networks.quantizer import MAX_DEPTH, QuantizerTables
 
+from .bitstream import VERSION
 from .features import COUNT, LIMIT, SlotTables
-from .range_coder import ByteOrder
 
 if TYPE_CHECKING:
     from .walk import Round
 
-HIDDEN_SHIFT = 256
-"""Divisor of the first layer's sums."""
+HIDDEN_BITS = 8
+"""Bits of the first layer's sums that the activations leave out."""
 HIDDEN_LIMIT = 2047
 """Largest hidden activation."""
 LOGIT_UNIT = 4096
@@ -39,7 +40,7 @@ TABLE_STEPS = 64
 TABLE_RANGE = 9
 """Largest logit in nats: a certain bit costs at least 1/5600 bit."""
 EXACT = 2**24
-"""Whole numbers below this are exact in float32."""
+"""Whole numbers below this are exact in float32, in which tables are fitted."""
 PRECISION = 24
 """Bits of the range coder's probabilities."""
 
@@ -87,11 +88,12 @@ def probability_table() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """Context networks of all slots as float32: see `ContextTables`.
+    """Context networks of all slots in the form that they run in: see `ContextTables`.
 
-    w1: (S, hidden, 96), zeros for features that the tables do not know. b1, w2: (S, hidden).
-    bias: (S, 128). center: entry of logit 0. split: uint64 (entries,), P(-1) of each entry in
-    1/2^24, as `constriction` rounds it.
+    w1: int16 (S, hidden, 96), zeros for features that the tables do not know. b1: int32 (S,
+    hidden). w2: float64 (S, hidden). bias: int32 (S, 128). center: entry of logit 0. chance:
+    float64 (entries,), P(+1) of each entry. split: uint64 (entries,), P(-1) in 1/2^24, as
+    `constriction` rounds it.
     """
 
     w1: np.ndarray
@@ -99,17 +101,19 @@ class Networks:
     w2: np.ndarray
     bias: np.ndarray
     center: int
+    chance: np.ndarray
     split: np.ndarray
 
     @classmethod
     def of(cls, contexts: ContextTables) -> Networks:
         """The networks of tables."""
-        w1 = np.zeros((*contexts.b1.shape, COUNT), np.float32)
-        w1[..., : contexts.w1.shape[1]] = contexts.w1.transpose(0, 2, 1)
-        b1, w2, bias = (getattr(contexts, n).astype(np.float32) for n in ("b1", "w2", "bias"))
-        below = 1 - contexts.probability.astype(np.float64) / 65536
-        split = np.floor(below * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)
-        return cls(w1, b1, w2, bias, TABLE_RANGE * TABLE_STEPS, split)
+        slots, features, units = contexts.w1.shape
+        w1 = np.zeros((slots, units, COUNT), np.int16)
+        w1[..., :features] = contexts.w1.transpose(0, 2, 1)
+        chance = contexts.probability.astype(np.float64) / 65536
+        split = np.floor((1 - chance) * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)
+        w2, center = contexts.w2.astype(np.float64), TABLE_RANGE * TABLE_STEPS
+        return cls(w1, contexts.b1, w2, contexts.bias, center, chance, split)
 
 
 class EntropyCoder:
@@ -118,7 +122,6 @@ class EntropyCoder:
     def __init__(self, quantizer: QuantizerTables, contexts: ContextTables) -> None:
         contexts.check()
         self.slots = SlotTables(quantizer)
-        self.probability = contexts.probability.astype(np.float64) / 65536
         self.networks = Networks.of(contexts)
 
     def _rounds(self, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray, Round]]:
@@ -142,7 +145,7 @@ class EntropyCoder:
         for k, bits, found in self._rounds(codes):
             if len(found.order):
                 symbols = (bits.ravel()[found.order] > 0).astype(np.int32)
-                chances = self.probability[found.chosen.ravel()[found.order]]
+                chances = self.networks.chance[found.chosen.ravel()[found.order]]
                 encoders[k].encode(symbols, model, chances)
         return [_finished(encoder) for encoder in encoders]
 
@@ -150,7 +153,8 @@ class EntropyCoder:
         """Ideal cost in bits of every block in every iteration: float64 (iterations, Hb, Wb)."""
         costs = np.zeros((len(codes), codes.shape[2] * codes.shape[3]))
         # Two rows, of bits -1 and +1; an entry more that costs nothing stands for what is not sent.
-        price = np.append(-np.log2([1 - self.probability, self.probability]), [[0], [0]], 1)
+        chance = self.networks.chance
+        price = np.append(-np.log2([1 - chance, chance]), [[0], [0]], 1)
         for k, bits, found in self._rounds(codes):
             costs[k] += price[(bits > 0).astype(np.int8), found.chosen].sum(0)
         return costs.reshape(len(codes), *codes.shape[2:])
@@ -160,11 +164,12 @@ class EntropyCoder:
         chunks: list[bytes],
         levels: np.ndarray,
         progress: Callable[[int], None] | None = None,
-        order: ByteOrder = "big",
+        version: int = VERSION,
     ) -> np.ndarray:
         """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, P, Hb, Wb).
 
-        order: "little" for the chunks of files of version 1, whose words of 32 bits are.
+        version: of the file format. In version 1 slots did not learn from the picture, and words of
+        32 bits were little endian.
         Damaged bytes give wrong bits, never an error: the container's checksums come first.
         """
         from .walk import Reader, Walk
@@ -173,9 +178,9 @@ class EntropyCoder:
         walk = Walk(self.slots, rows, columns)
         codes = np.zeros((len(chunks), self.slots.planes, rows * columns), np.int8)
         for k, chunk in enumerate(chunks):
-            active, reader = levels.ravel() > k, Reader(_words(chunk, order))
+            active, reader = levels.ravel() > k, Reader(_words(chunk, version))
             for number, bits in self._cut(k, codes[k]) if active.any() else ():
-                walk.round(number, bits, self.networks, active, reader)
+                walk.round(number, bits, self.networks, active, reader, adapt=version > 1)
             if progress is not None:
                 progress(k + 1)
         return codes.reshape(*codes.shape[:2], rows, columns)
@@ -198,7 +203,7 @@ def _finished(encoder: constriction.stream.queue.RangeEncoder) -> bytes:
     return number.to_bytes(size, "big").rstrip(b"\0")
 
 
-def _words(data: bytes, order: ByteOrder) -> np.ndarray:
+def _words(data: bytes, version: int) -> np.ndarray:
     """The range coder's words of 32 bits, uint32."""
-    words = np.frombuffer(data + bytes(-len(data) % 4), ">u4" if order == "big" else "<u4")
+    words = np.frombuffer(data + bytes(-len(data) % 4), ">u4" if version > 1 else "<u4")
     return words.astype(np.uint32)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
-
-ByteOrder = Literal["big", "little"]
-"""Which byte of a number stands first: the most significant one, or the least."""
+from typing import Protocol
 
 # Binary range coder. Python's integers allow a 56-bit range, so that its rounding costs nothing.
 _RANGE_BITS = 56

@@ -2,6 +2,16 @@
 
 Compiled by numba, which is loaded with this module and keeps what it made beside it. Within a step
 no bit may see another, so all probabilities of a step come first, then its bits.
+
+The tables know pictures in general. What is particular to one, a slot learns in its round: after
+every bit its last layer moves against the gradient of what the bit has cost (stochastic gradient
+descent, as in paq's mixers, Mahoney 2005), by operations whose results no machine may change::
+
+    logit = scale * (w2 . hidden + bias) + shift        at first 1 * (...) + 0
+    error = bit - P(bit = 1)
+    scale += RATE * error * (w2 . hidden + bias)
+    shift += RATE * error
+    w2    += RATE_OF_WEIGHTS * error * hidden           in whole steps of 1 / FINE
 """
 
 from __future__ import annotations
@@ -10,16 +20,17 @@ from dataclasses import dataclass, field
 
 import numba
 import numpy as np
-from numba import float32, int16, int64, uint64
+from numba import float32, float64, int16, int32, int64, uint64
 
 from semcomp.geometry import BITS
 from semcomp.networks.quantizer import COEFFICIENTS
 
 from .entropy import (
+    HIDDEN_BITS,
     HIDDEN_LIMIT,
-    HIDDEN_SHIFT,
     LOGIT_UNIT,
     PRECISION,
+    TABLE_RANGE,
     TABLE_STEPS,
     Networks,
 )
@@ -41,6 +52,12 @@ from .features import (
 
 BORDER = 2
 """Blocks around a picture that stand for "outside"."""
+FINE = 4096
+"""Steps of a weight of the last layer, which moves in them."""
+RATE = 1 / 64
+"""By how much scale and shift follow an error."""
+RATE_OF_WEIGHTS = 1 / 2
+"""By how much the last layer's weights follow one, in units of 1 / LOGIT_UNIT."""
 NOT_SENT = -1
 """What `Round.chosen` holds where a block sends nothing."""
 
@@ -82,10 +99,8 @@ class Walk:
     before: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        blocks, positions = (
-            self.rows * self.columns,
-            (self.rows + 2 * BORDER) * (self.columns + 2 * BORDER),
-        )
+        blocks = self.rows * self.columns
+        positions = (self.rows + 2 * BORDER) * (self.columns + 2 * BORDER)
         self.nodes = np.zeros((COEFFICIENTS, blocks), np.int16)
         self.values = np.zeros((positions, SUMS + TRACKED), np.float32)
         self.before = np.zeros_like(self.values)
@@ -98,18 +113,20 @@ class Walk:
         active: np.ndarray,
         reader: Reader | None = None,
         features: bool = False,
+        adapt: bool = True,
     ) -> Round:
         """Walk through a round.
 
         bits: int8 (8, blocks) of -1 and +1 where active; written, not read, where there is a
-        reader. active: bool (blocks,). features: whether they are kept.
+        reader. active: bool (blocks,). features: whether they are kept. adapt: whether slots
+        learn from the picture.
         """
         slots = slice(BITS * number, BITS * (number + 1))
         sent = BITS * int(active.sum())
         chosen = np.full(bits.shape, NOT_SENT, np.int16)
         nodes = np.zeros(bits.shape, np.int16)
         order = np.empty(sent, np.int64)
-        kept = np.empty((sent if features else 0, COUNT), np.float32)
+        kept = np.empty((sent if features else 0, COUNT), np.int16)
         tables = self.slots
         np.copyto(self.before, self.values)
         source = reader or NOTHING
@@ -127,6 +144,8 @@ class Walk:
             networks.bias[slots],
             networks.center,
             networks.split,
+            networks.chance,
+            adapt,
             self.nodes,
             self.values,
             self.before,
@@ -148,7 +167,7 @@ class Round:
 
     order: int64 (M,), flat indices into (8, blocks) in coding order. chosen: int16 (8, blocks),
     entry of the probability table that was used, `NOT_SENT` elsewhere. nodes: int16 (8, blocks),
-    the tree nodes before the bits. features: float32 (M, 96) in coding order, or none.
+    the tree nodes before the bits. features: int16 (M, 96) in coding order, or none.
     """
 
     order: np.ndarray
@@ -168,8 +187,8 @@ def _compand(difference, gain):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _features(out, values, before, at, stride, column, threshold, gain):  # type: ignore[no-untyped-def]
-    """Features of a bit into float32 (96,): see `features.py`. Whole sums below 2^24 are exact."""
+def _features(companded, out, values, before, at, stride, column, threshold, gain):  # type: ignore[no-untyped-def]
+    """Features of a bit into int16 (96,): see `features.py`. Whole sums below 2^24 are exact."""
     near = float32(0)
     far = float32(0)
     for i, (dy, dx, _) in enumerate(CAUSAL):
@@ -208,25 +227,37 @@ def _features(out, values, before, at, stride, column, threshold, gain):  # type
         out[place + len(BEHIND) + i] = before[at + dy * stride + dx, column] - threshold
     unit = gain / float32(64)
     for i in range(COUNT):
-        out[i] = _compand(out[i], unit)
+        companded[i] = int16(_compand(out[i], unit))
+
+
+@numba.njit(cache=True)
+def _hidden(out, features, w1, b1):  # type: ignore[no-untyped-def]
+    """Activations of a slot's hidden units into int32 (units,)."""
+    for j in range(len(b1)):
+        total = int32(0)
+        weights = w1[j]
+        for i in range(COUNT):  # in 32 bits: processors multiply and add pairs of such products
+            total = int32(total + int32(int32(features[i]) * int32(weights[i])))
+        out[j] = min(max((total + b1[j]) >> HIDDEN_BITS, 0), HIDDEN_LIMIT)
 
 
 @numba.njit(cache=True, fastmath={"reassoc", "contract"})
-def _entry(features, w1, b1, w2, bias, center, entries):  # type: ignore[no-untyped-def]
-    """The entry of the probability table that a slot's network chooses.
+def _logit(hidden, w2, bias):  # type: ignore[no-untyped-def]
+    """The last layer's sum, in 1 / (FINE * LOGIT_UNIT) nats.
 
-    All sums are exact: the compiler may order them as it likes.
+    Whole numbers below 2^53, so that the compiler may order them as it likes: 64 activations of 11
+    bits, weights of 27 and what a bit adds to one, 10 bits, at most a million times.
     """
-    logit = bias
-    for j in range(len(b1)):
-        total = b1[j]
-        weights = w1[j]
-        for i in range(COUNT):
-            total += features[i] * weights[i]
-        unit = np.floor(total * float32(1 / HIDDEN_SHIFT))
-        logit += min(max(unit, float32(0)), float32(HIDDEN_LIMIT)) * w2[j]
-    entry = int64(np.floor(logit / float32(LOGIT_UNIT // TABLE_STEPS))) + center
-    return min(max(entry, 0), entries - 1)
+    total = float64(bias) * FINE
+    for j in range(len(w2)):
+        total += float64(hidden[j]) * w2[j]
+    return total
+
+
+@numba.njit(cache=True)
+def _follow(weights, hidden, step):  # type: ignore[no-untyped-def]
+    for j in range(len(weights)):
+        weights[j] += np.floor(step * float64(hidden[j]) + 0.5)
 
 
 @numba.njit(cache=True)
@@ -268,6 +299,8 @@ def _round(  # type: ignore[no-untyped-def]
     biases,
     center,
     split,
+    chance,
+    adapt,
     nodes,
     values,
     before,
@@ -282,7 +315,11 @@ def _round(  # type: ignore[no-untyped-def]
 ):
     """`Walk.round`: by step x + 2 y + i, then bit i, then raster."""
     blocks, stride = rows * columns, columns + 2 * BORDER
-    features = np.zeros(COUNT, np.float32)
+    raw, features = np.zeros(COUNT, np.float32), np.zeros(COUNT, np.int16)
+    hidden = np.empty((BITS * rows, w1.shape[1]), np.int32)  # of a step's bits
+    logits = np.empty(BITS * rows)
+    last = w2 * FINE
+    scale, shift = np.ones(BITS), np.zeros(BITS)
     done = 0
     for step in range(columns + 2 * rows + BITS):
         start = done
@@ -299,21 +336,29 @@ def _round(  # type: ignore[no-untyped-def]
                 visited[i, block] = node
                 at = (y + BORDER) * stride + x + BORDER
                 threshold = thresholds[i, node]
-                _features(features, values, before, at, stride, column, threshold, gains[i])
-                chosen[i, block] = _entry(
-                    features, w1[i], b1[i], w2[i], biases[i, node], center, len(split)
-                )
+                _features(features, raw, values, before, at, stride, column, threshold, gains[i])
+                item = done - start
+                _hidden(hidden[item], features, w1[i], b1[i])
+                logit = _logit(hidden[item], last[i], biases[i, node]) / (FINE * LOGIT_UNIT)
+                logits[item] = min(max(logit, -TABLE_RANGE), TABLE_RANGE)
+                entry = int64(np.floor((scale[i] * logits[item] + shift[i]) * TABLE_STEPS)) + center
+                chosen[i, block] = min(max(entry, 0), len(split) - 1)
                 if len(kept):
                     kept[done] = features
                 order[done] = i * blocks + block
                 done += 1
-        for item in order[start:done]:
-            i, block = item // blocks, item % blocks
+        for item in range(done - start):
+            i, block = order[start + item] // blocks, order[start + item] % blocks
             if reading:
                 bit = _read(words, state, split[chosen[i, block]])
                 bits[i, block] = 2 * bit - 1
             else:
                 bit = int64(bits[i, block] > 0)
+            if adapt:
+                error = bit - chance[chosen[i, block]]
+                scale[i] += RATE * error * logits[item]
+                shift[i] += RATE * error
+                _follow(last[i], hidden[item], error * (RATE_OF_WEIGHTS * FINE / LOGIT_UNIT))
             channel = channels[i]
             child = 2 * nodes[channel, block] + bit
             nodes[channel, block] = int16(child)

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from semcomp.coding.entropy import (
     EXACT,
+    HIDDEN_BITS,
     HIDDEN_LIMIT,
-    HIDDEN_SHIFT,
     LOGIT_UNIT,
     ContextTables,
     EntropyCoder,
@@ -144,7 +144,7 @@ def _to_integers(w1: Tensor, b1: Tensor, w2: Tensor, bias: Tensor) -> list[np.nd
     Hidden activations are counted in 1/64: x is features / 32, so w1 * x * 64 * 256 = W1 * features
     with W1 = 512 w1; logits are counted in 1/4096, so W2 = 64 w2.
     """
-    unit = HIDDEN_SHIFT * 64
+    unit = 64 << HIDDEN_BITS
     integers = [
         (w1 * (unit / FEATURE_UNIT)).round().numpy(),
         (b1 * unit).round().numpy(),
