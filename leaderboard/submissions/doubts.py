@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.analysis.curves import Curve, front, on_log_scale
+from leaderboard.analysis.look import METRIC_NAMES
 from leaderboard.data.results import MEAN, METRICS, Results, ResultsError, Row, read_folder
 from leaderboard.scoring.formats import FORMATS, format_of_bytes
 from leaderboard.store.models import ACTIVE
@@ -168,7 +169,7 @@ def _borrowed(results: Results, codec: Results) -> Iterator[str]:
         same = (like & np.isclose(own[:, None], theirs, rtol=3e-4).all(axis=2)).any(axis=1)
         for which, names in ((same, equal), (like.any(axis=1) & ~same, follow)):
             if which.any():
-                names.append(f"{column} at {which.sum()}/{len(own)}")
+                names.append(f"{METRIC_NAMES.get(column, column)} at {which.sum()}/{len(own)}")
     if equal:
         yield f"Equal to {codec.name}: {', '.join(equal)} qualities."
     if follow:
@@ -213,27 +214,27 @@ def _above_the_board(results: Results, board: Sequence[Results]) -> Iterator[str
                 if bpp is not None and score is not None:
                     points[MEAN].append((bpp, float(on_log_scale(metric, score))))
             for image, some in points.items():
-                curves[image].append(front(*zip(*some, strict=True)))
+                rates, scores = front(*zip(*some, strict=True))
+                curves[image].append((np.log(rates), scores))
         above = []
         for row in results.rows:
             score = score_db(row, metric)
-            highest = _highest(curves[row.image], row.bpp)
+            highest = _highest(curves[row.image], math.log(max(row.bpp, 1e-9)))
             if math.isfinite(score) and score > highest + _ABOVE.get(metric, _ABOVE_OTHER):
                 above.append(row)
         if len(above) > _ABOVE_PART * len(results.rows):
-            rows = points_text(above, results.rows)
-            yield f"{metric} is far above everything that was measured here in {rows}."
+            name, rows = METRIC_NAMES[metric], points_text(above, results.rows)
+            yield f"{name} is far above everything that was measured here in {rows}."
 
 
-def _highest(curves: Sequence[Curve], bpp: float) -> float:
+def _highest(curves: Sequence[Curve], rate: float) -> float:
     """The best of the codecs' scores at a rate; infinite where none has so high a rate.
 
-    Below all of their rates it is the score at the lowest.
+    Below all of their rates it is the score at the lowest. Rates are logarithms.
     """
-    reached = [curve for curve in curves if len(curve[0]) and bpp <= curve[0][-1]]
-    lowest = min((rates[0] for rates, _ in reached), default=math.inf)
-    bpp = max(bpp, lowest)
-    scores = [np.interp(math.log(bpp), np.log(x), y) for x, y in reached if x[0] <= bpp]
+    reached = [curve for curve in curves if len(curve[0]) and rate <= curve[0][-1]]
+    rate = max(rate, min((rates[0] for rates, _ in reached), default=math.inf))
+    scores = [np.interp(rate, rates, scores) for rates, scores in reached if rates[0] <= rate]
     return float(max(scores, default=math.inf))
 
 

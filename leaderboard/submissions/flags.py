@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from leaderboard.analysis.bdrate import MIN_POINTS
 from leaderboard.analysis.curves import on_log_scale
+from leaderboard.analysis.look import METRIC_NAMES
 from leaderboard.data.results import METRICS, Results, Row
 
 from .checks import score_ceiling
@@ -66,14 +67,16 @@ def flags_of(results: Results) -> Iterator[str]:
         apart = [(r, score_db(r, first) - score_db(r, second)) for r in rows]
         strange = [r for r, gap in apart if not (low <= gap <= high) and math.isfinite(gap)]
         if len(strange) > _ODD * len(rows):
-            both = " and ".join(f"{m} {getattr(strange[0], m):.4g}" for m in (first, second))
+            both = " and ".join(
+                f"{METRIC_NAMES[m]} {getattr(strange[0], m):.4g}" for m in (first, second)
+            )
             yield f"Scores contradict each other in {points_text(strange, rows)}: {both}."
     for metric in METRICS:
         left = [(r, score_ceiling(metric, r.bpp) - score_db(r, metric)) for r in rows]
         near = [r for r, margin in left if margin < _MARGIN]
         if near:
             told = points_text(near, rows)
-            yield f"{metric} is just under what is believed at its rate in {told}."
+            yield f"{METRIC_NAMES[metric]} is just under what is believed at its rate in {told}."
 
 
 def _small_spread(results: Results) -> Iterator[str]:
@@ -84,7 +87,7 @@ def _small_spread(results: Results) -> Iterator[str]:
         table = np.log(table) if column == "bytes" else on_log_scale(column, table)
         same = int((np.std(table, axis=1) < least).sum()) if len(table) else 0
         if same:
-            what = "All pictures have nearly one size" if column == "bytes" else column
+            what = METRIC_NAMES.get(column, "All pictures have nearly one size")
             spread = "" if column == "bytes" else ": hardly any spread over pictures"
             yield f"{what}{spread} at {same} of {len(table)} qualities."
 

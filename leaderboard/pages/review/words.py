@@ -60,7 +60,13 @@ def _means(results: Results) -> str:
 
 def _history(history: Sequence[Event]) -> str:
     rows = [
-        (f"{event.at:%Y-%m-%d %H:%M} UTC", event.by, event.action, event.after, event.reason)
+        (
+            f"{event.at:%Y-%m-%d %H:%M} UTC",
+            event.by,
+            event.action,
+            STATES.get(event.after, event.after),
+            event.reason,
+        )
         for event in history
     ]
     return _table("History", ("When", "Who", "What", "State then", "Reason"), rows, "history")

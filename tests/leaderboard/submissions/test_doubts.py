@@ -75,9 +75,9 @@ WEIGHTED = ("si_ssim", "si_ssim_2", "top_ssim", "top_ssim_2")
 
 def test_rows_of_a_codec_under_another_name():
     said = told(changed("avif", lambda place, row: {}))
-    assert "Equal to avif: bytes at 11/11, psnr at 11/11, ms_ssim at 11/11" in said
+    assert "Equal to avif: bytes at 11/11, PSNR at 11/11, MS-SSIM at 11/11" in said
     rounded = changed("avif", lambda place, row: {"psnr": round(row.psnr, 2), "ssim": None})
-    assert "Equal to avif: bytes at 11/11, psnr at 11/11" in told(rounded)
+    assert "Equal to avif: bytes at 11/11, PSNR at 11/11" in told(rounded)
     noise = np.random.default_rng(0).normal(0, 0.05, 264)
     own = changed(
         "avif",
@@ -94,17 +94,17 @@ def test_a_codecs_bytes_halved_or_scores_raised():
     halved = changed("bpg", lambda place, row: {"bytes": (row.bytes or 0) // 2})
     assert "In constant ratio or distance to bpg: bytes at 10/10 qualities." in told(halved)
     raised = changed("bpg", lambda place, row: {"psnr": row.psnr + 0.7})
-    assert "In constant ratio or distance to bpg: psnr at 10/10 qualities." in told(raised)
+    assert "In constant ratio or distance to bpg: PSNR at 10/10 qualities." in told(raised)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda place, row: {"bytes": 20_000 + place % 3}, "All pictures have nearly one size"),
-        (lambda place, row: {"psnr": 35 + place % 2 / 10}, "psnr: hardly any spread"),
-        (lambda place, row: {"psnr": 44.0, "ssim": 0.01}, "psnr 44 and ssim 0.01"),
-        (lambda place, row: {"ms_ssim": 0.9999, "ssim": 0.6}, "ms_ssim 0.9999 and ssim 0.6"),
-        (lambda place, row: {"psnr": row.psnr + 4.5}, "psnr is far above everything"),
+        (lambda place, row: {"psnr": 35 + place % 2 / 10}, "PSNR: hardly any spread"),
+        (lambda place, row: {"psnr": 44.0, "ssim": 0.01}, "PSNR 44 and SSIM 0.01"),
+        (lambda place, row: {"ms_ssim": 0.9999, "ssim": 0.6}, "MS-SSIM 0.9999 and SSIM 0.6"),
+        (lambda place, row: {"psnr": row.psnr + 4.5}, "PSNR is far above everything"),
         (lambda place, row: {"bytes": 1 + place % 4}, "16 bytes or fewer in 264 of 264 points"),
     ],
 )
@@ -120,7 +120,7 @@ def test_scores_just_under_the_ceilings():
         if row.bpp < 3
     ]
     said = told(replace(results, rows=tuple(rows)))
-    assert f"psnr is just under what is believed at its rate in {len(rows)} of" in said
+    assert f"PSNR is just under what is believed at its rate in {len(rows)} of" in said
 
 
 def test_means_of_a_codec_under_another_name():
