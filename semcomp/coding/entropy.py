@@ -93,7 +93,8 @@ class Networks:
     w1: int16 (S, hidden, 96), zeros for features that the tables do not know. b1: int32 (S,
     hidden). w2: float64 (S, hidden). bias: int32 (S, 128). center: entry of logit 0. chance:
     float64 (entries,), P(+1) of each entry. split: uint64 (entries,), P(-1) in 1/2^24, as
-    `constriction` rounds it.
+    `constriction` rounds it. price: float64 (3, entries), bits that -1, +1 and, foreseen, either
+    cost, in whole 1/1024.
     """
 
     w1: np.ndarray
@@ -103,6 +104,7 @@ class Networks:
     center: int
     chance: np.ndarray
     split: np.ndarray
+    price: np.ndarray
 
     @classmethod
     def of(cls, contexts: ContextTables) -> Networks:
@@ -113,7 +115,10 @@ class Networks:
         chance = contexts.probability.astype(np.float64) / 65536
         split = np.floor((1 - chance) * (2**PRECISION - 2)).astype(np.uint64) + np.uint64(1)
         w2, center = contexts.w2.astype(np.float64), TABLE_RANGE * TABLE_STEPS
-        return cls(w1, contexts.b1, w2, contexts.bias, center, chance, split)
+        bits = -np.log2([1 - chance, chance])
+        foreseen = (1 - chance) * bits[0] + chance * bits[1]
+        price = np.round(1024 * np.append(bits, [foreseen], 0)) / 1024
+        return cls(w1, contexts.b1, w2, contexts.bias, center, chance, split, price)
 
 
 class EntropyCoder:

@@ -3,15 +3,21 @@
 Compiled by numba, which is loaded with this module and keeps what it made beside it. Within a step
 no bit may see another, so all probabilities of a step come first, then its bits.
 
-The tables know pictures in general. What is particular to one, a slot learns in its round: after
-every bit its last layer moves against the gradient of what the bit has cost (stochastic gradient
-descent, as in paq's mixers, Mahoney 2005), by operations whose results no machine may change::
+The tables know pictures in general. What is particular to one, slots learn from it: after every bit
+the last layer moves against the gradient of what the bit has cost (stochastic gradient descent, as
+in paq's mixers, Mahoney 2005), and so does a factor that says how far logits can be trusted where
+the bits around have cost so much more, or less, than foreseen::
 
-    logit = scale * (w2 . hidden + bias) + shift        at first 1 * (...) + 0
+    logit = (scale + trust[class]) * (w2 . hidden + bias) + shift       at first (1 + 0) * (...) + 0
     error = bit - P(bit = 1)
-    scale += RATE * error * (w2 . hidden + bias)
-    shift += RATE * error
-    w2    += RATE_OF_WEIGHTS * error * hidden           in whole steps of 1 / FINE
+    rate  = 1 + EARLY / (1 + bits of the slot so far / SETTLED)
+    w2    += RATE_OF_WEIGHTS * rate * error * hidden                    in whole steps of 1 / FINE
+    scale += RATE * rate * error * (w2 . hidden + bias)
+    shift += RATE * rate * error
+    trust[class] += RATE_OF_TRUST * error * (w2 . hidden + bias)
+
+A slot's w2, scale and shift begin anew with every picture, as its bits are all in one round; trust
+stays through all rounds. Every operation is one whose result no machine may change.
 """
 
 from __future__ import annotations
@@ -54,10 +60,15 @@ BORDER = 2
 """Blocks around a picture that stand for "outside"."""
 FINE = 4096
 """Steps of a weight of the last layer, which moves in them."""
-RATE = 1 / 64
-"""By how much scale and shift follow an error."""
+RATE, RATE_OF_TRUST = 1 / 128, 1 / 256
 RATE_OF_WEIGHTS = 1 / 2
-"""By how much the last layer's weights follow one, in units of 1 / LOGIT_UNIT."""
+"""By how much what is learnt follows an error; the weights' in units of 1 / LOGIT_UNIT."""
+EARLY, SETTLED = 2.0, 256.0
+"""How much faster a slot learns at first, and for how many bits."""
+CLASSES, LEAST, MOST = 8, -0.5, 1.0
+"""Classes of what the 3x3 blocks around have cost too much, as part of what was foreseen."""
+SLACK = 2.0
+"""Bits added to what was foreseen, for blocks that have hardly any."""
 NOT_SENT = -1
 """What `Round.chosen` holds where a block sends nothing."""
 
@@ -88,7 +99,9 @@ class Walk:
     rows, columns: blocks. nodes: int16 (192, blocks), the tree node each coefficient has reached.
     values: float32 (positions, 101), C order: of every block, inside a border of two blocks that
     stands for "outside", sums of magnitudes over `GROUPS` and the first 96 values, in 1/8 grey
-    levels relative to their start. before: the same as the round before left it.
+    levels relative to their start. before: the same as the round before left it. surprise: float64
+    (positions, 2), the bits that a block's codes have cost more than foreseen, and those foreseen.
+    trust: float64 (8,), see above.
     """
 
     slots: SlotTables
@@ -97,6 +110,8 @@ class Walk:
     nodes: np.ndarray = field(init=False)
     values: np.ndarray = field(init=False)
     before: np.ndarray = field(init=False)
+    surprise: np.ndarray = field(init=False)
+    trust: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         blocks = self.rows * self.columns
@@ -104,6 +119,8 @@ class Walk:
         self.nodes = np.zeros((COEFFICIENTS, blocks), np.int16)
         self.values = np.zeros((positions, SUMS + TRACKED), np.float32)
         self.before = np.zeros_like(self.values)
+        self.surprise = np.zeros((positions, 2))
+        self.trust = np.zeros(CLASSES)
 
     def round(
         self,
@@ -145,7 +162,10 @@ class Walk:
             networks.center,
             networks.split,
             networks.chance,
+            networks.price,
             adapt,
+            self.surprise,
+            self.trust,
             self.nodes,
             self.values,
             self.before,
@@ -255,6 +275,18 @@ def _logit(hidden, w2, bias):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
+def _class(surprise, at, stride):  # type: ignore[no-untyped-def]
+    """The class of a block by what it and those around it have cost so far."""
+    more, foreseen = 0.0, SLACK
+    for row in (at - stride, at, at + stride):
+        for place in range(row - 1, row + 2):
+            more += surprise[place, 0]
+            foreseen += surprise[place, 1]
+    number = np.floor((more / foreseen - LEAST) / (MOST - LEAST) * CLASSES)
+    return int64(min(max(number, 0.0), CLASSES - 1.0))
+
+
+@numba.njit(cache=True)
 def _follow(weights, hidden, step):  # type: ignore[no-untyped-def]
     for j in range(len(weights)):
         weights[j] += np.floor(step * float64(hidden[j]) + 0.5)
@@ -300,7 +332,10 @@ def _round(  # type: ignore[no-untyped-def]
     center,
     split,
     chance,
+    price,
     adapt,
+    surprise,
+    trust,
     nodes,
     values,
     before,
@@ -318,8 +353,9 @@ def _round(  # type: ignore[no-untyped-def]
     raw, features = np.zeros(COUNT, np.float32), np.zeros(COUNT, np.int16)
     hidden = np.empty((BITS * rows, w1.shape[1]), np.int32)  # of a step's bits
     logits = np.empty(BITS * rows)
+    classes = np.zeros(BITS * rows, np.int64)
     last = w2 * FINE
-    scale, shift = np.ones(BITS), np.zeros(BITS)
+    scale, shift, seen = np.ones(BITS), np.zeros(BITS), np.zeros(BITS)
     done = 0
     for step in range(columns + 2 * rows + BITS):
         start = done
@@ -341,7 +377,11 @@ def _round(  # type: ignore[no-untyped-def]
                 _hidden(hidden[item], features, w1[i], b1[i])
                 logit = _logit(hidden[item], last[i], biases[i, node]) / (FINE * LOGIT_UNIT)
                 logits[item] = min(max(logit, -TABLE_RANGE), TABLE_RANGE)
-                entry = int64(np.floor((scale[i] * logits[item] + shift[i]) * TABLE_STEPS)) + center
+                factor = scale[i]
+                if adapt:
+                    classes[item] = _class(surprise, at, stride)
+                    factor += trust[classes[item]]
+                entry = int64(np.floor((factor * logits[item] + shift[i]) * TABLE_STEPS)) + center
                 chosen[i, block] = min(max(entry, 0), len(split) - 1)
                 if len(kept):
                     kept[done] = features
@@ -354,15 +394,22 @@ def _round(  # type: ignore[no-untyped-def]
                 bits[i, block] = 2 * bit - 1
             else:
                 bit = int64(bits[i, block] > 0)
-            if adapt:
-                error = bit - chance[chosen[i, block]]
-                scale[i] += RATE * error * logits[item]
-                shift[i] += RATE * error
-                _follow(last[i], hidden[item], error * (RATE_OF_WEIGHTS * FINE / LOGIT_UNIT))
             channel = channels[i]
             child = 2 * nodes[channel, block] + bit
             nodes[channel, block] = int16(child)
             at = (block // columns + BORDER) * stride + block % columns + BORDER
+            if adapt:
+                entry = chosen[i, block]
+                error = bit - chance[entry]
+                rate = 1 + EARLY / (1 + seen[i] / SETTLED)
+                seen[i] += 1
+                scale[i] += RATE * rate * error * logits[item]
+                shift[i] += RATE * rate * error
+                trust[classes[item]] += RATE_OF_TRUST * error * logits[item]
+                step_of_weights = RATE_OF_WEIGHTS * FINE / LOGIT_UNIT * rate * error
+                _follow(last[i], hidden[item], step_of_weights)
+                surprise[at, 0] += price[bit, entry] - price[2, entry]
+                surprise[at, 1] += price[2, entry]
             value = reached[i, child]
             group = _GROUP[channel]
             if group >= 0:  # the mean brightness says nothing about activity

@@ -242,33 +242,54 @@ def test_the_last_number_may_carry_into_all_before() -> None:
 
 @pytest.mark.parametrize("adapt", [False, True])
 def test_slots_learn_as_the_module_says(adapt: bool) -> None:
-    levels = np.full((5, 7), 1)
-    bits = random_codes("learning", levels)[0].reshape(BITS, -1)
-    walk = Walk(CODER.slots, *levels.shape)
-    found = walk.round(0, bits, CODER.networks, bits[0] != 0, features=True, adapt=adapt)
-    tables = context_tables("entropy")
-    for slot in range(BITS):
-        mine = np.flatnonzero(found.order // levels.size == slot)
-        block = found.order[mine] % levels.size
-        step = block % 7 + 2 * (block // 7)
-        sums = found.features[mine].astype(int) @ tables.w1[slot].astype(int) + tables.b1[slot]
-        hidden = np.clip(sums // 256, 0, 2047)
-        weights, scale, shift = tables.w2[slot] * 4096.0, 1.0, 0.0
-        chosen = np.zeros(len(mine), int)
+    """Against the formulas written out slowly, over two rounds."""
+    rows, columns = 5, 7
+    codes = random_codes("learning", np.full((rows, columns), 2)).reshape(2, BITS, -1)
+    walk, tables = Walk(CODER.slots, rows, columns), context_tables("entropy")
+    price, chance = CODER.networks.price, tables.probability / 65536
+    trust, surprise = np.zeros(8), np.zeros((rows + 4, columns + 4, 2))
+    for number, bits in enumerate(codes):
+        active = np.ones(rows * columns, bool)
+        found = walk.round(number, bits, CODER.networks, active, features=True, adapt=adapt)
+        slots = slice(BITS * number, BITS * (number + 1))
+        weights = tables.w2[slots] * 4096.0
+        scale, shift, seen = np.ones(BITS), np.zeros(BITS), np.zeros(BITS)
+        slot, block = np.divmod(found.order, rows * columns)
+        y, x = np.divmod(block, columns)
+        step = x + 2 * y + slot
         for now in np.unique(step):
-            bias = tables.bias[slot, found.nodes[slot, block[step == now]]]
-            logit = (hidden[step == now] @ weights / 4096 + bias) / 4096
-            logit = np.clip(logit, -9, 9)
-            entry = np.clip(np.floor((scale * logit + shift) * 64) + 576, 0, 1152).astype(int)
-            chosen[step == now] = entry
-            positive = bits[slot, block[step == now]] > 0
-            errors = positive - tables.probability[entry] / 65536
-            for error, x, units in zip(errors, logit, hidden[step == now], strict=True):
-                if adapt:
-                    scale += error * x / 64
-                    shift += error / 64
-                    weights += np.floor(error / 2 * units + 0.5)
-        np.testing.assert_array_equal(found.chosen[slot, block], chosen)
+            told = []
+            for place in np.flatnonzero(step == now):
+                s, b = slot[place], block[place]
+                w1, b1 = tables.w1[slots][s].astype(int), tables.b1[slots][s]
+                hidden = np.clip((found.features[place].astype(int) @ w1 + b1) // 256, 0, 2047)
+                bias = tables.bias[slots][s, found.nodes[s, b]]
+                logit = np.clip((hidden @ weights[s] / 4096 + bias) / 4096, -9, 9)
+                more, foreseen = surprise[y[place] + 1 :, x[place] + 1 :][:3, :3].sum((0, 1))
+                kind = np.clip(int(np.floor((more / (foreseen + 2) + 0.5) / 1.5 * 8)), 0, 7)
+                factor = scale[s] + (trust[kind] if adapt else 0)
+                entry = int(np.clip(np.floor((factor * logit + shift[s]) * 64) + 576, 0, 1152))
+                assert found.chosen[s, b] == entry
+                told.append((place, hidden, logit, kind, entry))
+            for place, hidden, logit, kind, entry in told if adapt else ():
+                s, bit = slot[place], int(bits[slot[place], block[place]] > 0)
+                error, rate = bit - chance[entry], 1 + 2 / (1 + seen[s] / 256)
+                seen[s] += 1
+                scale[s] += rate * error * logit / 128
+                shift[s] += rate * error / 128
+                weights[s] += np.floor(rate * error / 2 * hidden + 0.5)
+                trust[kind] += error * logit / 256
+                foreseen = price[2, entry]
+                surprise[y[place] + 2, x[place] + 2] += price[bit, entry] - foreseen, foreseen
+    np.testing.assert_array_equal(walk.trust, trust)
+    assert trust.any() == adapt
+
+
+def test_prices_are_far_from_where_a_machine_could_round_them_otherwise() -> None:
+    chance = CODER.networks.chance
+    bits = -np.log2([1 - chance, chance])
+    exact = 1024 * np.append(bits, [(1 - chance) * bits[0] + chance * bits[1]], 0)
+    assert np.abs(exact % 1 - 0.5).min() > 1e-6
 
 
 # Features
