@@ -243,6 +243,12 @@ def train_classifier(
     resume: Annotated[
         Path | None, typer.Option(help="checkpoint.pt to continue; its options are kept")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="learn what this classifier sees in every cell, not labels: efficientnet-lite0"
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="[default: 100]")] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="stop after this time; --resume goes on")
@@ -269,7 +275,10 @@ def train_classifier(
         bool | None, typer.Option("--augment/--no-augment", help="random crops [default: on]")
     ] = None,
     bf16: Annotated[
-        bool | None, typer.Option("--bf16/--no-bf16", help="half precision on a GPU [default: on]")
+        bool | None,
+        typer.Option(
+            "--bf16/--no-bf16", help="half precision where there are units for it [default: on]"
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, order, crops [default: 0]")] = None,
     memory_gib: Annotated[

@@ -110,6 +110,13 @@ class EfficientNetLite:
         self._net.load_state_dict(state, strict=True)
         self._net.float().to(self._device).eval().requires_grad_(False)
 
+    def cell_scores(self, images: Tensor) -> Tensor:
+        """Scores of every cell, whose mean is P: float (B, 3, H, W) in -1..1 -> (B, 1000, h, w)."""
+        alpha = self._net._fc.weight[:, :, None, None]
+        maps = self._net.extract_features(images)
+        scores: Tensor = nn.functional.conv2d(maps, alpha, self._net._fc.bias)
+        return scores
+
     def features(self, image: NDArray[np.uint8]) -> Features:
         """Features of one picture, uint8 (H, W, 3): maps float32 (1280, ⌈H/32⌉, ⌈W/32⌉)."""
         with _plainly(self._device):
@@ -197,6 +204,12 @@ class Vgg16Gap(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Scores P (eq. 1) for training: float (B, 3, H, W) in -1..1 -> float (B, classes)."""
         scores: Tensor = self.linear(self.conv(images).mean(dim=(2, 3)))
+        return scores
+
+    def cell_scores(self, images: Tensor) -> Tensor:
+        """Scores of every cell, whose mean is P: float (B, 3, H, W) -> (B, classes, h, w)."""
+        alpha = self.linear.weight[:, :, None, None]
+        scores: Tensor = nn.functional.conv2d(self.conv(images), alpha)
         return scores
 
     def features(self, image: NDArray[np.uint8]) -> Features:

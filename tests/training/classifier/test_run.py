@@ -17,11 +17,16 @@ from safetensors import safe_open
 
 from semcomp.__main__ import main
 from semcomp.errors import TrainingError
+from semcomp.semantics.activation import scores
 from semcomp.training.classifier import run as classifier_run
 from semcomp.training.classifier.export import departures
 from semcomp.training.classifier.options import ClassifierOptions, learning_rate, resumed_options
-from semcomp.training.classifier.run import train_classifier
-from semcomp.training.classifier.trainer import ClassifierTrainer, read_checkpoint
+from semcomp.training.classifier.run import load_teacher, train_classifier
+from semcomp.training.classifier.trainer import (
+    ClassifierTrainer,
+    distillation_loss,
+    read_checkpoint,
+)
 from tests.support.shapes import SHAPES, shapes
 
 TINY = ClassifierOptions(data="shapes", width=1 / 16, batch=6, epochs=3, crop=32, seed=1)
@@ -63,6 +68,7 @@ def test_the_rate_falls_as_the_paper_says():
         ({"width": 0.0}, "width is 0"),
         ({"width": math.nan}, "width is not a number"),
         ({"crop": 8}, "crops of 8 pixels"),
+        ({"crop": 32, "teacher": "efficientnet-lite0"}, "one cell in crops of 32"),
         ({"lr": 1e-4}, "cannot fall"),
         ({"clip": -1.0}, "clip is -1"),
     ],
@@ -120,6 +126,28 @@ def test_the_seed_decides_everything():
     same, again, not_same = (t.network.linear.weight for t in (first, second, other))
     assert torch.equal(same, again)
     assert not torch.equal(same, not_same)
+
+
+def test_a_teacher_is_learnt_cell_by_cell() -> None:
+    teacher = load_teacher("efficientnet-lite0", "cpu")
+    options = replace(TINY, batch=9, augment=False, lr=0.005, crop=96, width=0.25)
+    drawn = shapes(9)
+    labels = [int(scores(teacher.features(drawn.picture(i))).argmax()) for i in range(9)]
+    seen = replace(drawn, class_names=tuple(teacher.class_names), labels=np.array(labels))
+    trainer = ClassifierTrainer(options, seen, seen, teacher)
+    before = trainer.map_correlation()
+    losses = [
+        float(trainer.train_step(*batch)) for e in range(30) for batch in trainer.batches.epoch(e)
+    ]
+    assert losses[-1] < 0.6 * losses[0]
+    assert trainer.map_correlation() > before + 0.3
+
+
+def test_equal_scores_cost_nothing() -> None:
+    given = torch.linspace(-2, 3, 2 * 5 * 4 * 4).view(2, 5, 4, 4)
+    coarse = given.unflatten(2, (2, 2)).unflatten(4, (2, 2)).mean((3, 5))
+    assert float(distillation_loss(given, coarse)) < 1e-6
+    assert float(distillation_loss(given.flip(1), coarse)) > 1
 
 
 # Resuming
@@ -278,9 +306,25 @@ def test_the_command_trains_stops_and_goes_on(folder, tmp_path, capsys):
     assert str(tmp_path) not in (out / "card.json").read_text()
 
 
+def test_the_command_with_a_teacher_needs_no_labels(tmp_path: Path) -> None:
+    pictures, out = shapes(14, side=48), tmp_path / "run"
+    for index in range(len(pictures)):
+        (tmp_path / "any").mkdir(exist_ok=True)
+        Image.fromarray(pictures.picture(index)).save(tmp_path / "any" / f"{index:02}.png")
+    words = ["train", "classifier", "--data", str(tmp_path / "any"), "--out", str(out)]
+    words += ["--device", "cpu", "--width", "0.0625", "--batch", "7", "--crop", "64"]
+    assert main([*words, "--epochs", "1", "--teacher", "efficientnet-lite0"]) == 0
+    card = json.loads((out / "card.json").read_text())
+    assert card["training_pictures"] == 13 and card["classes"] == 1000
+    assert -1 <= card["held_out"]["map_correlation"] <= 1
+    assert "learns efficientnet-lite0's class scores" in (out / "CARD.md").read_text()
+    assert "with the teacher's" in (out / "CARD.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--data", "shapes", "--teacher", "vgg16-gap"], "no teacher: take efficientnet-lite0"),
         (["--data", "nowhere"], "no data set 'nowhere'"),
         (["--data", "shapes", "--crop", "3"], "crops of 3 pixels"),
         (["--data", "shapes", "--resume", "missing.pt"], "no checkpoint missing.pt"),
