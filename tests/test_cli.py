@@ -530,7 +530,7 @@ def test_options_that_mean_nothing_to_a_format(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--format", "xyz"], "take one of jpeg"),
+        (["--format", "xyz"], "take one of semc, jpeg"),
         (["--allocation", "rd"], "`rd` is for .semc files"),
         (["--size", "some"], "'some' is no size"),
         (["--quality", 1000], "JPEG has qualities from 1 to 97"),

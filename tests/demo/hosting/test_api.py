@@ -458,7 +458,7 @@ def test_a_file_may_not_declare_more_pixels_than_a_picture_may_have(
         ("/compress", {"max_area": [1]}, "max_area has to be a number"),
         ("/compress", {"map_kind": "cats"}, "No map of kind 'cats': use people or classifier"),
         ("/compress", {"focus": 3}, "Focus 3"),
-        ("/compress", {"format": "xyz"}, "No format here is called 'xyz': take one of jpeg"),
+        ("/compress", {"format": "xyz"}, "No format here is called 'xyz': take one of semc, jpeg"),
         ("/compress", {"format": ["jpeg"]}, "format has to be text"),
         ("/compress", {"format": "jpeg", "allocation": "rd"}, "`rd` is for .semc files"),
         ("/compress", {"format": "jpeg", "max_bytes": 9}, "The smallest JPEG of this picture has"),

