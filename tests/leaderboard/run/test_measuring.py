@@ -10,7 +10,7 @@ from PIL import Image
 
 from leaderboard.analysis.look import OURS
 from leaderboard.codecs import CODECS, CodecError
-from leaderboard.codecs.base import Seconds
+from leaderboard.codecs.base import Seconds, open_session
 from leaderboard.codecs.jpeg import JpegCodec
 from leaderboard.data.datasets import load_dataset
 from leaderboard.data.results import METRICS, read_results
@@ -131,7 +131,8 @@ def test_shared_work_is_charged_to_every_file(monkeypatch: pytest.MonkeyPatch) -
             return make(self, *args, **kwargs)
 
         monkeypatch.setattr(PictureEncoder, name, work)
-    session = CODECS["semantic-rd"].session(Image.fromarray(np.ascontiguousarray(CUP[:128])))
+    picture = Image.fromarray(np.ascontiguousarray(CUP[:128]))
+    session = open_session(CODECS["semantic-rd"], picture)
     spent = []
     for quality in (24, 24, 2):
         started = clock[0]
