@@ -4,7 +4,7 @@
 
     offset  size
     0       4    magic b"SEMC"
-    4       1    format version, 2
+    4       1    format version, 3
     5       4    model id: first bytes of the weights' SHA-256
     9       2    width in pixels, 1..65535          (all numbers are little endian)
     11      2    height in pixels, 1..65535
@@ -25,7 +25,7 @@
 
 The check of a chunk covers all before it, so a chunk passes at its own place in its own file only.
 The check fields stay out of that sum because a CRC that has run over itself is a constant.
-The codes of files of version 1 were written otherwise (`EntropyCoder.decode`).
+The codes of earlier versions were written otherwise (`EntropyCoder.decode`).
 A file cut anywhere after the header still decodes to the iterations that are whole. A damaged
 length that points past the end of the file cannot be told from a cut, and reads as one.
 """
@@ -45,7 +45,7 @@ from semcomp.networks.quantizer import MOST_ROUNDS
 
 from .range_coder import most_bytes
 
-MAGIC, VERSION, VERSIONS = b"SEMC", 2, (1, 2)
+MAGIC, VERSION, VERSIONS = b"SEMC", 3, (1, 2, 3)
 """What a file begins with; the format version that is written here, and those that are read."""
 
 # What files of other kinds begin with: (offset, bytes, name).

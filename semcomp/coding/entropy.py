@@ -173,8 +173,8 @@ class EntropyCoder:
     ) -> np.ndarray:
         """Bytes per iteration and levels uint8 (Hb, Wb) -> codes int8 (iterations, P, Hb, Wb).
 
-        version: of the file format. In version 1 slots did not learn from the picture, and words of
-        32 bits were little endian.
+        version: of the file format. Before version 3 nothing was learnt from the picture, and in
+        version 1 words of 32 bits were little endian.
         Damaged bytes give wrong bits, never an error: the container's checksums come first.
         """
         from .walk import Reader, Walk
@@ -185,7 +185,7 @@ class EntropyCoder:
         for k, chunk in enumerate(chunks):
             active, reader = levels.ravel() > k, Reader(_words(chunk, version))
             for number, bits in self._cut(k, codes[k]) if active.any() else ():
-                walk.round(number, bits, self.networks, active, reader, adapt=version > 1)
+                walk.round(number, bits, self.networks, active, reader, adapt=version > 2)
             if progress is not None:
                 progress(k + 1)
         return codes.reshape(*codes.shape[:2], rows, columns)

@@ -119,19 +119,20 @@ def test_golden_bytes(kind: AllocationKind) -> None:
     assert write(header, CHUNKS) == golden
     assert parse(golden).header == header
     assert parse(golden).chunks == tuple(CHUNKS)
-    assert parse(golden).version == 2
+    assert parse(golden).version == 3
 
 
-def test_golden_bytes_of_version_1() -> None:
-    parsed = parse((GOLDEN / "container_1.bin").read_bytes())
-    assert parsed.version == 1
+@pytest.mark.parametrize("version", [1, 2])
+def test_golden_bytes_of_earlier_versions(version: int) -> None:
+    parsed = parse((GOLDEN / f"container_{version}.bin").read_bytes())
+    assert parsed.version == version
     assert parsed.header == SMALL
     assert parsed.chunks == tuple(CHUNKS)
 
 
 def test_layout_as_documented() -> None:
     assert FILE[:22] == (
-        b"SEMC\x02\x01\x23\x45\x67" + b"\x29\x00\x17\x00\x01\x8a\x02\x03\x04\x01\x02\x08\x03"
+        b"SEMC\x03\x01\x23\x45\x67" + b"\x29\x00\x17\x00\x01\x8a\x02\x03\x04\x01\x02\x08\x03"
     )
     assert FILE[22:25] == b"map"
     assert FILE[25:29] == zlib.crc32(FILE[:25]).to_bytes(4, "little")
@@ -255,8 +256,8 @@ def test_foreign_files_are_named(start: bytes, name: str) -> None:
 
 
 def test_other_versions_say_to_update() -> None:
-    for version in (b"\0", b"\x03"):
-        with pytest.raises(BitstreamError, match=r"version [03].*up to 2.*update semcomp"):
+    for version in (b"\0", b"\x04"):
+        with pytest.raises(BitstreamError, match=r"version [04].*up to 3.*update semcomp"):
             parse(FILE[:4] + version + FILE[5:])
 
 

@@ -404,17 +404,18 @@ def test_golden_bytes() -> None:
     np.testing.assert_array_equal(coder.decode(chunks, levels), codes)
 
 
-def test_golden_bytes_of_version_1() -> None:
-    """Words in the other order, and tables from before the second ring."""
+@pytest.mark.parametrize(("version", "features"), [(1, FIRST), (2, COUNT)])
+def test_golden_bytes_of_earlier_versions(version: int, features: int) -> None:
+    """Nothing learnt; in version 1 words in the other order, tables without the second ring."""
     levels = integers("golden levels", (6, 8), 0, 7)
-    tables = context_tables("golden", features=FIRST)
+    tables = context_tables("golden", features=features)
     coder = EntropyCoder(quantizer_tables("golden"), tables)
-    data, chunks = (GOLDEN / "entropy_1.bin").read_bytes(), []
+    data, chunks = (GOLDEN / f"entropy_{version}.bin").read_bytes(), []
     while data:
         size = int.from_bytes(data[:2], "little")
         chunks.append(data[2 : 2 + size])
         data = data[2 + size :]
-    codes = coder.decode(chunks, levels, version=1)
+    codes = coder.decode(chunks, levels, version=version)
     np.testing.assert_array_equal(codes, random_codes("golden", levels))
 
 
