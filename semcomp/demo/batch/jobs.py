@@ -111,8 +111,8 @@ def compress_one(
         "picture": name,
         "level": settings.choice.level,
         "allocation": settings.choice.allocation,
+        "format": settings.format,
     }
-    row["format"] = settings.format
     try:
         picture, _ = work.read_picture(upload, max_area=settings.area)
         session = Session(picture, name)

@@ -174,6 +174,7 @@ class ClassifierTrainer:
     def map_correlation(self) -> float:
         """Of the maps of the teacher's class with the teacher's: a mean over held-out pictures."""
         assert self.teacher is not None
+        was_training = self.network.training
         self.network.eval()
         found: list[float] = []
         for pixels, labels in self._held_out_batches.in_order():
@@ -182,6 +183,7 @@ class ClassifierTrainer:
             for one, other, label in zip(given, wanted, labels.tolist(), strict=True):
                 pair = torch.stack([one[label].flatten(), other[label].flatten()])
                 found.append(float(pair.corrcoef()[0, 1]))
+        self.network.train(was_training)
         return float(np.nan_to_num(found).mean())  # a map without any contrast follows nothing
 
     def _cells(self, pixels: Tensor, teacher: EfficientNetLite) -> tuple[Tensor, Tensor]:

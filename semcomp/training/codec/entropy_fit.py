@@ -86,9 +86,8 @@ class _Source:
         slot, block = np.divmod(found.order, bits.shape[1])
         order = np.lexsort((block, slot))
         slot, block = (places[order].reshape(BITS, -1) for places in (slot, block))
-        features = found.features[order].astype(np.int16)
         return (
-            features.reshape(*slot.shape, COUNT),
+            found.features[order].reshape(*slot.shape, COUNT),
             found.nodes[slot, block].astype(np.int64),
             bits[slot, block] > 0,
         )
