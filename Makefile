@@ -36,8 +36,9 @@ lint: $(STAMP)
 typecheck: $(STAMP)
 	$(BIN)/mypy
 
+# A process a core; a file's tests stay together, and with them its servers and databases.
 unit: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # -k: one run shows what every check has to say, and fails if any of them did.
 test: $(STAMP)

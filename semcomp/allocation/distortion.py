@@ -70,7 +70,7 @@ class BlockDistortion:
         self.scales: list[_Scale] = []
         pixels = original.astype(np.float32) - MIDDLE
         for number in range(len(SCALES)):
-            pixels = _halved(pixels) if number else pixels
+            pixels = _reduced(pixels, 2) if number else pixels
             mean = _blur(pixels)
             self.scales.append(_Scale(pixels, mean, _blur(pixels * pixels) - mean * mean))
 
@@ -81,17 +81,17 @@ class BlockDistortion:
         windows whose centres lie in it, then the weighted loss of MS-SSIM.
         """
         pixels = decoded.astype(np.float32) - MIDDLE
-        detail = block_means(((self.scales[0].pixels - pixels) ** 2).mean(2))
+        detail = block_means(np.square(self.scales[0].pixels - pixels))
         structure = np.zeros_like(detail)
         for number, (scale, exponent) in enumerate(zip(self.scales, SCALES, strict=True)):
-            pixels = _halved(pixels) if number else pixels
+            pixels = _reduced(pixels, 2) if number else pixels
             counted, mean = scale.similarity(pixels)
             if number == 0:
                 whole = counted * scale.luminance(mean)
-                detail += SSIM_WEIGHT * block_means(1 - whole.mean(2))
+                detail += SSIM_WEIGHT * block_means(1 - whole)
             if number + 1 == len(SCALES):  # of MS-SSIM's, only the coarsest counts the luminance
                 counted = counted * scale.luminance(mean)
-            structure += MS_SSIM_WEIGHT * exponent * block_means(1 - counted.mean(2), number)
+            structure += MS_SSIM_WEIGHT * exponent * block_means(1 - counted, number)
         return np.stack([detail, structure])
 
 
@@ -99,13 +99,13 @@ def block_means(values: NDArray[np.floating], halvings: int = 0) -> NDArray[np.f
     """Mean of every block of 8x8 pixels, float64 (Hb, Wb).
 
     values: float (8 Hb, 8 Wb), or less by so many halvings; one of four blocks stands for all.
+    With a last axis of channels, their means.
     """
     side = BLOCK >> halvings
-    if side == 0:
-        return np.asarray(values, np.float64).repeat(2, 0).repeat(2, 1)
-    rows, columns = values.shape[0] // side, values.shape[1] // side
-    blocks = values.reshape(rows, side, columns, side)
-    return np.asarray(blocks.mean((1, 3), dtype=np.float64))
+    means = np.asarray(_reduced(values, side) if side > 1 else values, np.float64)
+    if means.ndim == 3:
+        means = means.mean(2)
+    return means if side else means.repeat(2, 0).repeat(2, 1)
 
 
 def _blur(values: Picture) -> Picture:
@@ -118,8 +118,10 @@ def _blur(values: Picture) -> Picture:
     return cast(Picture, blurred)
 
 
-def _halved(values: Picture) -> Picture:
-    """Means of 2x2 pixels: (h, w, 3) -> (h / 2, w / 2, 3)."""
-    rows, columns = values.shape[0] // 2, values.shape[1] // 2
-    means: Picture = values.reshape(rows, 2, columns, 2, 3).mean((1, 3))
-    return means
+def _reduced(values: NDArray[np.floating], factor: int) -> NDArray[np.floating]:
+    """Means of `factor` x `factor` pixels: (h, w, ...) -> (h / factor, w / factor, ...)."""
+    import cv2  # twenty times as quick as NumPy's means over two axes
+
+    size = values.shape[1] // factor, values.shape[0] // factor
+    means = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return cast("NDArray[np.floating]", means)
