@@ -28,6 +28,7 @@ from semcomp.errors import WeightsError
 from semcomp.files import ASSETS
 from semcomp.geometry import BITS
 from semcomp.networks.codec import CodecConfig
+from semcomp.networks.integer import prepare
 from semcomp.networks.paper import AnyCodec, build_codec
 from semcomp.networks.quantizer import QuantizerTables
 
@@ -260,7 +261,9 @@ def _load(name: str, device: str, assets: Path) -> Model:
         raise WeightsError(f"weights in {folder} do not fit this version: {error}") from error
     # in single precision, whatever type a program has made torch's default
     codec = codec.float().eval().requires_grad_(False).to(device)
-    if codec.one_pass and device == "cpu" and torch.cpu._is_avx512_bf16_supported():
+    if config.integer:
+        prepare(codec)
+    elif codec.one_pass and device == "cpu" and torch.cpu._is_avx512_bf16_supported():
         # Pictures in half the time, hardly a pixel more than one grey level off.
         codec.compute = torch.bfloat16
     # torch's annotations leave memory_format out.

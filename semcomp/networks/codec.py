@@ -43,6 +43,7 @@ class CodecConfig:
         (`one_pass.py`), whose `decoder` has the channels there; empty for ConvLSTMs.
     inner: channels between the two convolutions of those blocks, at H/8 and H/4; empty for as many
         as the blocks have.
+    integer: whether a decoder in one pass multiplies in 8-bit integers (`integer.py`).
     """
 
     preset: str
@@ -53,6 +54,7 @@ class CodecConfig:
     gain: bool = False
     residual: tuple[int, ...] = ()
     inner: tuple[int, ...] = ()
+    integer: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for JSON."""

@@ -8,12 +8,15 @@ tables are those of the embedded quantizer: what stays iterative is the code, no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .codec import CodecConfig, DecoderState, EncoderState
 from .embedded import LinearPathCodec, hardly_correct
+from .integer import IntegerConv
 from .quantizer import QuantizerTables
 from .recurrence import precision
 
@@ -21,13 +24,21 @@ LEAST_RMS = 0.3
 """Grey levels: coefficients known better than this are not scaled up further."""
 
 
+Layers = Callable[..., nn.Conv2d]
+"""Makes a layer of so many inputs and outputs and a kernel of that size."""
+
+
+def _float_conv(inputs: int, outputs: int, size: int, signed: bool = False) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, 1, size // 2)
+
+
 class Residual(nn.Module):
     """x + 3x3(leaky(3x3(leaky(x)))), with `inner` channels in between."""
 
-    def __init__(self, channels: int, inner: int) -> None:
+    def __init__(self, channels: int, inner: int, conv: Layers) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, inner, 3, 1, 1)
-        self.second = nn.Conv2d(inner, channels, 3, 1, 1)
+        self.first = conv(channels, inner, 3)
+        self.second = conv(inner, channels, 3)
         with torch.no_grad():  # so that a stack of them starts near the identity
             self.second.weight.mul_(0.3)
 
@@ -52,13 +63,16 @@ class OnePassDecoder(nn.Module):
         super().__init__()
         (eighth, quarter), (at_eighth, at_quarter) = config.decoder, config.residual
         inner, inner_quarter = config.inner or config.decoder
-        self.enter = nn.Conv2d(config.inputs, eighth, 3, 1, 1)
+        conv: Layers = IntegerConv if config.integer else _float_conv
+        self.enter = conv(config.inputs, eighth, 3, signed=True)
         self.level_bias = nn.Parameter(torch.zeros(iterations + 1, eighth))
-        self.eighth = nn.Sequential(*(Residual(eighth, inner) for _ in range(at_eighth)))
-        self.correct = nn.Conv2d(eighth, coefficients, 1)
-        self.refine = nn.Conv2d(eighth, 4 * quarter, 1)
-        self.quarter = nn.Sequential(*(Residual(quarter, inner_quarter) for _ in range(at_quarter)))
-        self.pixels = nn.Conv2d(quarter, 3 * 16, 3, 1, 1)
+        self.eighth = nn.Sequential(*(Residual(eighth, inner, conv) for _ in range(at_eighth)))
+        self.correct = conv(eighth, coefficients, 1)
+        self.refine = conv(eighth, 4 * quarter, 1)
+        self.quarter = nn.Sequential(
+            *(Residual(quarter, inner_quarter, conv) for _ in range(at_quarter))
+        )
+        self.pixels = conv(quarter, 3 * 16, 3)
         hardly_correct(self.correct, self.pixels)
 
     def forward(self, linear: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,7 @@ CURRICULA: Mapping[str, tuple[tuple[int, Shares], ...]] = {
 class TrainOptions:
     """Everything that decides a training run; stored in its checkpoints.
 
-    preset, priming, gain: the network (`semcomp.networks.codec.PRESETS`, `CodecConfig`).
+    preset, priming, gain, integer: the network (`semcomp.networks.codec.PRESETS`, `CodecConfig`).
     minutes: time box of this call. total_minutes: length of the whole schedule where several calls
         share one; 0: the time box. steps, epochs: end after so many steps, or after as many as
         show every picture so often; the schedule then counts steps, not time. 0: no such end.
@@ -106,6 +106,7 @@ class TrainOptions:
     detail: float = 0.0
     priming: int = 0
     gain: bool = False
+    integer: bool = False
     precision: str = "fp32"
     compile: bool = False
     validate_minutes: float = 4.0

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semcomp.geometry import ITERATIONS
 from semcomp.networks.codec import PRESETS, CodecConfig
+from semcomp.networks.integer import fit_steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
@@ -25,7 +27,12 @@ from .unroll import at_own_iterations, unroll
 
 def config_for(options: TrainOptions) -> CodecConfig:
     """The network that the options name."""
-    return dataclasses.replace(PRESETS[options.preset], priming=options.priming, gain=options.gain)
+    return dataclasses.replace(
+        PRESETS[options.preset],
+        priming=options.priming,
+        gain=options.gain,
+        integer=options.integer,
+    )
 
 
 def tables_for(config: CodecConfig, pictures: Sequence[np.ndarray], seed: int) -> QuantizerTables:
@@ -133,6 +140,13 @@ class Trainer:
                 list(self.average.parameters()), list(self.codec.parameters()), share
             )
         return self.processes.mean(loss.detach())
+
+    @torch.no_grad()
+    def fit_steps(self, pool: PicturePool) -> None:
+        """Set the steps of integer convolutions to what a batch shows them, unrounded."""
+        image, levels, _ = self.batch(pool, ITERATIONS)
+        fit_steps(self.codec, lambda: self.one_pass(image, levels, ITERATIONS))
+        self.average.load_state_dict(self.codec.state_dict())
 
     def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
         """This process's crops after numbers of iterations drawn for each: (B, 3, H, W)."""

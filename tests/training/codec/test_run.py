@@ -108,6 +108,27 @@ def test_warm_start_takes_what_fits(folder: Path, tables: QuantizerTables, tmp_p
                               checkpoint.read(source))  # fmt: skip
 
 
+def test_floats_become_integers(folder: Path, tables: QuantizerTables, tmp_path: Path) -> None:
+    """Steps of 8-bit inputs are fitted to what weights of floats see, then learn."""
+    pictures = [picture(48)]
+    first = Trainer(options(preset="tiny-one-pass"), tables)
+    checkpoint.save(first, tmp_path / "floats.pt")
+    source = tmp_path / "floats.pt"
+    chosen = options(folder, preset="tiny-one-pass", integer=True)
+    second = start(chosen, pictures, warm_start=source, tables=source, report=lambda line: None)
+    steps = {k: v for k, v in second.codec.state_dict().items() if k.endswith("log_step")}
+    assert len(steps) == 8 and all(len(set(step.tolist())) > 1 for step in steps.values())
+    for name, step in steps.items():
+        assert torch.equal(second.average.state_dict()[name], step)
+    before = {name: step.clone() for name, step in steps.items()}
+    second.train_step(PicturePool(pictures), 1.0)
+    assert any(bool((steps[name] != step).any()) for name, step in before.items())
+    checkpoint.save(second, tmp_path / "integers.pt")
+    third = start(chosen, pictures, warm_start=tmp_path / "integers.pt", tables=source)
+    for name, step in second.average.state_dict().items():
+        assert torch.equal(third.codec.state_dict()[name], step)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80\x04K\x01."])
 def test_damaged_checkpoints_are_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
