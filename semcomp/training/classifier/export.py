@@ -67,7 +67,9 @@ def describe(trainer: ClassifierTrainer, score: Score) -> dict[str, Any]:
         }
     if score.total and trainer.teacher is not None:
         measured["how"] += f", against what {trainer.options.teacher} says"
-        measured["map_correlation"] = trainer.map_correlation()
+        measured |= {
+            f"map_correlation_{k}": v for k, v in trainer.map_correlation()._asdict().items()
+        }
     return {
         "name": trainer.network.name,
         "network": "VGG16 conv1-conv5, global average pooling, one linear layer",
@@ -117,9 +119,11 @@ def card_text(card: dict[str, Any]) -> str:
             f"top-1 {held_out['top1']:.1%}, top-5 {held_out['top5']:.1%} of "
             f"{held_out['pictures']:,} held-out pictures ({held_out['how']})"
         )
-    if "map_correlation" in held_out:
+    if "map_correlation_network" in held_out:
         measured += (
-            f"; correlation of its maps with the teacher's {held_out['map_correlation']:.2f}"
+            "; correlation of its maps with the teacher's "
+            f"{held_out['map_correlation_network']:.2f}, of one map for all pictures, the mean of "
+            f"the teacher's, {held_out['map_correlation_same']:.2f}"
         )
     rows = {
         "Network": f"{card['network']}; {card['parameters']:,} parameters, "

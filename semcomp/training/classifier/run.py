@@ -137,7 +137,8 @@ def train_classifier(trainer: ClassifierTrainer, out: Path, report: Report = pri
 def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
     """Measure, add a row to the log, begin a new count.
 
-    Of the row, loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures.
+    Of the row, loss and train_top1 are means over the epoch, top1 and top5 of held-out pictures,
+    map_correlation of their maps with the teacher's.
     """
     score = trainer.evaluate()
     loss, top1 = (trainer.running / len(trainer.batches)).tolist()
@@ -157,6 +158,7 @@ def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
         "train_top1": top1,
         "top1": score.share(score.top1),
         "top5": score.share(score.top5),
+        "map_correlation": trainer.map_correlation().network,
     }
     append_row(log, row)
     return row
@@ -165,7 +167,10 @@ def _end_of_epoch(trainer: ClassifierTrainer, log: Path) -> dict[str, float]:
 def _accuracy(row: Mapping[str, float]) -> str:
     if math.isnan(row["top1"]):
         return "nothing held out"
-    return f"held-out top-1 {row['top1']:.1%}, top-5 {row['top5']:.1%}"
+    text = f"held-out top-1 {row['top1']:.1%}, top-5 {row['top5']:.1%}"
+    if not math.isnan(row["map_correlation"]):
+        text += f", maps' correlation {row['map_correlation']:.2f}"
+    return text
 
 
 def dry_run(trainer: ClassifierTrainer, seconds: float = 10.0) -> str:
