@@ -37,6 +37,10 @@ SIDE = 480
 """Longest side of a lesson's picture: blocks stay visible, and every step is there in seconds."""
 SECOND_CLASSIFIER = "efficientnet-lite2"
 """Whose map marks the method's homework in step 7."""
+PAPER_CLASSIFIER = "vgg16-gap"
+"""Whose map stands beside the usual one in step 2."""
+PAPER_NETWORK = "paper"
+"""Weights of the network that step 5 looks at: iteration by iteration, both ways."""
 LATEST = 12
 """Iterations of the same level everywhere that step 5 can show."""
 
@@ -145,16 +149,27 @@ class PictureStudy:
         return walk(self.importance, self.level)
 
     @cached_property
+    def recurrent(self) -> PictureEncoder:
+        """The same picture for the paper's own network, which step 5 looks at."""
+        if self.encoder.model.codec.closed_loop:
+            return self.encoder
+        device = str(self.encoder.model.device)
+        return PictureEncoder(self.picture, load_model(PAPER_NETWORK, device))
+
+    @cached_property
     def history(self) -> NDArray[np.uint8]:
-        """The picture after 1 to `LATEST` iterations in every block, uint8 (k, H, W, 3)."""
-        model = self.encoder.model
-        history = decode_history(model.codec, self.encoder.codes()[:LATEST], model.device)
-        return history[:, : self.size[0], : self.size[1]]
+        """What `recurrent` makes of 1 to `LATEST` iterations everywhere, uint8 (k, H, W, 3)."""
+        return self._history(self.recurrent)
+
+    @cached_property
+    def quick_history(self) -> NDArray[np.uint8]:
+        """As `history`, of the lesson's own codec."""
+        return self._history(self.encoder)
 
     @cached_property
     def chunks(self) -> list[bytes]:
         """Bytes of every iteration in `history`, without their checks."""
-        return self.encoder.model.coder.encode(self.encoder.codes()[:LATEST])
+        return self.recurrent.model.coder.encode(self.recurrent.codes(LATEST))
 
     @cached_property
     def uniform(self) -> Version:
@@ -229,9 +244,20 @@ class PictureStudy:
         return float(scores(self.seen)[self.class_index])
 
     @cached_property
+    def paper_map(self) -> SemanticMap:
+        """The map of the same class by the paper's own classifier."""
+        name = self.semantic_map.chosen[0].name
+        return analyse(self.picture, classifier=load_classifier(PAPER_CLASSIFIER), class_name=name)
+
+    @cached_property
     def activation(self) -> NDArray[np.float64]:
         """H_c, float64 (h, w), of either sign."""
         return class_activation(self.seen, self.class_index)
+
+    def _history(self, encoder: PictureEncoder) -> NDArray[np.uint8]:
+        model = encoder.model
+        history = decode_history(model.codec, encoder.codes(LATEST), model.device)
+        return history[:, : self.size[0], : self.size[1]]
 
     def _plan(self, level: float, allocation: Allocation) -> Plan:
         return self.encoder.plan(level, allocation, semantic_map=self.semantic_map)
