@@ -35,11 +35,12 @@ LEAST = 1 / 256
 
 
 class _Kernels(NamedTuple):
-    """A convolution made ready: inverse steps (C, 1, 1), kernels, scales (O,), zero points (O,)."""
+    """A convolution made ready: inverse steps (C, 1, 1), kernels, scales (O,), ones, zeros (O,)."""
 
     inverse: Tensor
     kernels: Tensor
     scales: Tensor
+    ones: Tensor
     zeros: Tensor
     packed: bool
 
@@ -70,7 +71,7 @@ class IntegerConv(nn.Conv2d):
         elif ready.packed:
             return self._in_integers(x, ready)
         else:
-            whole = x.float().mul(ready.inverse).round_().clamp_(-self.zero, 255 - self.zero)
+            whole = self._shifted(x, ready).floor_().sub_(self.zero)
             kernels, scales = ready.kernels, ready.scales
         sums = functional.conv2d(whole, kernels, padding=self.padding)
         return sums * scales[:, None, None] + self.bias[:, None, None]
@@ -80,14 +81,14 @@ class IntegerConv(nn.Conv2d):
         with torch.no_grad():
             kernels, scales = self._kernels()
             inverse = (-self.log_step).exp()[:, None, None].contiguous()
-            zeros = torch.zeros(len(scales), dtype=torch.int64)
+            ones, zeros = torch.ones_like(scales), torch.zeros_like(scales, dtype=torch.int64)
             packed = self.weight.device.type == "cpu" and _has_units()
             if packed:
                 steps = [1, 1]
                 kernels = torch.ops.onednn.qconv_prepack(
-                    kernels.to(torch.int8), scales, 1.0, self.zero, steps, self.padding, steps, 1
+                    kernels.to(torch.int8), ones, 1.0, self.zero, steps, self.padding, steps, 1
                 )
-        self._ready = _Kernels(inverse, kernels, scales, zeros, packed)
+        self._ready = _Kernels(inverse, kernels, scales, ones, zeros, packed)
 
     def _kernels(self) -> tuple[Tensor, Tensor]:
         """Whole numbers (O, C, h, w) and their scales (O,), in float32."""
@@ -95,15 +96,20 @@ class IntegerConv(nn.Conv2d):
         scales = weights.detach().abs().amax((1, 2, 3)).clamp_min(1e-12) / LARGEST
         return _rounded(weights / scales[:, None, None, None]), scales
 
+    def _shifted(self, x: Tensor, ready: _Kernels) -> Tensor:
+        """Inputs in steps, half a step above what they are rounded to, within 0..255."""
+        return x.float().mul(ready.inverse).add_(self.zero + 0.5).clamp_(0, 255)
+
     def _in_integers(self, x: Tensor, ready: _Kernels) -> Tensor:
-        # Half a step more, for the conversion cuts fractions off.
-        shifted = x.mul(ready.inverse).add_(self.zero + 0.5).clamp_(0, 255)
-        whole = shifted.to(torch.uint8).contiguous(memory_format=torch.channels_last)
-        same: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            whole, 1.0, self.zero, ready.kernels, ready.scales, ready.zeros, self.bias,
+        whole = self._shifted(x, ready).to(torch.uint8)
+        whole = whole.contiguous(memory_format=torch.channels_last)
+        # Sums alone: scaled in there, they would be rounded in another way than elsewhere.
+        sums: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            whole, 1.0, self.zero, ready.kernels, ready.ones, ready.zeros, None,
             [1, 1], self.padding, [1, 1], 1, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return same
+        assert self.bias is not None
+        return sums.mul_(ready.scales[:, None, None]).add_(self.bias[:, None, None])
 
 
 def prepare(network: nn.Module) -> None:
