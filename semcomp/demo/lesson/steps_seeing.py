@@ -1,5 +1,6 @@
 """Steps 1 to 3: what a picture costs, what the classifier looks at, how much each block matters."""
 
+import json
 from collections.abc import Callable, Iterator
 from html import escape
 
@@ -11,6 +12,7 @@ from semcomp.draw import IMPORTANCE
 from semcomp.geometry import BLOCK
 from semcomp.image import data_url, to_file
 from semcomp.semantics.activation import SIDES, to_grey, upsample_grey
+from semcomp.semantics.classifiers import VGG16_GAP_FOLDER
 
 from . import pictures
 from .book import Book, Frame, Step, plural, times
@@ -194,6 +196,30 @@ def _sums(study: PictureStudy) -> Iterator[Frame]:
         f"The network looks once more, at a larger picture (short side {SIDES[1]} pixels instead "
         f"of {SIDES[0]}), in which it names things less well and places them better. The mean of "
         "both sums is the map.",
+        key=True,
+    )
+    yield _by_the_paper(study, box, small)
+
+
+def _by_the_paper(study: PictureStudy, usual: str, small: tuple[int, int]) -> Frame:
+    """The map of the paper's own classifier, beside the usual one."""
+    theirs = study.paper_map
+    grey = upsample_grey(theirs.grey, *small)
+    side = (
+        f'<div class="small"><div>{usual}<p class="name">EfficientNet-Lite0, which the codec '
+        "uses</p></div></div>"
+    )
+    top = theirs.top[0]
+    card = json.loads((VGG16_GAP_FOLDER / "card.json").read_text("utf-8"))
+    return Frame(
+        "the paper's network",
+        over(study.size, "Map of the paper's classifier", IMPORTANCE[grey], "mixed"),
+        side,
+        f"The paper's own classifier is VGG16 with average pooling. This project trained it, with "
+        f"{percent(card['options']['width'])} of its channels, to imitate EfficientNet-Lite0 on "
+        f"{card['training_pictures']:,} pictures; EfficientNet itself has seen over a million. It "
+        f"would name this picture <b>{escape(top.name)}</b>, {percent(top.probability)}. This is "
+        f"its map for “{escape(study.semantic_map.chosen[0].name)}”.",
         key=True,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import escape
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,6 +27,7 @@ from semcomp.demo.lesson.study import LATEST, PictureStudy, study
 from semcomp.errors import AllocationError
 from semcomp.metrics import si_ssim, ssim
 from semcomp.semantics.activation import analyse, scores
+from semcomp.semantics.classifiers import load_classifier
 
 LEVEL = 4
 
@@ -80,7 +82,7 @@ def test_the_map_adds_up_to_the_score() -> None:
     bias = float(seen.seen.bias[seen.class_index])
     assert seen.class_score == pytest.approx(seen.activation.mean() + bias, rel=1e-6)
     assert seen.class_score == pytest.approx(scores(seen.seen)[seen.class_index])
-    *_, last, both = steps()[1].book.frames
+    *_, last, both, _ = steps()[1].book.frames
     assert both.label == "both sizes"
     assert f"{seen.class_score:.1f}" in last.caption
     assert seen.semantic_map.chosen[0].name in last.caption
@@ -93,6 +95,14 @@ def test_shares_of_importance_grow_with_the_blocks() -> None:
     lit = [int(f.label.split()[1].rstrip("%")) for f in frames]
     assert held == sorted(held) and held[-1] == 100
     assert all(h >= share for h, share in zip(held, lit, strict=True))
+
+
+def test_the_papers_classifier_stands_beside_the_usual_one() -> None:
+    frame = steps()[1].book.frames[-1]
+    theirs = analyse(look().picture, classifier=load_classifier("vgg16-gap"))
+    assert f"<b>{escape(theirs.top[0].name)}</b>" in frame.caption
+    assert f"map for “{escape(look().semantic_map.chosen[0].name)}”" in frame.caption
+    assert "EfficientNet-Lite0" in frame.side
 
 
 def test_sharing_ends_in_the_levels_of_the_file() -> None:
