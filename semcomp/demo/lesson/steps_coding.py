@@ -73,7 +73,8 @@ def iterations(study: PictureStudy) -> Step:
                 photo(study.size, f"The picture after {plural(k, 'iteration')}", decoded),
                 side + chart,
                 f"Iteration {k} sent {plural(plain, 'byte')} of bits in "
-                f"<b>{plural(sizes[k - 1], 'byte')}</b>. The picture is now at {quality}.",
+                f"<b>{plural(sizes[k - 1], 'byte')}</b>. The picture is now at {quality}; "
+                "the dashed curve is the codec of the other steps.",
                 key=k in (1, 4, 12),
             )
         )
