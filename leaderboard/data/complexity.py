@@ -23,7 +23,7 @@ class Complexity:
 
 NETWORKS = {
     "small": Complexity(104_052, 5_470_192),
-    "fast": Complexity(23_076, 1_261_040),
+    "fast": Complexity(23_076, 1_263_040),
     "recurrent": Complexity(902_362, 2_814_576),
     "paper": Complexity(786_112, 1_150_491),
 }

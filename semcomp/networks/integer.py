@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,10 @@ class IntegerConv(nn.Conv2d):
             kernels, scales = ready.kernels, ready.scales
         sums = functional.conv2d(whole, kernels, padding=self.padding)
         return sums * scales[:, None, None] + self.bias[:, None, None]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles are not ready: what the library has packed cannot be copied."""
+        return {**self.__dict__, "_ready": None}
 
     def prepare(self) -> None:
         """Round the kernels once for all: the weights are not to change any more."""

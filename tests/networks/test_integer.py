@@ -67,12 +67,19 @@ def test_every_processor_gives_the_same(signed: bool, monkeypatch: pytest.Monkey
     assert torch.equal(*found)
 
 
+def test_a_prepared_layer_can_be_copied() -> None:
+    conv, x = layer()
+    with torch.inference_mode():
+        prepare(conv)
+        again = copy.deepcopy(conv)(x)
+    assert (again - conv(x)).abs().max() < 0.01 * again.std()
+
+
 def test_values_beyond_the_last_step_are_cut_off() -> None:
     conv = IntegerConv(1, 1, 1)
     with torch.no_grad():
-        conv.weight.fill_(1)
-        conv.bias.zero_()
-        conv.log_step.fill_(0)
+        for parameter, value in zip(conv.parameters(), (1, 0, 0), strict=True):
+            parameter.fill_(value)  # weight, bias, logarithm of the step
         values = torch.tensor([-300.0, -28.4, 0.4, 226.6, 900.0]).view(1, 1, 1, 5)
         assert conv(values).flatten().tolist() == pytest.approx([-28, -28, 0, 227, 227])
 
@@ -101,14 +108,15 @@ def test_a_codec_in_integers_is_stored_and_loaded(tmp_path: Path) -> None:
     torch.manual_seed(0)
     codec = build_codec(replace(TINY_ONE_PASS, integer=True), tables)
     with torch.no_grad():
-        for layer in (codec.decoder.correct, codec.decoder.pixels):
-            layer.weight *= 100  # they start near zero: let the network show
+        for name in ("correct", "pixels"):
+            weight = codec.get_parameter(f"decoder.{name}.weight")
+            weight.mul_(100)  # they start near zero: let the network show
         for parameter in codec.parameters():
             parameter.copy_(parameter.half())  # in the precision that the file has
     rng = np.random.default_rng(0)
     codes = rng.choice(np.array([-1, 1], np.int8), (6, 8, 4, 6))
     whole = decode_codes(codec, codes, torch.device("cpu"))
-    save_model(tmp_path / "whole", codec, tables, context_tables(tables), {})
+    save_model(tmp_path / "whole", codec, tables, context_tables("integer"), {})
     model = load_model("whole", "cpu", tmp_path)
     assert model.codec.config == codec.config
     loaded = decode_codes(model.codec, codes, torch.device("cpu"))
