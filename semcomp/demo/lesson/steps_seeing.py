@@ -181,7 +181,7 @@ def _sums(study: PictureStudy) -> Iterator[Frame]:
                 if n < count
                 else f": probability {percent(study.semantic_map.chosen[0].probability)}."
             ),
-            key=n in (counts[0], 20, count),
+            key=n in (counts[0], count),
         )
     box = stage(
         study.size,
