@@ -146,6 +146,9 @@ class Trainer:
         """Set the steps of integer convolutions to what a batch shows them, unrounded."""
         image, levels, _ = self.batch(pool, ITERATIONS)
         fit_steps(self.codec, lambda: self.one_pass(image, levels, ITERATIONS))
+        for name, parameter in self.codec.named_parameters():
+            if name.endswith("log_step"):  # each process has seen crops of its own
+                parameter.copy_(self.processes.mean(parameter))
         self.average.load_state_dict(self.codec.state_dict())
 
     def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:
