@@ -16,7 +16,8 @@ convolution of floats that hold whole numbers gives the same sums.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -55,7 +56,7 @@ class IntegerConv(nn.Conv2d):
         self.zero = 128 if signed else 28
         self.log_step = nn.Parameter(torch.full((inputs,), math.log(FIRST_STEP)))
         self.rounds = True
-        """False while `fit_steps` looks at inputs as they are."""
+        """False in `unrounded`."""
         self._ready: _Kernels | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,26 +119,42 @@ class IntegerConv(nn.Conv2d):
 
 def prepare(network: nn.Module) -> None:
     """Make every integer convolution of a network ready, whose weights stay as they are."""
-    for module in network.modules():
-        if isinstance(module, IntegerConv):
-            module.prepare()
+    for module in _convolutions(network):
+        module.prepare()
+
+
+def steps(network: nn.Module) -> list[nn.Parameter]:
+    """Logarithms of the steps of all integer convolutions, float (C,) each; none without any."""
+    return [module.log_step for module in _convolutions(network)]
+
+
+@contextmanager
+def unrounded(network: nn.Module) -> Iterator[None]:
+    """While it lasts, the network's integer convolutions multiply floats as they are."""
+    found = _convolutions(network)
+    try:
+        for module in found:
+            module.rounds = False
+        yield
+    finally:
+        for module in found:
+            module.rounds = True
 
 
 @torch.no_grad()
 def fit_steps(network: nn.Module, run: Callable[[], object]) -> None:
     """Set the steps of all integer convolutions to what they see in `run`, before any rounding."""
-    found = [module for module in network.modules() if isinstance(module, IntegerConv)]
-    hooks = []
-    for module in found:
-        module.rounds = False
-        hooks.append(module.register_forward_pre_hook(_fit))
+    hooks = [module.register_forward_pre_hook(_fit) for module in _convolutions(network)]
     try:
-        run()
+        with unrounded(network):
+            run()
     finally:
         for hook in hooks:
             hook.remove()
-        for module in found:
-            module.rounds = True
+
+
+def _convolutions(network: nn.Module) -> list[IntegerConv]:
+    return [module for module in network.modules() if isinstance(module, IntegerConv)]
 
 
 def _fit(module: nn.Module, inputs: tuple[Tensor]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semcomp.geometry import ITERATIONS
+from semcomp.networks.integer import unrounded
 from semcomp.networks.one_pass import OnePassCodec, OnePassDecoder, Residual
 
 from .data import PicturePool, random_levels
@@ -57,7 +58,8 @@ def narrow(
     at_own_iterations(wide, image, levels, iterations)
     hook.remove()
     fitted = copy.deepcopy(slim).cpu()
-    _fit_decoder(wide.decoder, fitted.decoder, *caught[0])
+    with unrounded(fitted):  # its steps are fitted when its weights are there
+        _fit_decoder(wide.decoder, fitted.decoder, *caught[0])
     return fitted.state_dict()
 
 
@@ -65,7 +67,7 @@ def _fit_decoder(
     wide: OnePassDecoder, slim: OnePassDecoder, linear: Tensor, levels: Tensor
 ) -> None:
     """Fill the weights of `slim`, given what `wide` is asked: see `OnePassDecoder.forward`."""
-    slim.enter.load_state_dict(wide.enter.state_dict())
+    slim.enter.load_state_dict(wide.enter.state_dict(), strict=False)  # of one there are no steps
     slim.level_bias.copy_(wide.level_bias)
     target = wide.enter(linear) + wide.level_bias[levels].permute(0, 3, 1, 2)
     found = target

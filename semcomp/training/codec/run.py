@@ -67,12 +67,13 @@ def start(
     trainer = Trainer(options, quantizer, processes)
     if warm_start is not None:
         left = checkpoint.warm_start(trainer, checkpoint.read(warm_start))
-        if trainer.codec.config.integer and any("log_step" in name for name in left):
-            trainer.fit_steps(PicturePool(pictures, trainer.device))
         report(f"weights from {warm_start}" + (f", but not {', '.join(left)}" if left else ""))
+        if left:
+            trainer.fit_steps(PicturePool(pictures, trainer.device))
     if narrow is not None:
         checkpoint.start_narrow(trainer, checkpoint.read(narrow), pictures)
         report(f"weights of {narrow}, narrowed")
+        trainer.fit_steps(PicturePool(pictures, trainer.device))
     return trainer
 
 

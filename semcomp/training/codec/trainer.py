@@ -12,7 +12,7 @@ from torch import Tensor
 
 from semcomp.geometry import ITERATIONS
 from semcomp.networks.codec import PRESETS, CodecConfig
-from semcomp.networks.integer import fit_steps
+from semcomp.networks.integer import fit_steps, steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
@@ -143,12 +143,13 @@ class Trainer:
 
     @torch.no_grad()
     def fit_steps(self, pool: PicturePool) -> None:
-        """Set the steps of integer convolutions to what a batch shows them, unrounded."""
+        """Set the steps of integer convolutions, if any, to what a batch shows them, unrounded."""
+        if not steps(self.codec):
+            return
         image, levels, _ = self.batch(pool, ITERATIONS)
         fit_steps(self.codec, lambda: self.one_pass(image, levels, ITERATIONS))
-        for name, parameter in self.codec.named_parameters():
-            if name.endswith("log_step"):  # each process has seen crops of its own
-                parameter.copy_(self.processes.mean(parameter))
+        for own in steps(self.codec):  # each process has seen crops of its own
+            own.copy_(self.processes.mean(own))
         self.average.load_state_dict(self.codec.state_dict())
 
     def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:

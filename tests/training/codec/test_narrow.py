@@ -10,6 +10,7 @@ import torch
 
 from semcomp.errors import TrainingError
 from semcomp.networks.codec import PRESETS, Codec, CodecConfig
+from semcomp.networks.integer import steps
 from semcomp.networks.one_pass import OnePassCodec
 from semcomp.training.codec import checkpoint
 from semcomp.training.codec.run import start
@@ -36,9 +37,12 @@ def wide_checkpoint(folder: Path, preset: str = "tiny-one-pass") -> tuple[Path, 
     return folder / "wide.pt", trainer
 
 
-def narrowed(source: Path, config: CodecConfig, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+def narrowed(
+    source: Path, config: CodecConfig, monkeypatch: pytest.MonkeyPatch, integer: bool = False
+) -> Trainer:
     monkeypatch.setitem(PRESETS, "slim", config)
-    return start(options(preset="slim", rough=0.5), PICTURES, narrow=source, report=lambda _: None)
+    chosen = options(preset="slim", rough=0.5, integer=integer)
+    return start(chosen, PICTURES, narrow=source, report=lambda _: None)
 
 
 def pictures_of(codec: Codec) -> torch.Tensor:
@@ -58,9 +62,10 @@ def test_uncut_it_stays_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert same.tables.schedule.tolist() == wide.tables.schedule.tolist()
 
 
-def test_cut_it_is_near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("integer", [False, True])
+def test_cut_it_is_near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, integer: bool) -> None:
     source, wide = wide_checkpoint(tmp_path)
-    slim = narrowed(source, SLIM, monkeypatch)
+    slim = narrowed(source, SLIM, monkeypatch, integer)
     shapes = {name: tuple(t.shape[:2]) for name, t in slim.codec.state_dict().items()}
     assert shapes["decoder.eighth.0.first.weight"] == (8, 16)
     assert shapes["decoder.quarter.0.second.weight"] == (6, 4)
@@ -69,6 +74,8 @@ def test_cut_it_is_near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     errors = [(pictures_of(c) - wanted).square().mean() for c in (slim.average, fresh)]
     assert errors[0] < 0.5 * errors[1]
     assert torch.equal(pictures_of(slim.codec), pictures_of(slim.average))
+    assert all(len(step.unique()) > 1 for step in steps(slim.codec))
+    assert len(steps(slim.codec)) == (8 if integer else 0)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 
 from semcomp.errors import TrainingError
 from semcomp.networks.codec import CodecConfig
+from semcomp.networks.integer import steps
 from semcomp.networks.quantizer import QuantizerTables
 from semcomp.training.codec import checkpoint
 from semcomp.training.codec.data import (
@@ -127,6 +128,17 @@ def test_floats_become_integers(folder: Path, tables: QuantizerTables, tmp_path:
     third = start(chosen, pictures, warm_start=tmp_path / "integers.pt", tables=source)
     for name, step in second.average.state_dict().items():
         assert torch.equal(third.codec.state_dict()[name], step)
+
+
+def test_steps_are_the_same_in_every_process(
+    tables: QuantizerTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fits them to crops of its own: their mean over the processes counts."""
+    trainer = Trainer(options(preset="tiny-one-pass", integer=True), tables)
+    monkeypatch.setattr(trainer.processes, "mean", lambda value: torch.full_like(value, -2))
+    trainer.fit_steps(PicturePool([picture(48)]))
+    for network in (trainer.codec, trainer.average):
+        assert {v for step in steps(network) for v in step.tolist()} == {-2.0}
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80\x04K\x01."])
