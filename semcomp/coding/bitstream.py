@@ -63,7 +63,7 @@ _FOREIGN = (
 _VARINT_LIMIT = 1 << 28  # the least number that 4 bytes of LEB128 have no room for
 _FIXED = struct.Struct("<4sB4sHHBHBBBBB")
 _CRC_SIZE, _CHECK_SIZE = 4, 2
-_DECISIONS_PER_VALUE = 24  # of the grid coder, at most
+DECISIONS_PER_VALUE = 24  # of the grid coder, at most
 
 
 class AllocationKind(IntEnum):
@@ -149,7 +149,7 @@ class Header:
             return 0
         levels = self.allocation == AllocationKind.LEVELS
         values = self.blocks if levels else self.map_height * self.map_width
-        return min(most_bytes(values * _DECISIONS_PER_VALUE), _VARINT_LIMIT - 1)
+        return min(most_bytes(values * DECISIONS_PER_VALUE), _VARINT_LIMIT - 1)
 
     @property
     def chunk_limit(self) -> int:

@@ -1,10 +1,18 @@
-"""A binary range coder: yes or no answers, each with its probability, to bytes and back."""
+"""A binary range coder: yes or no answers, each with its probability, to bytes and back.
+
+Compiled by numba. Both sides are one function, `code`, so that what drives them is written once.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple
 
-# Binary range coder. Python's integers allow a 56-bit range, so that its rounding costs nothing.
+import numba
+import numpy as np
+from numba import int64
+from numpy.typing import NDArray
+
+# Of int64 a range takes 56 bits, so that its rounding costs nothing.
 _RANGE_BITS = 56
 _TOP = 1 << _RANGE_BITS
 _BOTTOM = _TOP >> 8
@@ -18,81 +26,72 @@ def most_bytes(decisions: int) -> int:
     return 2 * decisions + 64
 
 
-class Coder(Protocol):
-    """One side of the binary range coder."""
+class Coder(NamedTuple):
+    """One side of the range coder (Martin 1979); an answer True takes the range's lower part.
 
-    def code(self, probability: int, answer: bool) -> bool:
-        """Pass one answer; `probability` in 1..65535 is P(True) in units of 1/65536."""
+    data: uint8, the bytes so far, with room for all, or all bytes. state: int64 (4,), the range's
+    lower end or how far above it the code points, the range, bytes passed, answers passed.
+    reading: whether this is the decoder.
+    """
+
+    data: NDArray[np.uint8]
+    state: NDArray[np.int64]
+    reading: bool
 
 
-class Encoder:
-    """Binary range encoder (Martin 1979) with carries; True takes the lower part of the range."""
+def encoder(decisions: int) -> Coder:
+    """An encoder for at most so many answers."""
+    return Coder(np.zeros(most_bytes(decisions), np.uint8), np.array([0, _TOP, 0, 0]), False)
 
-    def __init__(self) -> None:
-        self._out = bytearray()
-        self._low = 0
-        self._range = _TOP
 
-    def code(self, probability: int, answer: bool) -> bool:
-        """Write `answer` and return it."""
-        bound = (self._range >> PROBABILITY_BITS) * probability
-        if answer:
-            self._range = bound
+def decoder(data: bytes) -> Coder:
+    """The decoder of what `finish` gave; zero bytes are implied after the end."""
+    start = _RANGE_BITS // 8
+    point = int.from_bytes(data[:start].ljust(start, b"\0"), "big")
+    return Coder(np.frombuffer(data, np.uint8).copy(), np.array([point, _TOP, start, 0]), True)
+
+
+@numba.njit(cache=True)
+def code(coder, probability, answer):  # type: ignore[no-untyped-def]
+    """Pass one answer and give it back; a decoder takes no notice of the one that it is given.
+
+    probability: P(True) in 1/65536, 1..65535.
+    """
+    data, state, reading = coder
+    bound = (state[1] >> PROBABILITY_BITS) * probability
+    if reading:
+        answer = state[0] < bound
+    if answer:
+        state[1] = bound
+    else:
+        state[0] += -bound if reading else bound
+        state[1] -= bound
+    while state[1] < _BOTTOM:
+        if reading:
+            byte = int64(data[state[2]]) if state[2] < len(data) else 0
+            state[0] = state[0] << 8 | byte
         else:
-            self._low += bound
-            self._range -= bound
-        while self._range < _BOTTOM:
-            self._shift()
-            self._range <<= 8
-        return answer
-
-    def _shift(self) -> None:
-        """Move the leading byte of `low` to the output, with the carry it may have."""
-        if self._low >= _TOP:
-            self._low -= _TOP
-            last = len(self._out) - 1
-            while self._out[last] == 255:
-                self._out[last] = 0
-                last -= 1
-            self._out[last] += 1
-        self._out.append(self._low >> (_RANGE_BITS - 8))
-        self._low = (self._low << 8) & (_TOP - 1)
-
-    def finish(self) -> bytes:
-        """The shortest bytes inside the final range; zero bytes after their end are implied."""
-        for kept in range(_RANGE_BITS, -1, -8):
-            unit = 1 << kept
-            rounded = (self._low + unit - 1) // unit * unit
-            if rounded < self._low + self._range:
-                break
-        self._low = rounded
-        for _ in range(_RANGE_BITS // 8):
-            self._shift()
-        return bytes(self._out).rstrip(b"\0")
+            if state[0] >= _TOP:  # a carry into the bytes before
+                state[0] -= _TOP
+                last = state[2] - 1
+                while data[last] == 255:
+                    data[last] = 0
+                    last -= 1
+                data[last] += 1
+            data[state[2]] = state[0] >> (_RANGE_BITS - 8)
+            state[0] = (state[0] & (_BOTTOM - 1)) << 8
+        state[2] += 1
+        state[1] <<= 8
+    state[3] += 1
+    return answer
 
 
-class Decoder:
-    """Binary range decoder: the mirror of `Encoder`."""
-
-    def __init__(self, data: bytes) -> None:
-        start = _RANGE_BITS // 8
-        self._value = int.from_bytes(data[:start].ljust(start, b"\0"), "big")
-        self._data = data
-        self._next = start
-        self._range = _TOP
-
-    def code(self, probability: int, answer: bool) -> bool:
-        """Read an answer and return it; the one given is ignored."""
-        bound = (self._range >> PROBABILITY_BITS) * probability
-        answer = self._value < bound
-        if answer:
-            self._range = bound
-        else:
-            self._value -= bound
-            self._range -= bound
-        while self._range < _BOTTOM:
-            byte = self._data[self._next] if self._next < len(self._data) else 0
-            self._value = self._value << 8 | byte
-            self._next += 1
-            self._range <<= 8
-        return answer
+def finish(coder: Coder) -> bytes:
+    """The shortest bytes inside an encoder's range; zero bytes after their end are implied."""
+    low, width, done = (int(value) for value in coder.state[:3])
+    low += int.from_bytes(coder.data[:done].tobytes(), "big") << _RANGE_BITS
+    for bits in range(_RANGE_BITS, -1, -8):
+        number = -(-low >> bits) << bits
+        if number < low + width:
+            break
+    return number.to_bytes(done + _RANGE_BITS // 8, "big").rstrip(b"\0")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from semcomp.coding import bitstream
+from semcomp.coding import bitstream, grid_coder
 from semcomp.coding.grid_coder import decode_grid, encode_grid
-from semcomp.coding.range_coder import Decoder
+from semcomp.coding.range_coder import ONE, code, decoder, encoder, finish
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -117,18 +117,38 @@ def test_any_bytes_stay_in_the_alphabet(
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 3000, b"\xaa\x55" * 1500])
-def test_hostile_bytes_take_a_bounded_number_of_decisions(
-    data: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decide, decisions = Decoder.code, []
+def test_hostile_bytes_take_a_bounded_number_of_decisions(data: bytes) -> None:
+    coder, values = decoder(data), np.zeros((64, 96), np.int64)
+    grid_coder._pass(coder, grid_coder._new_model(), values, 256)
+    assert values.max() <= 255
+    assert 0 < coder.state[3] <= values.size * bitstream.DECISIONS_PER_VALUE
 
-    def counted(self: Decoder, probability: int, answer: bool) -> bool:
-        decisions.append(probability)
-        return decide(self, probability, answer)
 
-    monkeypatch.setattr(Decoder, "code", counted)
-    assert decode_grid(data, 64, 96, 256).max() <= 255
-    assert len(decisions) <= 64 * 96 * bitstream._DECISIONS_PER_VALUE
+@given(st.lists(st.tuples(st.integers(1, ONE - 1), st.booleans()), max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_answers_come_back_at_any_probability(answers: list[tuple[int, bool]]) -> None:
+    writing = encoder(len(answers))
+    for probability, answer in answers:
+        assert code(writing, probability, answer) == answer
+    data = finish(writing)
+    assert len(data) <= len(writing.data)
+    reading = decoder(data)
+    assert [code(reading, probability, False) for probability, _ in answers] == [
+        answer for _, answer in answers
+    ]
+
+
+@pytest.mark.parametrize("side", [False, True])
+def test_the_least_probable_answers_have_room(side: bool) -> None:
+    """Each takes 16 bits, which is what there is room for."""
+    writing = encoder(2000)
+    for _ in range(2000):
+        code(writing, 1 if side else ONE - 1, side)
+    data = finish(writing)
+    assert 3990 < writing.state[2] <= len(writing.data) - 7
+    assert len(data) <= len(writing.data)
+    reading = decoder(data)
+    assert all(code(reading, 1 if side else ONE - 1, not side) == side for _ in range(2000))
 
 
 @pytest.mark.parametrize(
