@@ -294,7 +294,7 @@ class PictureEncoder:
         if not self.model.codec.closed_loop or (levels == plan.iterations).all():
             return cut_codes(self.codes(plan.iterations, progress), levels)
         return self._cache.once(
-            "loop", lambda: self._encode(levels, progress), levels.tobytes(), most=2
+            "loop", lambda: self._encode(levels, progress), levels.tobytes(), most=8
         )
 
     def file(self, plan: Plan, codes: NDArray[np.int8] | None = None) -> bytes:

@@ -150,7 +150,9 @@ class SemcompSession:
                 min_iterations=codec.floor,
                 semantic_map=codec.semantic_map,
             )
-            if codec.allocation != "rd" and shares_codes:
+            if not shares_codes:
+                self._use(f"codes {plan.levels.tobytes().hex()}", lambda: encoder.codes_of(plan))
+            elif codec.allocation != "rd":
                 self._use("codes", encoder.codes, plan.iterations / ITERATIONS)
             return codec.write(encoder, plan)
 

@@ -142,6 +142,30 @@ def test_shared_work_is_charged_to_every_file(monkeypatch: pytest.MonkeyPatch) -
     assert spent == pytest.approx([111, 111, 1 + 110 / 3])
 
 
+def test_a_closed_loop_is_charged_to_both_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row of raw bits takes the codes that were made for the one before."""
+    clock, made = [0.0], []
+    monkeypatch.setattr(Seconds, "now", lambda: Seconds(clock[0], clock[0]))
+    make = PictureEncoder._encode
+
+    def encode(self, *args):
+        made.append(1)
+        clock[0] += 10
+        return make(self, *args)
+
+    monkeypatch.setattr(PictureEncoder, "_encode", encode)
+    picture = Image.fromarray(np.ascontiguousarray(CUP[:96, :96]))
+    spent = []
+    for name in ("semantic0-paper", "semantic0-paper-raw"):
+        session = open_session(CODECS[name], picture)
+        for quality in (1, 2):
+            started = clock[0]
+            session.encode(quality)
+            spent.append(clock[0] - started + session.correction.cpu)
+    assert spent == [10] * 4
+    assert len(made) == 2
+
+
 def test_maps_are_made_once_per_picture(monkeypatch, pictures):
     from leaderboard.run import measuring
 
