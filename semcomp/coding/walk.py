@@ -23,6 +23,7 @@ stays through all rounds. Every operation is one whose result no machine may cha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -138,51 +139,36 @@ class Walk:
         reader. active: bool (blocks,). features: whether they are kept. adapt: whether slots
         learn from the picture.
         """
-        slots = slice(BITS * number, BITS * (number + 1))
+        slots, tables = slice(BITS * number, BITS * (number + 1)), self.slots
         sent = BITS * int(active.sum())
-        chosen = np.full(bits.shape, NOT_SENT, np.int16)
-        nodes = np.zeros(bits.shape, np.int16)
-        order = np.empty(sent, np.int64)
-        kept = np.empty((sent if features else 0, COUNT), np.int16)
-        tables = self.slots
+        found = Round(
+            order=np.empty(sent, np.int64),
+            chosen=np.full(bits.shape, NOT_SENT, np.int16),
+            nodes=np.zeros(bits.shape, np.int16),
+            features=np.empty((sent if features else 0, COUNT), np.int16),
+        )
         np.copyto(self.before, self.values)
         source = reader or NOTHING
         _round(
-            self.rows,
-            self.columns,
+            (self.rows, self.columns),
             active,
-            tables.channel[slots],
-            tables.thresholds[slots],
-            tables.values[slots],
-            tables.gain[slots],
-            networks.w1[slots],
-            networks.b1[slots],
-            networks.w2[slots],
-            networks.bias[slots],
-            networks.center,
-            networks.split,
-            networks.chance,
-            networks.price,
-            adapt,
-            self.surprise,
-            self.trust,
-            self.nodes,
-            self.values,
-            self.before,
+            _Slots(
+                *(tables.channel[slots], tables.thresholds[slots]),
+                *(tables.values[slots], tables.gain[slots]),
+                *(networks.w1[slots], networks.b1[slots]),
+                *(networks.w2[slots], networks.bias[slots]),
+            ),
+            _Chances(networks.center, networks.split, networks.chance, networks.price),
+            _Known(self.nodes, self.values, self.before, self.surprise, self.trust),
             bits,
-            reader is not None,
-            source.words,
-            source.state,
-            chosen,
-            nodes,
-            order,
-            kept,
+            _Source(reader is not None, source.words, source.state),
+            adapt,
+            found,
         )
-        return Round(order, chosen, nodes, kept)
+        return found
 
 
-@dataclass(frozen=True, eq=False)
-class Round:
+class Round(NamedTuple):
     """What a walk through a round showed, M bits.
 
     order: int64 (M,), flat indices into (8, blocks) in coding order. chosen: int16 (8, blocks),
@@ -194,6 +180,46 @@ class Round:
     chosen: np.ndarray
     nodes: np.ndarray
     features: np.ndarray
+
+
+class _Slots(NamedTuple):
+    """A round's part of `SlotTables` and `Networks`."""
+
+    channel: np.ndarray
+    thresholds: np.ndarray
+    values: np.ndarray
+    gain: np.ndarray
+    w1: np.ndarray
+    b1: np.ndarray
+    w2: np.ndarray
+    bias: np.ndarray
+
+
+class _Chances(NamedTuple):
+    """The probability table of `Networks`."""
+
+    center: int
+    split: np.ndarray
+    chance: np.ndarray
+    price: np.ndarray
+
+
+class _Known(NamedTuple):
+    """What a `Walk` knows and moves on."""
+
+    nodes: np.ndarray
+    values: np.ndarray
+    before: np.ndarray
+    surprise: np.ndarray
+    trust: np.ndarray
+
+
+class _Source(NamedTuple):
+    """Whether bits are read, and the reader's words and state."""
+
+    reading: bool
+    words: np.ndarray
+    state: np.ndarray
 
 
 @numba.njit(cache=True)
@@ -317,38 +343,14 @@ def _read(words, state, split):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _round(  # type: ignore[no-untyped-def]
-    rows,
-    columns,
-    active,
-    channels,
-    thresholds,
-    reached,
-    gains,
-    w1,
-    b1,
-    w2,
-    biases,
-    center,
-    split,
-    chance,
-    price,
-    adapt,
-    surprise,
-    trust,
-    nodes,
-    values,
-    before,
-    bits,
-    reading,
-    words,
-    state,
-    chosen,
-    visited,
-    order,
-    kept,
-):
+def _round(shape, active, slots, chances, known, bits, source, adapt, found):  # type: ignore[no-untyped-def]
     """`Walk.round`: by step x + 2 y + i, then bit i, then raster."""
+    channels, thresholds, reached, gains, w1, b1, w2, biases = slots
+    center, split, chance, price = chances
+    nodes, values, before, surprise, trust = known
+    reading, words, state = source
+    order, chosen, visited, kept = found
+    rows, columns = shape
     blocks, stride = rows * columns, columns + 2 * BORDER
     raw, features = np.zeros(COUNT, np.float32), np.zeros(COUNT, np.int16)
     hidden = np.empty((BITS * rows, w1.shape[1]), np.int32)  # of a step's bits
