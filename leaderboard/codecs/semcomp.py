@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -153,7 +154,8 @@ class SemcompSession:
             if not shares_codes:
                 self._use(f"codes {plan.levels.tobytes().hex()}", lambda: encoder.codes_of(plan))
             elif codec.allocation != "rd":
-                self._use("codes", encoder.codes, plan.iterations / ITERATIONS)
+                most = max(plan.iterations, math.ceil(max(codec.qualities)))
+                self._use("codes", lambda: encoder.codes(most), plan.iterations / most)
             return codec.write(encoder, plan)
 
     def quality_near(self, size: int) -> float:
