@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn
 
 from semcomp.errors import FormatError
 
@@ -103,6 +102,8 @@ def _grid(plane: NDArray[np.float32]) -> tuple[int, int]:
 
 def _transformed(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Coefficients (rows, columns, 8, 8) of the blocks of a plane, its edges repeated."""
+    from scipy.fft import dctn  # takes long to import, and only this format needs it
+
     plane = np.pad(plane, [(0, -side % 8) for side in plane.shape], "edge")
     blocks = plane.reshape(plane.shape[0] // 8, 8, plane.shape[1] // 8, 8).swapaxes(1, 2)
     coefficients: NDArray[np.float32] = dctn(blocks, axes=(2, 3), norm="ortho")
