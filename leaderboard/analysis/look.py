@@ -36,8 +36,10 @@ OURS = ("semantic-rd", "semantic", "semantic0", "george", "recurrent", *PAPER)
 FURTHER = (
     *("avif-ssim", "avif-deltaq", "heic", "heic-semantic"),
     *("jpeg-plain", "jpeg-semantic", "webp-plain", "webp-semantic"),
+    *("semantic0-paper", "george-paper-raw", "semantic0-paper-raw"),
 )
-"""Ordinary formats beside those that everybody compares with: drawn on request."""
+"""Ordinary formats beside those that everybody compares with, and ways to count the paper's
+network: drawn on request."""
 
 _LOOKS = {
     "semantic-rd": Look("semantic-rd (ours)", "#D55E00", width=3.4),

@@ -92,7 +92,8 @@ def pages() -> Iterator[tuple[Path, bytes]]:
     """(path, content) of the pages with tables made from the results, each in its place::
 
         <!-- summary kodak -->            BD-rates by every score
-        <!-- brief kodak -->              those of the codecs that are measured here and drawn
+        <!-- brief kodak -->              those of the codecs that are measured here and drawn,
+                                          as far as they have any
         <!-- ranking kodak psnr -->       codecs by BD-rate
         <!-- rates kodak psnr,ms_ssim --> scores at equal rates
         ...
@@ -125,7 +126,10 @@ def _filled(mark: str, kind: str, dataset: str, metrics: str | None, end: str) -
     try:
         if kind in ("summary", "brief"):
             heading = f"{against}, 95% intervals"
-            table = tables.summary_text(tables.summary(frame, names))
+            bd = tables.summary(frame, names)
+            if kind == "brief":
+                bd = bd.dropna(subset=names, how="all")
+            table = tables.summary_text(bd)
             if kind == "brief":
                 table = table.drop(columns="kind")  # the same in every row
         elif kind == "ranking":

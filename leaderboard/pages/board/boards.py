@@ -333,8 +333,7 @@ def default_codecs(board: Board) -> list[str]:
     return [
         each.name
         for each in board.results
-        if each.name in first
-        or (each.kind != PUBLISHED and not each.name.endswith("-raw") and each.name not in FURTHER)
+        if each.name in first or (each.kind != PUBLISHED and each.name not in FURTHER)
     ]
 
 
