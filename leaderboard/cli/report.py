@@ -54,7 +54,7 @@ def table(
 ) -> None:
     """Rank the codecs by BD-rate and list scores at equal rates: Markdown, CSV and HTML."""
     from leaderboard.analysis import tables
-    from leaderboard.analysis.curves import METHODS
+    from leaderboard.analysis.curves import METHODS, missing_pictures
     from leaderboard.analysis.look import METRIC_NAMES
     from leaderboard.data.datasets import OFFICIAL, title_of
 
@@ -64,13 +64,22 @@ def table(
     wanted = _metrics(metrics)
     folders = results or [each for name in OFFICIAL if (each := RESULTS / name).is_dir()]
     frames = read_frames(folders, published, codecs, keep=anchor)
+    whole = {
+        name: each
+        for name, each in frames.items()
+        if anchor in set(each["codec"]) and not missing_pictures(each, anchor)
+    }
+    if whole and len(whole) < len(frames):
+        left = " or ".join(title_of(name) for name in frames if name not in whole)
+        print(f"{anchor} is not measured on {left}: left out")
+        frames = whole
     parts = []
     for dataset, frame in frames.items():
         stem, where = (f"{dataset}-", f", {title_of(dataset)}") if len(frames) > 1 else ("", "")
         scores = _measured(frame, wanted)
-        whole = tables.summary(frame, scores, anchor, method)
-        parts.append((f"BD-rate against {anchor}, {method}{where}", tables.summary_text(whole)))
-        _write(out / f"{stem}summary.csv", tables.csv(whole))
+        summary = tables.summary(frame, scores, anchor, method)
+        parts.append((f"BD-rate against {anchor}, {method}{where}", tables.summary_text(summary)))
+        _write(out / f"{stem}summary.csv", tables.csv(summary))
         for metric in scores:
             ranking = tables.ranked(frame, metric, anchor, method)
             heading = f"BD-rate against {anchor}, {METRIC_NAMES[metric]}, {method}{where}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -171,6 +172,24 @@ def test_command_says_what_is_wrong(folder, tmp_path, capsys, options, code, mes
     given = ["table", "--results", str(folder), "--out", str(tmp_path / "out"), *options]
     assert main(given) == code
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_command_leaves_out_sets_without_the_anchor(tmp_path, capsys):
+    for dataset, names in {"one": ("bpg", "jpeg"), "two": ("jpeg", "webp")}.items():
+        for name in names:
+            made = model_codec(name)
+            rows = [replace(row, image=f"{dataset} {row.image}") for row in made.rows]
+            results = replace(made, dataset=dataset, rows=rows)
+            (tmp_path / dataset).mkdir(exist_ok=True)
+            write_results(results, tmp_path / dataset / f"{name}.json")
+    given = [w for name in ("one", "two") for w in ("--results", str(tmp_path / name))]
+    out = tmp_path / "out"
+    assert main(["table", *given, "--out", str(out), "--anchor", "bpg"]) == 0
+    said = capsys.readouterr().out
+    assert "bpg is not measured on two" in said
+    assert "WebP" not in (out / "table.md").read_text()
+    assert main(["table", *given, "--out", str(out), "--anchor", "avif"]) == 1
+    assert "no results of avif" in capsys.readouterr().err
 
 
 def test_command_refuses_two_data_sets(folder, capsys, tmp_path):
