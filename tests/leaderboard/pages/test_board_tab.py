@@ -93,8 +93,8 @@ def test_a_link_opens_the_tab_as_it_says(browser: Browser, url: str) -> None:
     page.get_by_label("semantic (ours)").first.check()
     page.wait_for_function("document.querySelectorAll('#board-plot .legendtext').length === 3")
     page.wait_for_function(
-        "document.querySelector('#board-link input, #board-link textarea').value"
-        ".includes('filter=george')"
+        "['filter=george', 'semantic'].every(part => document.querySelector("
+        "'#board-link input, #board-link textarea').value.includes(part))"
     )
     shared = page.locator("#board-link").locator("input, textarea").input_value()
     assert shared.startswith(url) and "semantic" in parse_qs(urlsplit(shared).query)["codecs"][0]

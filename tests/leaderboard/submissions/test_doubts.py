@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from leaderboard.__main__ import main
+from leaderboard.analysis.look import PAPER
 from leaderboard.data.published import read_published
 from leaderboard.data.results import MEAN, Results, Row, read_folder, write_results
 from leaderboard.pages.access import Access
@@ -258,7 +259,10 @@ def test_doubts_stand_beside_the_entry(tmp_path, monkeypatch, capsys):
 def test_flags_of_readers():
     """What codecs and published curves never are, and what readers are told of a submission."""
     for results in [*board().values(), *read_published(dataset="kodak")]:
-        assert list(flags_of(results)) == [], results.name
+        found = list(flags_of(results))
+        if results.name in PAPER:  # sends as many bits of every picture, and should be asked why
+            found = [flag for flag in found if "nearly one size" not in flag]
+        assert found == [], results.name
     same = changed("avif", lambda place, row: {"psnr": row.psnr + 15})
     assert any("Nearly identical to the original" in flag for flag in flags_of(same))
     disorder = changed(  # at one setting, half of the pictures have four times their bytes
