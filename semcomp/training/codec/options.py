@@ -22,8 +22,7 @@ plain   that network at a quarter of its width, on two CPU cores and in several 
         on from the weights of the one before: 32x32 crops of a folder's pictures stand for
         CIFAR-100. L1 and Adam as in the paper, no linear path. What the paper leaves open: the
         encoder sees residuals enlarged as they shrink (`gain`), 4 to 24 iterations, a quarter of
-        the crops under level maps, the most detailed of four crops (Toderici et al. 2017 take those
-        that PNG compresses worst), bf16, a lower learning rate.
+        the crops under level maps, bf16, a lower learning rate.
 """
 
 from __future__ import annotations
@@ -236,7 +235,6 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "ema": 0.996,
         "plain_l1": True,
         "gain": True,
-        "detail": 1.0,
         "precision": "bf16",
         "validate_minutes": 16.0,
     },
