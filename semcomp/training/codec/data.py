@@ -102,25 +102,31 @@ def random_levels(
     masked: float = 0.5,
     phase: float = 0.0,
     rough: float = 0.0,
+    least: int = 1,
 ) -> Tensor:
     """Level maps as the codec meets them: a share random smooth maps, the others full.
 
     masked: the share. phase: 0..1, where in the batch it starts; random, small batches of few
     masked crops have their share in the long run. rough: share of the maps that also jump from one
-    group of blocks to the next, as those of the `rd` allocation do.
-    Returns int64 (count, 1, blocks, blocks) in 1..24.
+    group of blocks to the next, as those of the `rd` allocation do. least: the lowest level, 1, or
+    0 as in the paper's Algorithm 1 without a floor; low means are then as frequent as high ones.
+    Returns int64 (count, 1, blocks, blocks) in least..24.
     """
     share = np.ceil(np.arange(count + 1) * masked - phase).astype(np.int64)
     chosen = torch.from_numpy(np.flatnonzero(np.diff(share)))
     coarse = torch.from_numpy(rng.random((count, 1, 4, 4), np.float32))
-    mean = torch.from_numpy(rng.uniform(2, iterations, (count, 1, 1, 1)).astype(np.float32))
+    if least > 0:
+        drawn = rng.uniform(2, iterations, (count, 1, 1, 1))
+    else:
+        drawn = np.exp(rng.uniform(np.log(0.5), np.log(iterations), (count, 1, 1, 1)))
+    mean = torch.from_numpy(drawn.astype(np.float32))
     shift = torch.from_numpy(rng.uniform(-1, 1, (count, 1, 1, 1)).astype(np.float32))
     smooth = functional.interpolate(coarse[chosen], (blocks, blocks), mode="bilinear")
     levels = torch.full((count, 1, blocks, blocks), ITERATIONS)
     smooth = mean[chosen] * 2 * smooth + shift[chosen]
     if rough > 0:
         smooth += mean[chosen] * _jumps(len(chosen), blocks, rng, rough)
-    levels[chosen] = smooth.round().long().clamp(1, ITERATIONS)
+    levels[chosen] = smooth.round().long().clamp(least, ITERATIONS)
     return levels
 
 

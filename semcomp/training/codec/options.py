@@ -65,10 +65,11 @@ class TrainOptions:
     work: crops times iterations of a step, or its crops where the decoder works in one pass. crop:
         side in pixels. curriculum: a name of CURRICULA.
     masked: share of the crops under a random level map. rough: share of these whose levels jump
-        from block to block, as those of `rd` do.
+        from block to block, as those of `rd` do. least: their lowest level, 1 or 0.
     lr, decay, final: learning rate; the last part of the schedule during which it falls linearly;
-        the share of it at the end. warmup: steps in which it rises. clip: bound of the gradient's
-        norm. ema: decay of the averaged weights that are exported.
+        the share of it at the end. warmup: steps in which it rises. fan_in: layers with more inputs
+        than this learn more slowly in proportion (Yang et al. 2021); 0: all alike. clip: bound of
+        the gradient's norm. ema: decay of the averaged weights that are exported.
     plain_l1: the paper's L1 (equation 7) instead of its logarithm.
     ssim_weight, ms_ssim_weight: weights of the terms log(1 - SSIM) and log(1 - MS-SSIM).
         importance: "none", "smooth" (random weights) or "cam".
@@ -86,6 +87,7 @@ class TrainOptions:
     lr: float = 1e-3
     ema: float = 0.998
     decay: float = 0.3
+    fan_in: float = 0.0
     clip: float = 0.5
     seed: int = 0
     device: str = "cpu"
@@ -97,6 +99,7 @@ class TrainOptions:
     curriculum: str = "standard"
     masked: float = 0.5
     rough: float = 0.0
+    least: int = 1
     plain_l1: bool = False
     ssim_weight: float = 0.0
     ms_ssim_weight: float = 0.0
@@ -125,6 +128,10 @@ class TrainOptions:
         shares = (self.masked, self.rough, self.detail, self.decay)
         if not all(0 <= share <= 1 for share in shares):
             raise TrainingError("masked, rough, detail and decay are shares between 0 and 1")
+        if self.fan_in < 0:
+            raise TrainingError(f"fan_in {self.fan_in}: use a number of inputs, or 0")
+        if self.least not in (0, 1):
+            raise TrainingError(f"least {self.least}: use 0 or 1")
         if any(not 0.1 <= scale < 1 for scale in self.scales):
             raise TrainingError(f"scales {self.scales}: give factors from 0.1 to below 1")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from semcomp.geometry import ITERATIONS
-from semcomp.networks.codec import PRESETS, CodecConfig
+from semcomp.networks.codec import PRESETS, Codec, CodecConfig
 from semcomp.networks.integer import fit_steps, steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
@@ -65,7 +66,7 @@ class Trainer:
         if options.precision == "bf16":
             codec.compute = torch.bfloat16
         self.optimizer = torch.optim.Adam(
-            codec.parameters(), lr=options.lr, betas=(0.9, 0.99), fused=True
+            _groups(codec, options.fan_in), lr=options.lr, betas=(0.9, 0.99), fused=True
         )
         self.rng = np.random.default_rng(options.seed)
         self.step = 0
@@ -91,7 +92,14 @@ class Trainer:
         )
         phase = float(rng.random())
         levels = random_levels(
-            count, options.crop // 8, iterations, rng, options.masked, phase, options.rough
+            count,
+            options.crop // 8,
+            iterations,
+            rng,
+            options.masked,
+            phase,
+            options.rough,
+            options.least,
         )
         weight = None
         if options.importance == "smooth":
@@ -130,8 +138,9 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self.processes.mean_gradients(self.codec.parameters())
         torch.nn.utils.clip_grad_norm_(self.codec.parameters(), options.clip)
+        speed *= min(1.0, (self.step + 1) / max(options.warmup, 1))
         for group in self.optimizer.param_groups:
-            group["lr"] = options.lr * speed * min(1.0, (self.step + 1) / max(options.warmup, 1))
+            group["lr"] = options.lr * speed * group.get("share", 1.0)
         self.optimizer.step()
         self.step += 1
         with torch.no_grad():
@@ -159,6 +168,20 @@ class Trainer:
         drawn[: count // 8] = iterations  # level maps in full, too
         own = torch.from_numpy(drawn)[self.processes.share(count)].to(self.device)
         return at_own_iterations(self.codec, image, levels, own)
+
+
+def _groups(codec: Codec, fan_in: float) -> list[dict[str, Any]]:
+    """The optimizer's groups of parameters, with their shares of the learning rate.
+
+    Adam moves every weight of a layer by about the rate, however many there are: what the layer
+    gives then moves with its number of inputs. See `TrainOptions.fan_in`.
+    """
+    if not fan_in:
+        return [{"params": list(codec.parameters()), "share": 1.0}]
+    return [
+        {"params": [p], "share": min(1.0, fan_in / p[0].numel()) if p.dim() > 1 else 1.0}
+        for p in codec.parameters()
+    ]
 
 
 def _same(value: Tensor) -> Tensor:

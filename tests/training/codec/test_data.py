@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from semcomp.errors import TrainingError
 from semcomp.geometry import ITERATIONS
 from semcomp.training.codec.data import (
     DETAIL_CELL,
@@ -21,7 +22,7 @@ from semcomp.training.codec.data import (
     random_levels,
     training_pictures,
 )
-from semcomp.training.codec.options import options_from
+from semcomp.training.codec.options import TrainOptions, options_from
 from semcomp.training.codec.run import train
 from tests.support.small_runs import (
     PICTURES,
@@ -98,6 +99,15 @@ def test_rough_levels_jump_from_group_to_group():
     assert 15 <= int((steps > 4).sum()) <= 40  # a smooth map has no step beyond 4
     plain = random_levels(8, 16, 12, np.random.default_rng(1))
     assert (random_levels(8, 16, 12, np.random.default_rng(1), rough=0.0) == plain).all()
+
+
+def test_levels_may_reach_down_to_0():
+    levels = random_levels(60, 16, 12, np.random.default_rng(0), 1.0, least=0)
+    assert levels.min() == 0 and levels.max() <= ITERATIONS
+    means = levels.float().mean((1, 2, 3))
+    assert 15 <= int((means < 2.5).sum()) <= 45  # 2.5 is the geometric mean of 0.5 and 12
+    with pytest.raises(TrainingError, match="least 2: use 0 or 1"):
+        TrainOptions(least=2).check()
 
 
 def test_share_of_masked_crops():
