@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semcomp.geometry import ITERATIONS
-from semcomp.networks.codec import PRESETS, Codec, CodecConfig
+from semcomp.networks.codec import PRESETS, CodecConfig
 from semcomp.networks.integer import fit_steps, steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
@@ -170,7 +170,7 @@ class Trainer:
         return at_own_iterations(self.codec, image, levels, own)
 
 
-def _groups(codec: Codec, fan_in: float) -> list[dict[str, Any]]:
+def _groups(codec: nn.Module, fan_in: float) -> list[dict[str, Any]]:
     """The optimizer's groups of parameters, with their shares of the learning rate.
 
     Adam moves every weight of a layer by about the rate, however many there are: what the layer
