@@ -46,9 +46,15 @@ FEATURE_UNIT = 32.0
 
 
 def collect_codes(
-    codec: Codec, pictures: Sequence[np.ndarray], report: Callable[[str], None] = print
+    codec: Codec,
+    pictures: Sequence[np.ndarray],
+    report: Callable[[str], None] = print,
+    least: int = 1,
 ) -> list[np.ndarray]:
-    """Codes of pictures, every second one under a random smooth level map."""
+    """Codes of pictures, every second one under a random smooth level map.
+
+    least: lowest level of the maps, as in the networks' training (`random_levels`).
+    """
     rng = np.random.default_rng(0)
     result = []
     for index, picture in enumerate(pictures):
@@ -57,7 +63,7 @@ def collect_codes(
         levels = np.full((rows, columns), ITERATIONS, np.int64)
         if index % 2:
             side = max(rows, columns)
-            smooth = random_levels(2, side, ITERATIONS, rng)[0, 0].numpy()
+            smooth = random_levels(2, side, ITERATIONS, rng, least=least)[0, 0].numpy()
             levels = smooth[:rows, :columns]
         codes = encode_codes(codec, to_tensor(padded), levels)
         full = np.zeros((ITERATIONS, *codes.shape[1:]), np.int8)

@@ -58,7 +58,8 @@ def export_model(
     codec.load_state_dict(state["average"])
     codec.eval().requires_grad_(False)
     pictures_of = Path(data or state["options"]["data"])
-    contexts, entropy = _entropy([out], codec, tables, pictures_of, **fitting)
+    least = int(state["options"].get("least", 1))  # older checkpoints name none
+    contexts, entropy = _entropy([out], codec, tables, pictures_of, least=least, **fitting)
     card: dict[str, Any] = {
         "name": out.name,
         "license": "Apache-2.0",
@@ -120,6 +121,7 @@ def _entropy(
     tables: QuantizerTables,
     data: Path,
     *,
+    least: int = 1,
     reuse: bool = True,
     pictures: int = 100,
     steps: int = 600,
@@ -138,7 +140,7 @@ def _entropy(
         return known, card.get("entropy", f"those of {place.name}")
     training, _ = picture_paths(data)
     chosen = np.unique(np.linspace(0, len(training) - 1, pictures).round().astype(int))
-    codes = collect_codes(codec, load_pictures([training[i] for i in chosen], 16), report)
+    codes = collect_codes(codec, load_pictures([training[i] for i in chosen], 16), report, least)
     contexts = fit_contexts(codes, tables, steps=steps, known=known, threads=threads, report=report)
     words = f"{len(codes)} training pictures, {steps} steps a slot, half as many in later rounds"
     return contexts, words
