@@ -114,18 +114,20 @@ class PaperCodec(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Xavier weights, no biases but the forget gates'.
+        """He weights, open gates, no other biases.
 
         With torch's own start the residual fades on its way through the units, and random biases
         decide every sign: bits learned to depend on the picture much later, if at all.
         """
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.kaiming_normal_(layer.weight)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
         for unit in (*self.encoder, *self.decoder):
-            nn.init.ones_(unit.conv_in.bias[: unit.channels])
+            forget, enter, _, output = unit.conv_in.bias.chunk(4)
+            for gate in (forget, enter, output):
+                nn.init.ones_(gate)
 
     def start(self, image: Tensor) -> tuple[EncoderState, DecoderState, Tensor]:
         """See `Codec.start`: mid grey, and no linear path (no channels in its state)."""

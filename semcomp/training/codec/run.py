@@ -70,6 +70,8 @@ def start(
         report(f"weights from {warm_start}" + (f", but not {', '.join(left)}" if left else ""))
         if left:
             trainer.fit_steps(PicturePool(pictures, trainer.device))
+        if options.relax:
+            trainer.relax(PicturePool(pictures, trainer.device))
     if narrow is not None:
         checkpoint.start_narrow(trainer, checkpoint.read(narrow), pictures)
         report(f"weights of {narrow}, narrowed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from semcomp.networks.integer import fit_steps, steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
+from semcomp.networks.recurrence import ConvLSTM, LSTMState
 
 from .data import PicturePool, random_importance, random_levels
 from .design import design_quantizer, sample_blocks
@@ -24,6 +25,11 @@ from .losses import loss_of
 from .options import TrainOptions, iterations_for
 from .parallel import Processes
 from .unroll import at_own_iterations, unroll
+
+CALM = 1.3
+"""Standard deviation of a unit's gates, before the sigmoids, that `relax` leaves alone."""
+LOOKED_AT = 9
+"""Iterations after which it looks."""
 
 
 def config_for(options: TrainOptions) -> CodecConfig:
@@ -159,6 +165,37 @@ class Trainer:
         fit_steps(self.codec, lambda: self.one_pass(image, levels, ITERATIONS))
         for own in steps(self.codec):  # each process has seen crops of its own
             own.copy_(self.processes.mean(own))
+        self.average.load_state_dict(self.codec.state_dict())
+
+    @torch.no_grad()
+    def relax(self, pool: PicturePool) -> None:
+        """Make the weights of saturated units smaller, see `TrainOptions.relax`.
+
+        At a rate too high for layers with many inputs, weights grow until gates are open or shut
+        and nothing between: such units learn no more. Smaller ones do (Ash and Adams 2020).
+        """
+        units = [unit for unit in self.codec.modules() if isinstance(unit, ConvLSTM)]
+        spread = torch.zeros(len(units), device=self.device)
+
+        def look(module: nn.Module, inputs: tuple[Tensor, LSTMState | None], _: Any) -> None:
+            unit = cast(ConvLSTM, module)
+            x, state = inputs
+            gates = unit.conv_in(x)
+            if state is not None:
+                gates = gates + unit.conv_hid(state[0])
+            spread[units.index(unit)] = gates.float().std()  # that of the last iteration remains
+
+        hooks = [unit.register_forward_hook(look) for unit in units]
+        image, levels, _ = self.batch(pool, LOOKED_AT)
+        unroll(self.codec, image, torch.full_like(levels, LOOKED_AT), LOOKED_AT)
+        for hook in hooks:
+            hook.remove()
+        spread = self.processes.mean(spread)
+        for unit, factor in zip(
+            units, (CALM / spread).clamp(max=1) ** self.options.relax, strict=True
+        ):
+            for parameter in unit.parameters():
+                parameter.mul_(factor)
         self.average.load_state_dict(self.codec.state_dict())
 
     def one_pass(self, image: Tensor, levels: Tensor, iterations: int) -> Tensor:

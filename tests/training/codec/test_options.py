@@ -32,7 +32,7 @@ def test_recipes_are_valid_and_the_words_of_an_option_override_them():
     assert base.lr == RECIPES["base"]["lr"]
     assert base.total_minutes >= 2 * RECIPES["base"]["minutes"]
     plain = options_from("plain", {})
-    assert plain.plain_l1 and plain.gain and plain.crop == 32 and not plain.ssim_weight
+    assert plain.plain_l1 and plain.gain and plain.crop == 64 and not plain.ssim_weight
     paper = options_from("paper", {})
     assert (paper.lr, paper.lr * paper.final) == (0.01, pytest.approx(0.0005))
     assert paper.speed(0.0) == 1 and paper.speed(0.5) == 0.5 and paper.speed(1.0) == 0.05

@@ -109,6 +109,38 @@ def test_warm_start_takes_what_fits(folder: Path, tables: QuantizerTables, tmp_p
                               checkpoint.read(source))  # fmt: skip
 
 
+def test_saturated_units_are_relaxed_at_a_warm_start(folder: Path, tmp_path: Path) -> None:
+    first = Trainer(options(preset="tiny-paper"), QuantizerTables.binary())
+    with torch.no_grad():
+        for name, parameter in first.average.named_parameters():
+            parameter *= {"encoder.1": 100.0, "decoder.2": 0.1}.get(name[:9], 1.0)
+    source = tmp_path / "checkpoint.pt"
+    checkpoint.save(first, source)
+    chosen = options(folder, preset="tiny-paper", relax=0.5)
+    second = start(chosen, [picture(48)], warm_start=source, report=lambda line: None)
+    before, after = first.average.state_dict(), second.codec.state_dict()
+    for name in ("conv_in.weight", "conv_in.bias", "conv_hid.weight"):
+        share = after[f"encoder.1.{name}"].norm() / before[f"encoder.1.{name}"].norm()
+        assert 0.05 < share < 0.5
+        assert torch.equal(after[f"decoder.2.{name}"], before[f"decoder.2.{name}"])
+    for name, tensor in second.average.state_dict().items():
+        assert torch.equal(after[name], tensor)
+    with pytest.raises(TrainingError, match=r"relax 2\.0: use a power"):
+        options(relax=2.0).check()
+
+
+def test_wide_layers_learn_more_slowly(folder: Path) -> None:
+    trainer = Trainer(options(preset="tiny-paper", fan_in=20.0, warmup=0), QuantizerTables.binary())
+    trainer.train_step(PicturePool([picture(48)]), 1.0)
+    rates = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
+    for name, parameter in trainer.codec.named_parameters():
+        inputs = parameter[0].numel() if parameter.dim() > 1 else 1
+        share = 20 / inputs if inputs > 20 else 1.0
+        assert rates[parameter] == pytest.approx(trainer.options.lr * share), name
+    with pytest.raises(TrainingError, match=r"fan_in -1\.0: use a number"):
+        options(fan_in=-1.0).check()
+
+
 def test_floats_become_integers(folder: Path, tables: QuantizerTables, tmp_path: Path) -> None:
     """Steps of 8-bit inputs are fitted to what weights of floats see, then learn."""
     pictures = [picture(48)]
