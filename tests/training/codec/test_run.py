@@ -113,7 +113,7 @@ def test_saturated_units_are_relaxed_at_a_warm_start(folder: Path, tmp_path: Pat
     first = Trainer(options(preset="tiny-paper"), QuantizerTables.binary())
     with torch.no_grad():
         for name, parameter in first.average.named_parameters():
-            parameter *= {"encoder.1": 100.0, "decoder.2": 0.1}.get(name[:9], 1.0)
+            parameter.mul_({"encoder.1": 100.0, "decoder.2": 0.1}.get(name[:9], 1.0))
     source = tmp_path / "checkpoint.pt"
     checkpoint.save(first, source)
     chosen = options(folder, preset="tiny-paper", relax=0.5)
