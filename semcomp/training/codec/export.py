@@ -31,7 +31,7 @@ DATA_NOTE = (
 )
 WIDEN_EVERY, WIDEN_BLOCKS = 4, 1000
 """Which training pictures say how rare the ends of a quantizer are, and how many blocks of each."""
-STAND_IN = "; 32x32 crops of them stand for CIFAR-100, on which the paper trains"
+STAND_IN = "; crops of them stand for CIFAR-100, on which the paper trains"
 
 
 def export_model(
