@@ -142,7 +142,7 @@ def _read_folder(folder: Path) -> dict[str, Any]:
 def resume(trainer: Trainer, state: dict[str, Any]) -> None:
     """Continue a checkpoint, or shipped weights with a new optimizer.
 
-    Raises TrainingError if the network is another than the state's.
+    Raises TrainingError if network or `fan_in` are others than the state's.
     """
     try:
         if "optimizer" in state:
@@ -154,6 +154,11 @@ def resume(trainer: Trainer, state: dict[str, Any]) -> None:
         raise TrainingError(
             f"these weights are of another network than {trainer.codec.config}; start from them "
             f"with --warm-start ({str(error).splitlines()[-1].strip()})"
+        ) from error
+    except ValueError as error:
+        raise TrainingError(
+            f"this run had its learning rate for other groups of layers: give the same fan_in, or "
+            f"start from its weights with --warm-start ({error})"
         ) from error
     trainer.step, trainer.seconds = state["step"], state["seconds"]
     trainer.origin = state["origin"]

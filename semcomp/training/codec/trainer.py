@@ -71,8 +71,11 @@ class Trainer:
         self.average = copy.deepcopy(codec).requires_grad_(False)
         if options.precision == "bf16":
             codec.compute = torch.bfloat16
+        groups = _groups(codec, options.fan_in)
+        self.shares = [share for share, _ in groups]
+        """Of the learning rate, one for each of the optimizer's groups."""
         self.optimizer = torch.optim.Adam(
-            _groups(codec, options.fan_in), lr=options.lr, betas=(0.9, 0.99), fused=True
+            [{"params": own} for _, own in groups], lr=options.lr, betas=(0.9, 0.99), fused=True
         )
         self.rng = np.random.default_rng(options.seed)
         self.step = 0
@@ -145,8 +148,8 @@ class Trainer:
         self.processes.mean_gradients(self.codec.parameters())
         torch.nn.utils.clip_grad_norm_(self.codec.parameters(), options.clip)
         speed *= min(1.0, (self.step + 1) / max(options.warmup, 1))
-        for group in self.optimizer.param_groups:
-            group["lr"] = options.lr * speed * group.get("share", 1.0)
+        for group, share in zip(self.optimizer.param_groups, self.shares, strict=True):
+            group["lr"] = options.lr * speed * share
         self.optimizer.step()
         self.step += 1
         with torch.no_grad():
@@ -207,17 +210,17 @@ class Trainer:
         return at_own_iterations(self.codec, image, levels, own)
 
 
-def _groups(codec: nn.Module, fan_in: float) -> list[dict[str, Any]]:
-    """The optimizer's groups of parameters, with their shares of the learning rate.
+def _groups(codec: nn.Module, fan_in: float) -> list[tuple[float, list[nn.Parameter]]]:
+    """The optimizer's groups of parameters, each behind its share of the learning rate.
 
     Adam moves every weight of a layer by about the rate, however many there are: what the layer
     gives then moves with its number of inputs. See `TrainOptions.fan_in`.
     """
     if not fan_in:
-        return [{"params": list(codec.parameters()), "share": 1.0}]
+        return [(1.0, list(codec.parameters()))]
     return [
-        {"params": [p], "share": min(1.0, fan_in / p[0].numel()) if p.dim() > 1 else 1.0}
-        for p in codec.parameters()
+        (min(1.0, fan_in / own[0].numel()) if own.dim() > 1 else 1.0, [own])
+        for own in codec.parameters()
     ]
 
 

@@ -129,7 +129,7 @@ def test_saturated_units_are_relaxed_at_a_warm_start(folder: Path, tmp_path: Pat
         options(relax=2.0).check()
 
 
-def test_wide_layers_learn_more_slowly(folder: Path) -> None:
+def test_wide_layers_learn_more_slowly(tmp_path: Path) -> None:
     trainer = Trainer(options(preset="tiny-paper", fan_in=20.0, warmup=0), QuantizerTables.binary())
     trainer.train_step(PicturePool([picture(48)]), 1.0)
     rates = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
@@ -137,6 +137,10 @@ def test_wide_layers_learn_more_slowly(folder: Path) -> None:
         inputs = parameter[0].numel() if parameter.dim() > 1 else 1
         share = 20 / inputs if inputs > 20 else 1.0
         assert rates[parameter] == pytest.approx(trainer.options.lr * share), name
+    checkpoint.save(trainer, tmp_path / "wide.pt")
+    alike = options(preset="tiny-paper")
+    with pytest.raises(TrainingError, match="give the same fan_in, or start"):
+        start(alike, [picture(48)], resume=tmp_path / "wide.pt", report=lambda line: None)
     with pytest.raises(TrainingError, match=r"fan_in -1\.0: use a number"):
         options(fan_in=-1.0).check()
 
