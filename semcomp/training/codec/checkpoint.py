@@ -157,7 +157,7 @@ def resume(trainer: Trainer, state: dict[str, Any]) -> None:
         ) from error
     except ValueError as error:
         raise TrainingError(
-            f"this run had its learning rate for other groups of layers: give the same fan_in, or "
+            "this run's layers had other shares of the learning rate: give the same fan_in, or "
             f"start from its weights with --warm-start ({error})"
         ) from error
     trainer.step, trainer.seconds = state["step"], state["seconds"]

@@ -48,7 +48,13 @@ def narrow(
     pool = PicturePool(pictures)
     image = pool.cut(pool.draw(CROPS, options.crop, rng, transposes=True), options.crop)
     levels = random_levels(
-        CROPS, options.crop // 8, ITERATIONS, rng, options.masked, rough=options.rough
+        CROPS,
+        options.crop // 8,
+        ITERATIONS,
+        rng,
+        options.masked,
+        rough=options.rough,
+        least=options.least,
     )
     # Half of them in the first eight iterations, where most files end.
     most = np.where(np.arange(CROPS) < CROPS // 2, 8, ITERATIONS)

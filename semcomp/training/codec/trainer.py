@@ -17,14 +17,14 @@ from semcomp.networks.integer import fit_steps, steps
 from semcomp.networks.overlap import lapped_filter
 from semcomp.networks.paper import build_codec
 from semcomp.networks.quantizer import QuantizerTables
-from semcomp.networks.recurrence import ConvLSTM, LSTMState
+from semcomp.networks.recurrence import ConvLSTM
 
 from .data import PicturePool, random_importance, random_levels
 from .design import design_quantizer, sample_blocks
 from .losses import loss_of
 from .options import TrainOptions, iterations_for
 from .parallel import Processes
-from .unroll import at_own_iterations, unroll
+from .unroll import at_own_iterations, step_by_step, unroll
 
 CALM = 1.3
 """Standard deviation of a unit's gates, before the sigmoids, that `relax` leaves alone."""
@@ -178,11 +178,13 @@ class Trainer:
         and nothing between: such units learn no more. Smaller ones do (Ash and Adams 2020).
         """
         units = [unit for unit in self.codec.modules() if isinstance(unit, ConvLSTM)]
+        if not units:
+            return
         spread = torch.zeros(len(units), device=self.device)
 
-        def look(module: nn.Module, inputs: tuple[Tensor, LSTMState | None], _: Any) -> None:
+        def look(module: nn.Module, inputs: tuple[Any, ...], _: Any) -> None:
             unit = cast(ConvLSTM, module)
-            x, state = inputs
+            x, state = inputs[:2]
             gates = unit.conv_in(x)
             if state is not None:
                 gates = gates + unit.conv_hid(state[0])
@@ -190,7 +192,8 @@ class Trainer:
 
         hooks = [unit.register_forward_hook(look) for unit in units]
         image, levels, _ = self.batch(pool, LOOKED_AT)
-        unroll(self.codec, image, torch.full_like(levels, LOOKED_AT), LOOKED_AT)
+        # Not `unroll`: an open-loop codec's units would see all iterations at once, without state.
+        step_by_step(self.codec, image, torch.full_like(levels, LOOKED_AT), LOOKED_AT)
         for hook in hooks:
             hook.remove()
         spread = self.processes.mean(spread)

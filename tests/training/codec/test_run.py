@@ -129,6 +129,29 @@ def test_saturated_units_are_relaxed_at_a_warm_start(folder: Path, tmp_path: Pat
         options(relax=2.0).check()
 
 
+def test_units_that_run_open_loop_are_relaxed_too(
+    folder: Path, tables: QuantizerTables, tmp_path: Path
+) -> None:
+    first = Trainer(options(), tables)
+    with torch.no_grad():
+        for name, parameter in first.average.named_parameters():
+            parameter.mul_(100.0 if "unit_f" in name else 1.0)
+    source = tmp_path / "checkpoint.pt"
+    checkpoint.save(first, source)
+    second = start(
+        options(folder, relax=1.0),
+        [picture(48)],
+        warm_start=source,
+        tables=source,
+        report=lambda line: None,
+    )
+    relaxed = second.codec.state_dict()
+    names = [name for name in relaxed if "unit_f" in name]
+    assert len(names) == 3
+    for name in names:
+        assert relaxed[name].norm() < 0.3 * first.average.state_dict()[name].norm()
+
+
 def test_wide_layers_learn_more_slowly(tmp_path: Path) -> None:
     trainer = Trainer(options(preset="tiny-paper", fan_in=20.0, warmup=0), QuantizerTables.binary())
     trainer.train_step(PicturePool([picture(48)]), 1.0)
